@@ -1,0 +1,67 @@
+# Every target is complete by itself: `make demo` on a fresh machine makes the environment first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+BUDGET ?= 4m
+MODELS ?= full:bert-tiny,full:all-MiniLM-L6-v2,full:all-mpnet-base-v2
+DEMO ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
+
+.PHONY: help install dev demo test lint docs soak test-newest clean bench-trial bench-scores bench-startup
+
+help: ## Show the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+install: $(VENV)/.installed ## Make the environment.
+
+dev: $(VENV)/.dev ## The environment with the test tools.
+
+demo: install ## Fine-tune three real models on 600 real product reviews.
+	@$(BIN)/autoft models fetch bert-tiny all-MiniLM-L6-v2 all-mpnet-base-v2
+	@mkdir -p runs
+	@test -f runs/reviews.csv || $(BIN)/autoft examples reviews --rows 600 --output runs/reviews.csv
+	$(BIN)/autoft run runs/reviews.csv --models $(MODELS) --budget $(BUDGET) --output $(DEMO)
+
+test: dev ## All tests a newcomer runs (15 minutes at most on 2 cores).
+	$(BIN)/python -m pytest -m "not soak"
+
+lint: dev ## ruff, mypy, import contracts, docs in step with the code.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+docs: dev ## Write the generated pages anew.
+	$(BIN)/python docs/generate.py
+
+soak: dev ## Floods, repeats, long kill series.
+	$(BIN)/python -m pytest -m soak
+
+test-newest: ## The newest releases of everything, unpinned; may fail.
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade '.[dev]' torch==2.13.0
+	.venv-newest/bin/python -m pytest -m "not soak"
+
+clean: ## Remove the environment and caches.
+	rm -rf $(VENV) .venv-newest .mypy_cache .ruff_cache .pytest_cache
+
+bench-trial: dev ## One trial against the tutorial recipe (BENCH_DATA).
+	$(BIN)/python benchmarks/trial_speed.py
+
+bench-scores: dev ## Test scores at five minutes, three seeds (BENCH_DATA).
+	$(BIN)/python benchmarks/scores.py product_reviews emotion --models all-MiniLM-L6-v2
+	$(BIN)/python benchmarks/scores.py product_reviews
+
+bench-startup: dev ## Cold start of the commands (BUNDLE).
+	$(BIN)/python benchmarks/startup.py $(BUNDLE)

@@ -1,0 +1,107 @@
+"""Which candidate gets the next trial.
+
+First every candidate gets one trial. From then on a candidate is an arm of a bandit: the next trial goes to the largest
+`best + EXPLORATION * sqrt(ln(all trials) / its trials)`, the rule UCB1 of Auer, Cesa-Bianchi and Fischer (Machine Learning 47, 2002),
+with the best score in place of the mean, since one good trial is what is wanted. Scores are scaled to 0..1 between candidates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from autoft.interfaces.model import Candidate
+
+EXPLORATION = 0.35
+NOISE = 0.05
+"""Differences below this share of the best score do not set candidates apart."""
+
+SHARE = 0.8
+"""A trial is started when at least this share of its expected duration is left; a candidate's first already at `FIRST_SHARE`."""
+
+FIRST_SHARE = 0.5
+GIVE_UP_AFTER = 3
+"""Failures without a single score after which a candidate gets no more trials."""
+
+LEAST_SECONDS = 1.0
+
+
+@dataclass
+class _Arm:
+    candidate: Candidate
+    asked: int = 0
+    failed: int = 0
+    best: float | None = None
+    exhausted: bool = False
+    durations: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        return not self.exhausted and not (self.best is None and self.failed >= GIVE_UP_AFTER)
+
+
+class Allocator:
+    """Candidates in turn. With `clock` false no choice depends on how long anything took."""
+
+    def __init__(self, candidates: Sequence[Candidate], named: frozenset[str], *, clock: bool) -> None:
+        self._clock = clock
+        self._arms = {candidate.name: _Arm(candidate) for candidate in candidates}
+        # With a clock the longest goes first, so that it is not the one that the deadline cuts off.
+        self._firsts = sorted(candidates, key=lambda c: (c.name not in named, -c.flops if clock else 0.0))
+
+    def choose(self, seconds_left: float | None) -> Candidate | None:
+        """The candidate of the next trial, or None when none is left or none fits into `seconds_left`."""
+        first = next((c for c in self._firsts if not self._arms[c.name].asked and self._fits(c.name, seconds_left)), None)
+        if first is not None:
+            return first
+        arms = [arm for name, arm in self._arms.items() if arm.asked and self._fits(name, seconds_left)]
+        return max(arms, key=self._bound).candidate if arms else None
+
+    def started(self, name: str) -> None:
+        self._arms[name].asked += 1
+
+    def observed(self, name: str, number: int, key: float | None, seconds: float, progress: int) -> None:
+        """Trial `number` stands at `progress` percent after `seconds`; its best score (greater is better) is `key`."""
+        arm = self._arms[name]
+        if key is not None and math.isfinite(key):
+            arm.best = key if arm.best is None else max(arm.best, key)
+        if progress > 0:
+            arm.durations[number] = seconds * 100 / progress
+
+    def failed(self, name: str) -> None:
+        self._arms[name].failed += 1
+
+    def exhaust(self, name: str) -> None:
+        """Nothing new is left to try of this candidate."""
+        self._arms[name].exhausted = True
+
+    def expected_seconds(self, name: str) -> float | None:
+        """Of one trial: the median of those measured, else by FLOPs from what others took, else unknown."""
+        arm = self._arms[name]
+        if arm.durations:
+            return median(arm.durations.values())
+        rates = [
+            median(other.durations.values()) / other.candidate.flops
+            for other in self._arms.values()
+            if other.durations and other.candidate.flops
+        ]
+        return median(rates) * arm.candidate.flops if rates and arm.candidate.flops else None
+
+    def _fits(self, name: str, seconds_left: float | None) -> bool:
+        arm = self._arms[name]
+        if not arm.open or seconds_left is None or not self._clock:
+            return arm.open
+        share = SHARE if arm.asked else FIRST_SHARE
+        return seconds_left >= max(LEAST_SECONDS, share * (self.expected_seconds(name) or 0.0))
+
+    def _bound(self, arm: _Arm) -> float:
+        known = [other.best for other in self._arms.values() if other.best is not None]
+        if arm.best is None:
+            score = 0.0
+        else:
+            spread = max(max(known) - min(known), NOISE * max(abs(value) for value in known), 1e-12)
+            score = 1 - (max(known) - arm.best) / spread
+        total = sum(other.asked for other in self._arms.values())
+        return score + EXPLORATION * math.sqrt(math.log(total) / arm.asked)

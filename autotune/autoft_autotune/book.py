@@ -1,0 +1,141 @@
+"""What is known of the trials of a search, and the events told of them. No Ray in here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autoft.interfaces.events import Event, Status, TrialFinished, TrialReported, TrialStarted
+from autoft.interfaces.problem import Metric
+from autoft.interfaces.space import Hyperparameters
+from autoft.trial import TrialOutcome
+from autoft_autotune.weights import prune_weights
+from autoft_autotune.wire import not_pickled
+
+
+@dataclass
+class Entry:
+    """One trial as the driver sees it. `value` and `metrics` are its best so far."""
+
+    number: int
+    candidate: str
+    hyperparameters: Hyperparameters
+    status: Status = "running"
+    reason: str = ""
+    progress: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    value: float | None = None
+    seconds: float = 0.0
+    busy_seconds: float = 0.0
+    started: float | None = None
+    finished: bool = False
+
+
+class Book:
+    """Entries by Ray's trial id. Each trial that starts gets exactly one TrialFinished, whatever happens to it."""
+
+    def __init__(self, metric: Metric, trials: Path, on_event: Callable[[Event], None], gpus: float = 0.0) -> None:
+        self._metric, self._trials, self._tell, self._gpus = metric, trials, on_event, gpus
+        self._entries: dict[str, Entry] = {}
+        self._kept: dict[int, float | None] = {}
+        self._gpu_seconds = 0.0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, trial_id: str) -> Entry:
+        return self._entries[trial_id]
+
+    def __contains__(self, trial_id: object) -> bool:
+        return trial_id in self._entries
+
+    def key(self, entry: Entry) -> float | None:
+        """The best score, greater is better."""
+        return None if entry.value is None else self._metric.key(entry.value)
+
+    def open(self, trial_id: str, entry: Entry) -> None:
+        self._entries[trial_id] = entry
+
+    def live(self) -> list[tuple[str, Entry]]:
+        """Trials that were asked for and have not ended."""
+        return [(trial_id, entry) for trial_id, entry in self._entries.items() if not entry.finished]
+
+    def gpu_seconds(self) -> float:
+        """Seconds of all trials so far, times their share of a GPU."""
+        now = time.time()
+        running = sum(now - entry.started for _, entry in self.live() if entry.started is not None)
+        return self._gpu_seconds + running * self._gpus
+
+    def start(self, trial_id: str) -> None:
+        entry = self._entries[trial_id]
+        if entry.started is None:
+            entry.started = time.time()
+            self._tell(TrialStarted(trial=entry.number, candidate=entry.candidate, hyperparameters=entry.hyperparameters))
+
+    def report(self, trial_id: str, event: TrialReported, seconds: float, busy_seconds: float) -> None:
+        """An evaluation, `seconds` after the trial began."""
+        entry = self._entries[trial_id]
+        entry.progress, entry.seconds, entry.busy_seconds = event.progress, seconds, busy_seconds
+        value = event.metrics.get(self._metric.name)
+        if value is not None and (entry.value is None or self._metric.key(value) > self._metric.key(entry.value)):
+            entry.value, entry.metrics = value, dict(event.metrics)
+        self._tell(event)
+
+    def settle(self, trial_id: str, outcome: TrialOutcome) -> None:
+        """The trial's own account of how it ended; `finish` tells of it."""
+        entry = self._entries[trial_id]
+        entry.status, entry.reason = outcome.status, outcome.reason
+        entry.progress, entry.metrics, entry.value = outcome.progress, outcome.metrics, outcome.value
+        entry.seconds, entry.busy_seconds = outcome.seconds, outcome.busy_seconds
+
+    def end(self, trial_id: str, status: Status, reason: str) -> None:
+        """How a trial ended that cannot say so itself any more; what it said first stands."""
+        entry = self._entries[trial_id]
+        if entry.status == "running":
+            entry.status, entry.reason = status, reason
+            if entry.started is not None and status != "stopped":
+                entry.seconds = time.time() - entry.started
+
+    def explain(self, trial_id: str, reason: str) -> None:
+        """Why a trial failed, where nothing else is known."""
+        entry = self._entries[trial_id]
+        self.end(trial_id, "failed", reason)
+        entry.reason = entry.reason or reason
+
+    def finish(self, trial_id: str) -> None:
+        """Tell of the end, once, then see to it that only the best keep their weights."""
+        entry = self._entries[trial_id]
+        if entry.finished:
+            return
+        self.start(trial_id)
+        entry.finished = True
+        self._gpu_seconds += entry.seconds * self._gpus
+        self._tell(
+            TrialFinished(
+                trial=entry.number,
+                candidate=entry.candidate,
+                status=entry.status,
+                progress=entry.progress,
+                metrics=entry.metrics,
+                value=entry.value,
+                seconds=entry.seconds,
+                hyperparameters=entry.hyperparameters,
+                reason=entry.reason,
+                busy_seconds=entry.busy_seconds,
+            )
+        )
+        self._prune(entry)
+
+    def drop(self, trial_id: str) -> None:
+        """A trial that was asked for and never began: no event tells of it."""
+        entry = self._entries[trial_id]
+        entry.finished = True
+
+    def _prune(self, entry: Entry) -> None:
+        self._kept[entry.number] = None if entry.status == "failed" else self.key(entry)
+        kept = prune_weights(self._trials, self._kept)
+        self._kept = {number: self._kept[number] for number in kept}
+
+    __reduce__ = not_pickled

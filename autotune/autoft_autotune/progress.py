@@ -1,0 +1,125 @@
+"""Ray Tune's callbacks turned into events, and what ends trials that do not end by themselves."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.tune import Callback, Stopper
+from ray.tune.experiment import Trial
+from ray.tune.logger import CSVLoggerCallback, TBXLoggerCallback
+
+from autoft_autotune.book import Book
+from autoft_autotune.limits import Limits
+from autoft_autotune.wire import is_outcome, not_pickled, read_result
+
+GRACE_SECONDS = 2.0
+"""How long trials have to return once the search has ended; then their workers are killed."""
+
+
+class EventCallback(Callback):  # type: ignore[misc, unused-ignore]
+    """Fills the book, which tells the events. `running` holds Ray's trials that have a worker."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self.running: dict[str, Trial] = {}
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
+        self.running[trial.trial_id] = trial
+        self._book.start(trial.trial_id)
+
+    def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any) -> None:  # noqa: ARG002
+        if not is_outcome(result):
+            step = read_result(result)
+            if step.report is not None:
+                self._book.report(trial.trial_id, step.report, step.seconds, step.busy_seconds)
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
+        self.running.pop(trial.trial_id, None)
+        self._book.finish(trial.trial_id)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
+        self.running.pop(trial.trial_id, None)
+        self._book.explain(trial.trial_id, failure(trial))
+        self._book.finish(trial.trial_id)
+
+    __reduce__ = not_pickled
+
+
+class Backstop(Stopper):  # type: ignore[misc, unused-ignore]
+    """Ends the search some seconds after its limits are reached; in time, trials end by themselves in `run_trial`."""
+
+    def __init__(self, limits: Limits, book: Book, callback: EventCallback) -> None:
+        self._limits, self._book, self._callback = limits, book, callback
+        self._since: float | None = None
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
+        return False
+
+    def stop_all(self) -> bool:
+        reason = self._limits.ended()
+        if not reason:
+            return False
+        if self._since is None:
+            self._since = time.monotonic()
+        if time.monotonic() - self._since < GRACE_SECONDS:
+            return False
+        for trial_id, trial in self._callback.running.items():
+            self._book.end(trial_id, "stopped", reason)
+            if trial.temporary_state.ray_actor is not None:
+                ray.kill(trial.temporary_state.ray_actor)
+        return True
+
+    __reduce__ = not_pickled
+
+
+def failure(trial: Trial) -> str:
+    """Why Ray gave a trial up, in one line, from the file in which it notes errors."""
+    try:
+        text = Path(trial.error_file or "").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if "creation task" in text or not lines:
+        return lines[-1] if lines else "the worker could not run the trial"
+    if "memory pressure" in text or "running low on memory" in text:
+        return "the worker was ended for want of memory"
+    if "actor died" in text or "worker process has died" in text or "ActorDiedError" in text:
+        return "the worker process died; the machine may have run out of memory"
+    return lines[-1]
+
+
+class _NoLogs:
+    """Ray adds its own loggers unless they are there: files that nobody reads, and an import of TensorBoard that costs seconds."""
+
+    def __init__(self) -> None:
+        pass
+
+    def log_trial_start(self, trial: Trial) -> None:
+        pass
+
+    def log_trial_restore(self, trial: Trial) -> None:
+        pass
+
+    def log_trial_result(self, iteration: int, trial: Trial, result: dict[str, Any]) -> None:
+        pass
+
+    def log_trial_end(self, trial: Trial, failed: bool = False) -> None:
+        pass
+
+    __reduce__ = not_pickled
+
+
+class _NoTensorBoard(_NoLogs, TBXLoggerCallback):  # type: ignore[misc, unused-ignore]
+    pass
+
+
+class _NoCsv(_NoLogs, CSVLoggerCallback):  # type: ignore[misc, unused-ignore]
+    pass
+
+
+def no_loggers() -> list[Callback]:
+    """Stand-ins for the loggers that Ray would add and that this project has no use for."""
+    return [_NoTensorBoard(), _NoCsv()]

@@ -1,0 +1,99 @@
+"""How many trials run side by side, and what each of them gets."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoft.interfaces.model import Candidate
+
+TRIALS_PER_GPU = 4
+"""More small trials than this on one GPU contend for its memory bandwidth and for the processors that feed it."""
+
+MEMORY_SHARE = 0.9
+"""Of the free memory; the rest is for the driver and for Ray."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is: processors, GPUs, bytes of free memory, bytes of memory of the smallest GPU (0 where unknown)."""
+
+    cores: int
+    gpus: int
+    memory: int
+    gpu_memory: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`concurrency` trials side by side, each with `threads` threads and `gpus` of a GPU."""
+
+    concurrency: int
+    threads: int
+    gpus: float = 0.0
+
+
+def make_plan(machine: Machine, candidates: Sequence[Candidate], concurrency: int | None, trials: int | None) -> Plan:
+    """One plan for all trials, so that workers can be used again.
+
+    On processors a trial gets one thread, since a single thread wastes none of it on synchronisation; with fewer trials than processors,
+    or a given `concurrency`, the processors are shared out. On GPUs as many trials share one as its memory holds. Never more trials
+    than the free memory holds of the largest candidate.
+    """
+    largest = max((candidate.memory for candidate in candidates), default=0)
+    per_gpu = _trials_per_gpu(machine, largest, concurrency) if machine.gpus else 0
+    slots = concurrency or (machine.gpus * per_gpu if machine.gpus else machine.cores)
+    if machine.gpus:
+        slots = min(slots, machine.gpus * per_gpu)
+    if largest:
+        slots = min(slots, int(machine.memory * MEMORY_SHARE // largest))
+    slots = max(1, min(slots, trials or slots))
+    threads = max(1, machine.cores // slots)
+    return Plan(slots, threads, _floor(1 / per_gpu) if per_gpu else 0.0)
+
+
+def _trials_per_gpu(machine: Machine, largest: int, concurrency: int | None) -> int:
+    if concurrency:
+        return -(-concurrency // machine.gpus)
+    if not largest or not machine.gpu_memory:
+        return 1
+    fit = int(machine.gpu_memory * MEMORY_SHARE // largest)
+    return max(1, min(fit, TRIALS_PER_GPU, machine.cores // machine.gpus))
+
+
+def processors(plan: Plan, available: float) -> float:
+    """Ray's logical CPUs a trial, given those of a cluster that may have fewer than the plan wants."""
+    return min(float(plan.threads), _floor(available / plan.concurrency))
+
+
+def _floor(share: float) -> float:
+    # Ray counts resources in ten-thousandths; rounding up would leave no room for the last trial.
+    return int(share * 10_000 + 1e-6) / 10_000
+
+
+def free_memory() -> int:
+    """Bytes that can be had without swapping, within the limit of the container, if any."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    limit, used = (_number(Path("/sys/fs/cgroup") / name) for name in ("memory.max", "memory.current"))
+    return free if limit is None or used is None else max(0, min(free, limit - used))
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def gpu_memory() -> int:
+    """Bytes of memory of the smallest GPU; 0 where the driver's tool is absent or silent."""
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+        return min(int(line) for line in answer.split()) * 2**20
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return 0

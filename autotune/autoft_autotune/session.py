@@ -1,0 +1,141 @@
+"""A Ray instance for one search: quiet, small, and gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import site
+import sys
+import sysconfig
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from autoft_autotune.resources import Plan
+
+OBJECT_STORE_BYTES = 256 * 2**20
+"""For the rows of the data, once; what does not fit Ray spills to disk."""
+
+LONGEST_SOCKET_FOLDER = 40
+"""A Unix socket's path holds 107 characters, of which Ray's own part takes 64."""
+
+
+@contextlib.contextmanager
+def ray_session(plan: Plan, gpus: int, *, verbose: bool) -> Iterator[None]:
+    """Ray as it already runs in this process, which is left running, or one of our own.
+
+    The caller's signal handlers, environment and warning filters are as before once this returns, and while it lasts signals reach the
+    caller: Ray installs handlers of its own.
+    """
+    with _handlers_kept() as restore_handlers, _environment(_variables(plan)), _quiet(verbose):
+        import ray
+        import ray.tune
+
+        if ray.is_initialized():
+            yield
+            return
+        folder = tempfile.mkdtemp(prefix="autoft-")
+        try:
+            ray.init(
+                num_cpus=plan.concurrency * plan.threads,
+                num_gpus=gpus,
+                include_dashboard=False,
+                log_to_driver=verbose,
+                logging_level=logging.INFO if verbose else logging.CRITICAL,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _temp_dir=folder if len(folder) <= LONGEST_SOCKET_FOLDER else None,
+            )
+            restore_handlers()
+            yield
+        finally:
+            ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _variables(plan: Plan) -> dict[str, str]:
+    """For this process and, through inheritance, for Ray's. What the user has set stays, but for what the search relies on."""
+    threads = str(plan.threads)
+    given = {name: os.environ.get(name, threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    return {
+        **given,
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONPATH": os.pathsep.join(_import_path()),
+        "RAY_AIR_NEW_OUTPUT": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_CHDIR_TO_TRIAL_DIR": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "TUNE_DISABLE_SIGINT_HANDLER": "1",
+        "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+        "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+        "TUNE_MAX_PENDING_TRIALS_PG": str(plan.concurrency),
+        "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    }
+
+
+def _import_path() -> list[str]:
+    """The driver's own additions to the import path: workers must find the same autoft."""
+    usual = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")} | set(site.getsitepackages())
+    own = [entry for entry in sys.path if entry and entry not in usual and Path(entry).is_dir() and not entry.endswith("lib-dynload")]
+    given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    return list(dict.fromkeys([*given, *own]))
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _handlers_kept() -> Iterator[Callable[[], None]]:
+    main = threading.current_thread() is threading.main_thread()
+    names = ("SIGINT", "SIGTERM", "SIGUSR1")
+    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names if main and hasattr(signal, name)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)
+
+    try:
+        yield restore
+    finally:
+        restore()
+
+
+@contextlib.contextmanager
+def _quiet(verbose: bool) -> Iterator[None]:
+    if verbose:
+        yield
+        return
+    import ray._private.worker as worker
+
+    logger = logging.getLogger("ray")
+    level, printer = logger.level, worker.print_worker_logs
+    logger.setLevel(logging.CRITICAL + 1)
+    # Ray prints what the raylet says of dead workers whatever its settings; the trial's row says it.
+    worker.print_worker_logs = _say_nothing
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            worker.print_worker_logs = printer
+
+
+def _say_nothing(*_: object, **__: object) -> None:
+    """In place of a function of Ray that prints."""

@@ -1,0 +1,19 @@
+"""The built-in exporters. They come through the same entry points as anybody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from autoft.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from autoft.interfaces.exporter import Exporter
+
+
+@hookimpl
+def autoft_register_exporters() -> Sequence[Exporter]:
+    """The formats a bundle can hold."""
+    from autoft_exporters.onnx_fp32 import OnnxFp32
+
+    return [OnnxFp32()]

@@ -1,0 +1,213 @@
+"""ONNX in full precision: what every runtime takes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autoft.errors import ExportError
+from autoft.interfaces.encoder import Tensor
+from autoft.interfaces.exporter import Exported, Session
+from autoft.interfaces.model import Part, Program
+from autoft.interfaces.problem import Problem
+
+if TYPE_CHECKING:
+    import onnx_ir
+
+OPSET = 18
+"""ModernBERT cannot be lowered to 23, and old runtimes know no more than this."""
+GRAPH_FOLDER = "onnx"
+_LOGGERS = ("torch", "torch.onnx", "torch.export", "torch._dynamo", "transformers", "onnxscript", "onnx_ir")
+
+
+class OnnxFp32:
+    """The plugin. One graph, `onnx/model.onnx`, with its weights inside."""
+
+    name = "onnx"
+    summary = "ONNX in full precision, one file"
+
+    def supports(self, program: Program, problem: Problem) -> str | None:  # noqa: ARG002
+        """None for one part that is a torch module or an onnx.ModelProto."""
+        if len(program.parts) != 1:
+            return f"onnx writes one graph, and this model has {len(program.parts)} parts"
+        part = program.parts[0]
+        if _is_proto(part.graph) or _is_module(part.graph):
+            return None
+        return f"a graph of type {type(part.graph).__name__} is neither a torch module nor an onnx.ModelProto"
+
+    def export(self, program: Program, problem: Problem, folder: Path) -> Exported:
+        """Raises ExportError when the model cannot be traced or its file would be over 2 GB."""
+        reason = self.supports(program, problem)
+        if reason is not None:
+            raise ExportError(f"the model cannot be exported to ONNX: {reason}")
+        from autoft_exporters.graph_file import write_ir, write_proto
+
+        (part,) = program.parts
+        path = folder / GRAPH_FOLDER / "model.onnx"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if _is_proto(part.graph):
+            write_proto(part.graph, path)
+            opset = max(item.version for item in part.graph.opset_import if item.domain in ("", "ai.onnx"))
+        else:
+            graph = _traced(part, program.encoder.config.get("max_length"))
+            write_ir(graph, path)
+            opset = int(graph.opset_imports[""])
+        return Exported((f"{GRAPH_FOLDER}/{path.name}",), {"format": "onnx", "precision": "float32", "opset": opset})
+
+    def open(self, folder: Path, threads: int) -> Session:
+        """Raises BundleError."""
+        from autoft.runtime.session import OnnxSession
+
+        return OnnxSession(folder / GRAPH_FOLDER / "model.onnx", threads)
+
+
+def _is_proto(graph: Any) -> bool:
+    return any(kind.__name__ == "ModelProto" and kind.__module__.startswith("onnx") for kind in type(graph).__mro__)
+
+
+def _is_module(graph: Any) -> bool:
+    # By name: a bundle of n-grams is exported where torch need not be imported.
+    return any(f"{kind.__module__}.{kind.__name__}" == "torch.nn.modules.module.Module" for kind in type(graph).__mro__)
+
+
+def _traced(part: Part, longest: int | None) -> onnx_ir.Model:
+    import torch
+
+    module = part.graph
+    training = module.training
+    try:
+        with _quiet(), torch.no_grad():
+            model = _trace(module.eval(), part, longest)
+    except Exception as error:
+        raise ExportError(
+            f"{type(module).__name__} could not be traced to ONNX: {_first_line(error)}",
+            hint="choose another source with --models, or report this with the output of -v",
+        ) from error
+    finally:
+        module.train(training)
+    if len(model.graph.outputs) < len(part.outputs):
+        raise ExportError(f"{type(module).__name__} gave {len(model.graph.outputs)} outputs, {len(part.outputs)} were promised")
+    _name_axes(model, part)
+    _forget_origin(model)
+    return model
+
+
+def _trace(module: Any, part: Part, longest: int | None) -> onnx_ir.Model:
+    import torch
+    from transformers.exporters.configs import OnnxConfig
+    from transformers.exporters.exporter_onnx import OnnxExporter
+
+    exporter: Any = OnnxExporter()  # type: ignore[no-untyped-call]
+    example = {tensor.name: torch.from_numpy(part.example[tensor.name]).to(_device(module)) for tensor in part.inputs}
+    config = OnnxConfig(dynamic=True, dynamic_shapes=_dynamic_shapes(part, longest), opset_version=OPSET)
+    with _returning_dict(getattr(module, "config", None)):
+        model: onnx_ir.Model = exporter.export(module, example, config).program
+    return model
+
+
+def _device(module: Any) -> Any:
+    weight = next(module.parameters(), None)
+    return weight.device if weight is not None else "cpu"
+
+
+@contextlib.contextmanager
+def _returning_dict(config: Any) -> Iterator[None]:
+    """Outputs by name, and no cache or hidden states among them."""
+    wanted = {"return_dict": True, "use_cache": False, "output_hidden_states": False, "output_attentions": False}
+    before = {name: getattr(config, name) for name in wanted if hasattr(config, name)}
+    try:
+        for name in before:
+            setattr(config, name, wanted[name])
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(config, name, value)
+
+
+def _dynamic_shapes(part: Part, longest: int | None) -> dict[str, dict[int, Any]]:
+    """One symbol an axis name, shared by all inputs: else a mask gets a batch of its own.
+
+    A length is bounded by the encoder's, since position tables hold no more.
+    """
+    from torch.export import Dim
+
+    names = {axis for tensor in part.inputs for axis in tensor.axes if isinstance(axis, str)}
+    symbols = {name: Dim(name, min=1, max=None if name == "batch" else longest) for name in names}
+    return {tensor.name: {k: symbols[axis] for k, axis in enumerate(tensor.axes) if isinstance(axis, str)} for tensor in part.inputs}
+
+
+def _name_axes(model: onnx_ir.Model, part: Part) -> None:
+    """The tracer's symbols (s43) become the names of the axes, throughout the graph; outputs get their promised names."""
+    import onnx_ir
+
+    for value, tensor in zip(model.graph.outputs, part.outputs, strict=False):
+        value.name = tensor.name
+    names: dict[str, str] = {}
+    for value in model.graph.inputs:
+        tensor = _named(part.inputs, value.name or "")
+        for axis, dimension in zip(tensor.axes, value.shape or (), strict=True):
+            if isinstance(axis, str) and not isinstance(dimension, int):
+                names[str(dimension.value)] = axis
+    pattern = re.compile(r"\b(" + "|".join(map(re.escape, names)) + r")\b") if names else None
+    if pattern is None:
+        return
+    values = [*model.graph.inputs, *(output for node in model.graph.all_nodes() for output in node.outputs)]
+    for value in values:
+        if value.shape is None:
+            continue
+        value.shape = onnx_ir.Shape([_renamed(dimension, pattern, names) for dimension in value.shape])
+
+
+def _forget_origin(model: onnx_ir.Model) -> None:
+    """The tracer notes the lines of source, with the paths of this machine, on every node: they are nobody else's business."""
+    model.metadata_props.clear()
+    for graph in model.graphs():
+        graph.metadata_props.clear()
+        for value in graph.initializers.values():
+            value.metadata_props.clear()
+    for node in model.graph.all_nodes():
+        node.metadata_props.clear()
+        for value in node.outputs:
+            value.metadata_props.clear()
+    for value in model.graph.inputs:
+        value.metadata_props.clear()
+
+
+def _renamed(dimension: Any, pattern: re.Pattern[str], names: dict[str, str]) -> int | str | None:
+    if isinstance(dimension, int):
+        return dimension
+    text = dimension.value
+    return None if text is None else pattern.sub(lambda match: names[match.group()], text)
+
+
+def _named(tensors: tuple[Tensor, ...], name: str) -> Tensor:
+    for tensor in tensors:
+        if tensor.name == name:
+            return tensor
+    raise ExportError(f"the traced graph has an input {name!r} that the model did not promise")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The tracers print, warn and log as a matter of course; what matters comes as an exception."""
+    disabled = logging.root.manager.disable
+    levels = {name: logging.getLogger(name).level for name in _LOGGERS}
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.ERROR)
+        try:
+            yield
+        finally:
+            logging.disable(disabled)
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

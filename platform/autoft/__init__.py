@@ -1,0 +1,29 @@
+"""autoft: fine-tune, search, prove and serve. The names below are loaded when they are first used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autoft.api import Run, load, run
+    from autoft.errors import AutoftError
+    from autoft.hookspecs import hookimpl
+
+__version__ = "0.1.0"
+__all__ = ["AutoftError", "Run", "__version__", "hookimpl", "load", "run"]
+
+_HOMES = {"run": "autoft.api", "load": "autoft.api", "Run": "autoft.api", "hookimpl": "autoft.hookspecs", "AutoftError": "autoft.errors"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'autoft' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

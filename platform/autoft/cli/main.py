@@ -1,0 +1,76 @@
+"""The `autoft` group. Commands load when they are called: `autoft --help` imports click and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from autoft import __version__
+from autoft.errors import AutoftError
+
+COMMANDS = {
+    "run": "Learn from a file of labelled data and leave a proven bundle.",
+    "predict": "Answer with a bundle: texts, or a whole file.",
+    "serve": "Serve a bundle over HTTP.",
+    "runs": "List past runs, or show one.",
+    "models": "Show pretrained models, and fetch them.",
+    "examples": "List example data, and write it as plain files.",
+    "plugins": "Show every plugin, what it gives and what failed to load.",
+}
+
+
+class _Lazy(click.Group):
+    """A group that knows its commands by name and imports one when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"autoft.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {close[0]!r}?" if close else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="autoft")
+def group() -> None:
+    """Fine-tune, search, prove and serve: from a labelled file to a model in production.
+
+    Start with: autoft run data.csv
+    """
+
+
+def main() -> None:
+    """The console script. An AutoftError is shown as its message and hint; its exit code is the command's."""
+    try:
+        status = group.main(standalone_mode=False)
+    except AutoftError as error:
+        from autoft.console import show_error
+
+        show_error(error)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo("Aborted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,40 @@
+"""`autoft serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("serve")
+@click.argument("bundle")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 opens it to the network.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="The port; 0 takes any free one.")
+@click.option("--threads", type=click.IntRange(1), help="Threads of the model.  [default: all processors]")
+@click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
+def command(bundle: str, host: str, port: int, threads: int | None, plugins: tuple[Path, ...]) -> int:
+    """Serve BUNDLE over HTTP: POST /predict, GET /health/ready, /info, /docs.
+
+    BUNDLE is a bundle's folder, a run's output folder, a run's id (or a unique beginning of it), or `last`.
+    """
+    from autoft.cli.where import bundle_folder
+    from autoft.errors import AutoftError
+    from autoft.loading import load_predictor
+
+    folder = bundle_folder(bundle)
+    try:
+        from autoft.serving.server import bind, serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("autoft"):
+            raise
+        raise AutoftError(f"serving needs the package {error.name}", hint="pip install 'autoft[serve]'") from None
+    listener = bind(host, port)
+    predictor = load_predictor(folder, plugin_files=plugins, threads=threads)
+    name = predictor.bundle.manifest.provenance.candidate
+
+    def ready(address: str) -> None:
+        click.echo(f"{name} on {address} (try it: {address}/docs); Ctrl-C stops", err=True)
+
+    serve(predictor, host, port, name=name, listener=listener, on_ready=ready)
+    return 0

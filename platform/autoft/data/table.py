@@ -1,0 +1,71 @@
+"""A table of rows in memory: the form in which data travels from a reader to a model and to a predictor."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int64]
+"""Row numbers, shape (n,)."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Named columns of equal length.
+
+    `origin` is the file the rows came from; `notes` are remarks of the reader that the user should see, such as
+    the encoding it recognised; `first_line` is the line of the file on which row 0 stands, for messages.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    origin: str = ""
+    notes: tuple[str, ...] = ()
+    first_line: int = field(default=1, compare=False)
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(values) for name, values in self.columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"columns of unequal length: {lengths}")
+
+    def __len__(self) -> int:
+        return next((len(values) for values in self.columns.values()), 0)
+
+    def __getitem__(self, name: str) -> Sequence[Any]:
+        return self.columns[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.columns)
+
+    def take(self, rows: npt.ArrayLike) -> Table:
+        """The rows with these numbers, in this order."""
+        numbers = np.asarray(rows, dtype=np.int64).tolist()
+        columns = {name: [values[i] for i in numbers] for name, values in self.columns.items()}
+        return Table(columns, self.origin, self.notes, self.first_line)
+
+    def records(self) -> Iterable[dict[str, Any]]:
+        """One dictionary a row."""
+        for values in zip(*self.columns.values(), strict=True):
+            yield dict(zip(self.columns, values, strict=True))
+
+    @classmethod
+    def from_records(cls, records: Sequence[Mapping[str, Any]], origin: str = "") -> Table:
+        """The union of all keys, in order of appearance; an absent value is None."""
+        names = list(dict.fromkeys(name for record in records for name in record))
+        return cls({name: [record.get(name) for record in records] for name in names}, origin)
+
+    def sha256(self) -> str:
+        """A hash of the names and values, independent of the file format they came from."""
+        digest = hashlib.sha256()
+        for name, values in self.columns.items():
+            digest.update(json.dumps([name, list(values)], default=str, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()

@@ -1,0 +1,100 @@
+"""All that happens in a run, as one typed stream. Every event is a line of events.jsonl."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter
+
+from autoft.interfaces.problem import Frozen
+
+Status: TypeAlias = Literal["running", "done", "stopped", "failed"]
+RunStatus: TypeAlias = Literal["running", "done", "stopped", "failed", "aborted"]
+
+
+class _Event(Frozen):
+    time: float = Field(default_factory=time.time, description="seconds since the epoch")
+
+
+class RunStarted(_Event):
+    event: Literal["run_started"] = "run_started"
+    run_id: str
+    folder: str
+    data: str
+    task: str
+    candidates: tuple[str, ...]
+    budget: float | None
+    metric: str
+
+
+class StageStarted(_Event):
+    """baselines, search, confirmation, refit, export, proof, test."""
+
+    event: Literal["stage_started"] = "stage_started"
+    stage: str
+    note: str = ""
+
+
+class Remark(_Event):
+    """Something the user should read: a choice with its reason, or a warning."""
+
+    event: Literal["remark"] = "remark"
+    level: Literal["info", "warning"] = "info"
+    text: str
+
+
+class TrialStarted(_Event):
+    event: Literal["trial_started"] = "trial_started"
+    trial: int
+    candidate: str
+    hyperparameters: dict[str, Any]
+    stage: str = "search"
+
+
+class TrialReported(_Event):
+    event: Literal["trial_reported"] = "trial_reported"
+    trial: int
+    progress: int = Field(ge=0, le=100, description="percent of the trial's own horizon")
+    metrics: dict[str, float]
+    measures: dict[str, float] = Field(default_factory=dict)
+
+
+class TrialFinished(_Event):
+    """`metrics` are the best the trial reported; `value` is its figure of the run's metric."""
+
+    event: Literal["trial_finished"] = "trial_finished"
+    trial: int
+    candidate: str
+    status: Status
+    progress: int
+    metrics: dict[str, float]
+    value: float | None
+    seconds: float
+    hyperparameters: dict[str, Any]
+    reason: str = ""
+    stage: str = "search"
+    busy_seconds: float = Field(default=0.0, description="core-seconds spent in training and evaluating")
+
+
+class RunFinished(_Event):
+    event: Literal["run_finished"] = "run_finished"
+    run_id: str
+    status: RunStatus
+    result: dict[str, Any]
+
+
+class RunFailedEvent(_Event):
+    event: Literal["run_failed"] = "run_failed"
+    run_id: str
+    status: RunStatus
+    reason: str
+
+
+Event: TypeAlias = Annotated[
+    RunStarted | StageStarted | Remark | TrialStarted | TrialReported | TrialFinished | RunFinished | RunFailedEvent,
+    Field(discriminator="event"),
+]
+
+EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
+"""Validates and parses one line of events.jsonl."""

@@ -1,0 +1,161 @@
+"""Models: ways to learn. A model proposes candidates, owns their search spaces, and fits them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy.typing as npt
+
+from autoft.data.table import Rows, Table
+from autoft.interfaces.encoder import Arrays, EncoderSpec, Tensor
+from autoft.interfaces.problem import Problem
+from autoft.interfaces.source import Source, SourceCard
+from autoft.interfaces.space import Hyperparameters, Space
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a candidate may cost. `flops` is the measured speed of matrix products, floating-point operations a second of the whole machine."""
+
+    memory: int  # bytes
+    threads: int
+    gpus: int
+    seconds: float | None
+    flops: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model with its source. `reason` says why it is, or where `proposed` is false why it is not, tried unasked.
+
+    `flops` estimates one trial with default hyperparameters, `memory` the bytes it needs; 0 where next to nothing.
+    """
+
+    model: str
+    source: Source | None = None
+    proposed: bool = True
+    reason: str = ""
+    flops: float = 0.0
+    memory: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}:{self.source.name}" if self.source else self.model
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One trial: a candidate with hyperparameters, a seed and its share of the machine. `number` is its id."""
+
+    number: int
+    candidate: Candidate
+    hyperparameters: Hyperparameters
+    seed: int
+    threads: int = 1
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class FitData:
+    """What a trial learns from. `rows` has columns named by role; `train` and `validation` are row numbers into it
+    (`validation` is empty in a refit); `cache` is a folder shared by the trials of a run."""
+
+    problem: Problem
+    rows: Table
+    targets: npt.NDArray[Any]
+    train: Rows
+    validation: Rows
+    cache: Path
+    weights: npt.NDArray[Any] | None = None
+    teacher: npt.NDArray[Any] | None = None
+
+
+Decision: TypeAlias = Literal["go", "stop"]
+Save: TypeAlias = Callable[[Path], None]
+
+
+class Report(Protocol):
+    """How a model tells of its progress and learns when to end."""
+
+    def __call__(self, progress: float, outputs: Arrays, save: Save, **measures: float) -> Decision:
+        """`progress` in (0, 1] of the trial's own horizon; `outputs` of the validation rows; `save` writes the weights as they are
+        now into a folder (called at once or never); `measures` are further numbers for the curve, e.g. train_loss."""
+        ...
+
+    def stop_requested(self) -> bool:
+        """Cheap; ask after every step. True: return as soon as possible, without another evaluation."""
+        ...
+
+    def seconds_left(self) -> float | None:
+        """Seconds until the trial will be stopped; None when no choice may depend on the clock."""
+        ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """One graph: a torch.nn.Module that takes `inputs` by name and returns {output name: tensor}, or an onnx.ModelProto.
+
+    `example` feeds a trace: batch and length of at least 2.
+    """
+
+    name: str
+    graph: Any
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    example: Arrays
+
+
+@dataclass(frozen=True)
+class Program:
+    """What an exporter takes: graphs, the encoder in front of them, and the content of config.json."""
+
+    parts: tuple[Part, ...]
+    encoder: EncoderSpec
+    config: Mapping[str, Any]
+
+
+class Fitted(Protocol):
+    """A model that has learned."""
+
+    def outputs(self, rows: Table) -> Arrays:
+        """`logits` (n, outputs) and whatever else the head gives, in full precision and evaluation mode."""
+        ...
+
+    def extra(self) -> Arrays:
+        """Arrays that belong to the decoder, e.g. the transitions of a CRF."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """In the library's own format; weights as safetensors. `Model.load` reads it back."""
+        ...
+
+    def program(self) -> Program: ...
+
+
+@runtime_checkable
+class Model(Protocol):
+    name: str
+    summary: str
+
+    def candidates(self, problem: Problem, sources: Sequence[Source], limits: Limits, rows: Table) -> list[Candidate]:
+        """Empty when the model does not fit the problem. `rows` is a sample of the inputs."""
+        ...
+
+    def wanted(self, problem: Problem, cards: Sequence[SourceCard], limits: Limits) -> list[SourceCard]:
+        """Cards worth fetching for this problem when nothing suitable is at hand, best first; empty for a model without sources."""
+        ...
+
+    def space(self, candidate: Candidate, problem: Problem, rows: int) -> Space:
+        """For `rows` rows to learn from."""
+        ...
+
+    def fit(self, spec: TrialSpec, data: FitData, report: Report) -> Fitted:
+        """Raises TrialError when learning cannot go on. Seeds every generator it uses from `spec.seed`."""
+        ...
+
+    def load(self, folder: Path) -> Fitted:
+        """What `Fitted.save` wrote."""
+        ...

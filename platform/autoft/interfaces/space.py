@@ -1,0 +1,52 @@
+"""Search spaces: four kinds of parameter. Only the tuner knows how they are sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Value: TypeAlias = float | int | str | bool
+Hyperparameters: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Choice:
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Uniform:
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class LogUniform:
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Integer:
+    """Both ends included."""
+
+    low: int
+    high: int
+
+
+Parameter: TypeAlias = Choice | Uniform | LogUniform | Integer
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is searched for a candidate. `default` is the first trial; `first` are further points tried before the sampler's own."""
+
+    parameters: Mapping[str, Parameter]
+    default: Hyperparameters
+    first: tuple[Hyperparameters, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for point in (self.default, *self.first):
+            if set(point) != set(self.parameters):
+                raise ValueError(f"a point names {sorted(point)}, the space {sorted(self.parameters)}")

@@ -1,0 +1,90 @@
+"""Tasks: kinds of learning. All of a task runs on numpy alone, since decoding happens in production."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from autoft.data.table import Table
+from autoft.interfaces.encoder import Arrays
+from autoft.interfaces.problem import Problem
+
+
+@dataclass(frozen=True)
+class Match:
+    """How well a table fits a task: 0 (hardly) to 1 (certainly), the columns by role, and why, in one line for the user."""
+
+    score: float
+    columns: Mapping[str, tuple[str, ...]]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """What turns outputs into answers beside the graph: JSON `config` and `arrays` (npz)."""
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Arrays = field(default_factory=dict)
+
+
+@runtime_checkable
+class Task(Protocol):
+    """The plugin: one kind of learning."""
+
+    name: str
+    summary: str
+
+    def match(self, table: Table, given: Mapping[str, tuple[str, ...]]) -> Match | None:
+        """None when the table is of another kind. `given` are the columns the user named by role.
+
+        Raises DataError when the table is of this kind but ambiguous or unusable, with the flags that help.
+        """
+        ...
+
+    def problem(self, table: Table, match: Match, *, metric: str | None, seed: int) -> Problem:
+        """Raises DataError when the data cannot be learned from (one class, too few rows, ...)."""
+        ...
+
+    def usable(self, problem: Problem, table: Table) -> npt.NDArray[np.bool_]:
+        """Which rows can be learned from, shape (n,): those with an input and a target. The workflow leaves out the others and says so."""
+        ...
+
+    def inputs(self, problem: Problem, table: Table) -> Table:
+        """The input columns renamed to their roles, values cleaned. Raises DataError where a column is absent."""
+        ...
+
+    def targets(self, problem: Problem, table: Table) -> npt.NDArray[Any]:
+        """Targets, shape (n,) or (n, outputs). Raises DataError naming the row of a value that is not understood."""
+        ...
+
+    def strata(self, problem: Problem, targets: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
+        """A code a row that every part of a split should hold in equal shares; None when there is none."""
+        ...
+
+    def constant(self, problem: Problem, targets: npt.NDArray[Any], rows: int) -> Arrays:
+        """Outputs for `rows` rows of the best answer that ignores its input: the majority baseline."""
+        ...
+
+    def score(self, problem: Problem, targets: npt.NDArray[Any], outputs: Arrays) -> dict[str, float]:
+        """All metrics of the task by name; holds `problem.metric.name`."""
+        ...
+
+    def labels_of(self, problem: Problem, outputs: Arrays) -> npt.NDArray[Any]:
+        """The hard decision a row, compared by the proof: an export must change none."""
+        ...
+
+    def fit_decoder(self, problem: Problem, outputs: Arrays, targets: npt.NDArray[Any]) -> Decoder:
+        """From validation rows that the model did not learn from."""
+        ...
+
+    def decode(self, problem: Problem, decoder: Decoder, outputs: Arrays, inputs: Table) -> list[dict[str, Any]]:
+        """One JSON answer a row."""
+        ...
+
+    def check_inputs(self, problem: Problem, records: Sequence[Mapping[str, Any]]) -> Table:
+        """Rows of a request, as `inputs` would give them. Raises DataError naming the row and field."""
+        ...

@@ -1,0 +1,134 @@
+"""The folder of a run and the one stream of events that everything else reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from autoft.errors import SettingsError
+from autoft.interfaces.events import Event, Remark, StageStarted, TrialFinished
+from autoft.interfaces.problem import Metric
+from autoft.leaderboard import Leaderboard
+
+Listener = Callable[[Event], None]
+KEPT = 3
+"""Trials whose weights stay on disk."""
+
+
+class Journal:
+    """Writes run.json, events.jsonl, leaderboard.csv and result.json, and hands each event to the listeners in turn."""
+
+    def __init__(self, folder: Path, metric: Metric, listeners: Sequence[Listener]) -> None:
+        self.folder = folder
+        self.run_id = folder.name
+        self.leaderboard = Leaderboard(metric)
+        self.stages: list[tuple[str, float]] = []
+        self.remarks: list[Remark] = []
+        self.busy_seconds = 0.0
+        self._listeners = list(listeners)
+
+    @property
+    def stop_file(self) -> Path:
+        """Exists once the user asked to finish."""
+        return self.folder / ".stop"
+
+    @property
+    def search_stop_file(self) -> Path:
+        """Exists once the search should end, for whatever reason its text gives."""
+        return self.folder / ".stop-search"
+
+    @property
+    def stopping(self) -> bool:
+        return self.stop_file.exists()
+
+    def start(self, facts: Mapping[str, Any]) -> None:
+        """Make the folder and write run.json, before anything else."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "run.json", facts)
+        for name in ("trials", "data"):
+            (self.folder / name).mkdir(exist_ok=True)
+
+    def trial_folder(self, number: int) -> Path:
+        return self.folder / "trials" / str(number)
+
+    def emit(self, event: Event) -> None:
+        """Append to events.jsonl, bring the leaderboard up to date, tell the listeners."""
+        with (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
+            file.write(event.model_dump_json() + "\n")
+        if isinstance(event, TrialFinished):
+            self.busy_seconds += event.busy_seconds
+            self.leaderboard.add(event)
+            self.leaderboard.write(self.folder / "leaderboard.csv")
+            self._drop_weights()
+        elif isinstance(event, StageStarted):
+            self.stages.append((event.stage, event.time))
+        elif isinstance(event, Remark):
+            self.remarks.append(event)
+        for listen in self._listeners:
+            listen(event)
+
+    def say(self, text: str, level: str = "info") -> None:
+        self.emit(Remark.model_validate({"text": text, "level": level}))
+
+    def stage(self, name: str, note: str = "") -> None:
+        self.emit(StageStarted(stage=name, note=note))
+
+    def stop(self, reason: str) -> None:
+        """What Ctrl-C does: finish with the best so far. Safe in a signal handler."""
+        self.stop_file.write_text(reason, encoding="utf-8")
+        self.stop_search(reason)
+
+    def stop_search(self, reason: str) -> None:
+        if not self.search_stop_file.exists():
+            self.search_stop_file.write_text(reason, encoding="utf-8")
+
+    def _drop_weights(self) -> None:
+        for row in self.leaderboard.usable()[KEPT:]:
+            shutil.rmtree(self.trial_folder(row.trial) / "model", ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove what only a running run needs."""
+        for file in (self.stop_file, self.search_stop_file):
+            file.unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "cache", ignore_errors=True)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write aside, then rename."""
+    aside = path.with_name(path.name + ".new")
+    aside.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    os.replace(aside, path)
+
+
+def output_folder(wanted: Path | None, data: Path) -> Path:
+    """The folder of a new run, not made yet. Raises SettingsError when `wanted` holds something already."""
+    if wanted is not None:
+        if wanted.is_file():
+            raise SettingsError(f"--output {wanted} is a file", hint="name a folder that is new or empty")
+        if wanted.is_dir() and any(wanted.iterdir()):
+            holds = "another run" if (wanted / "run.json").exists() else "files already"
+            raise SettingsError(f"--output {wanted} holds {holds}", hint="name a folder that is new or empty")
+        return wanted
+    base = Path("runs") / f"{data.name.split('.')[0] or 'data'}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder, number = base, 2
+    while folder.exists():
+        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
+    return folder
+
+
+def versions() -> dict[str, str]:
+    """What the figures of a run depend on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in ("autoft", "torch", "transformers", "ray", "optuna", "onnx", "onnxruntime", "scikit-learn", "numpy", "tokenizers"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,78 @@
+"""From a bundle's folder to a `Predictor`: looks up the plugins that the manifest names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from autoft.errors import BundleError, PluginError
+
+if TYPE_CHECKING:
+    from autoft.data.table import Table
+    from autoft.interfaces.tuner import PluginFile
+    from autoft.runtime.bundle import Bundle, Manifest
+    from autoft.runtime.predictor import Predictor
+
+_T = TypeVar("_T")
+
+
+def load_predictor(bundle: Path, *, plugin_files: Sequence[Path] = (), threads: int | None = None) -> Predictor:
+    """Open the bundle in the folder `bundle`, with `threads` threads a graph (all that the process may use by default).
+
+    `plugin_files` are the one-file plugins that the bundle was made with. Raises BundleError when the folder is no bundle, a
+    file was changed, or a plugin is missing or another one than the bundle names.
+    """
+    from autoft.catalog import Catalog
+    from autoft.plugins import read_plugin_file
+    from autoft.runtime.bundle import open_bundle
+    from autoft.runtime.predictor import Predictor
+
+    opened = open_bundle(bundle)
+    manifest = opened.manifest
+    files = [read_plugin_file(path) for path in plugin_files]
+    _check_plugin_files(opened, files)
+    catalog = Catalog.build(files)
+    return Predictor(
+        opened,
+        task=_found(catalog.task, manifest.problem.task, manifest, files),
+        encoder=_found(catalog.encoder, manifest.encoder.name, manifest, files),
+        exporter=_found(catalog.exporter, manifest.exporter, manifest, files),
+        threads=threads,
+    )
+
+
+def _check_plugin_files(bundle: Bundle, files: Sequence[PluginFile]) -> None:
+    needed = {record.name: record.sha256 for record in bundle.manifest.plugin_files}
+    for file in files:
+        if file.name in needed and file.sha256 != needed[file.name]:
+            raise BundleError(
+                f"--plugin {file.name} is not the file that {bundle.folder} was made with: "
+                f"sha256 {file.sha256[:12]}... instead of {needed[file.name][:12]}...",
+                hint="give the file as it was then, or run `autoft run` again with the new one",
+            )
+
+
+def _found(lookup: Callable[[str], _T], name: str, manifest: Manifest, files: Sequence[PluginFile]) -> _T:
+    """The plugin's object; where the catalog has none, the error says which file the bundle was made with."""
+    try:
+        return lookup(name)
+    except PluginError as error:
+        given = {file.sha256 for file in files}
+        missing = [record for record in manifest.plugin_files if record.sha256 not in given]
+        if not missing:
+            raise BundleError(f"the bundle needs a plugin that is not installed: {error.message}", hint=error.hint) from None
+        listed = ", ".join(f"{record.name} (sha256 {record.sha256})" for record in missing)
+        raise BundleError(
+            f"the bundle needs the plugin {listed}, which gives {name!r}; a bundle carries no code",
+            hint="add " + " ".join(f"--plugin {record.name}" for record in missing),
+        ) from None
+
+
+def read_rows(path: Path, *, plugin_files: Sequence[Path] = ()) -> Table:
+    """A data file by the reader plugin that takes it, whole in memory. Raises DataError."""
+    from autoft.catalog import Catalog
+    from autoft.data.reading import read_table
+    from autoft.plugins import read_plugin_file
+
+    return read_table(path, list(Catalog.build([read_plugin_file(one) for one in plugin_files]).readers.values()))

@@ -1,0 +1,301 @@
+"""The proof: does what will be served give the answers of the model that was fitted?
+
+It asks the exported graph, behind the bundle's own encoder, and the fitted model the same questions, and trusts neither the
+exporter nor the bundle: a wrong tokenizer shows here as well as a wrong weight.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from autoft.data.table import Table
+from autoft.errors import ExportError
+from autoft.interfaces.encoder import Arrays, Encoding
+from autoft.interfaces.exporter import Session
+from autoft.interfaces.model import Fitted
+from autoft.interfaces.problem import Frozen, Problem
+from autoft.interfaces.task import Task
+
+TOLERANCE = 1e-4
+MOST_ROWS = 2_000
+_CHUNK, _BATCH = 256, 32
+_LARGE = 33
+_ODD_LENGTH = 7
+_SEVERAL_SAMPLES = ((1, 5), (2, 1), (3, 3), (7, 2), (_LARGE, 2))
+"""(batch, samples) where rows have no length to vary: 13 combinations."""
+_GROSS = 1e-2
+
+
+class Combination(Frozen):
+    """One shape that was tried. `difference` is None where the outputs could not be compared."""
+
+    batch: int
+    length: int | None = Field(description="units of the longest row; None where rows have no length")
+    padding: int = Field(description="padded units of the shortest row")
+    difference: float | None
+
+
+class Proof(Frozen):
+    """What was compared and how it went."""
+
+    passed: bool
+    max_difference: float | None = Field(description="largest difference of any output; None where nothing could be compared")
+    tolerance: float
+    combinations: tuple[Combination, ...]
+    rows: int = Field(description="rows whose predictions were compared")
+    changed_labels: int
+    reasons: tuple[str, ...] = Field(description="why it was refused, in words; empty when it passed")
+    seconds: float
+
+
+@dataclass
+class _Findings:
+    """What the comparisons found so far."""
+
+    tolerance: float
+    combinations: list[Combination] = field(default_factory=list)
+    errors: dict[Combination, str] = field(default_factory=dict)
+    broken: dict[str, None] = field(default_factory=dict)
+    pairs: list[tuple[Arrays, Arrays]] = field(default_factory=list)
+    largest: float | None = None
+    rows: int = 0
+    changed: int = 0
+
+    def difference(self, expected: Arrays, given: Arrays) -> float | None:
+        """The largest of all outputs, or None with a note of what is wrong with their names, shapes or values."""
+        largest = 0.0
+        for name, values in expected.items():
+            problem = _fault(name, values, given.get(name), given)
+            if problem is not None:
+                self.broken.setdefault(problem)
+                return None
+            if values.size:
+                largest = max(largest, float(np.max(np.abs(values.astype(np.float64) - given[name]))))
+        self.largest = max(self.largest or 0.0, largest)
+        return largest
+
+
+def prove(
+    fitted: Fitted,
+    session: Session,
+    encoding: Encoding,
+    task: Task,
+    problem: Problem,
+    rows: Table,
+    *,
+    tolerance: float = TOLERANCE,
+    seconds: float | None = None,
+) -> Proof:
+    """Compare `session` behind `encoding` with `fitted.outputs` on `rows` (inputs named by role, at least one row).
+
+    First over a dozen or more combinations of batch, length and padding, then over all rows (at most 2,000). Refused when an
+    output differs by more than `tolerance`, one label changes, or the graph does not run. `seconds` bounds the second part
+    softly, and its first 256 rows not at all; None leaves it unbounded, so that nothing depends on the clock.
+    """
+    if not len(rows):
+        raise ExportError("an export cannot be proved without rows to ask about")
+    started = time.monotonic()
+    findings = _Findings(tolerance)
+    for asked, pad_to in _questions(encoding, rows):
+        _try(fitted, session, encoding, asked, pad_to, findings)
+    if not findings.errors and not findings.broken:
+        deadline = None if seconds is None else started + seconds
+        _predict(fitted, session, encoding, task, problem, rows, findings, deadline)
+    reasons = tuple(_reasons(findings, problem))
+    return Proof(
+        passed=not reasons,
+        max_difference=findings.largest,
+        tolerance=tolerance,
+        combinations=tuple(findings.combinations),
+        rows=findings.rows,
+        changed_labels=findings.changed,
+        reasons=reasons,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _questions(encoding: Encoding, rows: Table) -> Iterator[tuple[Table, int | None]]:
+    """Rows to ask about, and the length to pad them to."""
+    if encoding.max_length is None:
+        begin = 0
+        for batch, samples in _SEVERAL_SAMPLES:
+            for _ in range(samples):
+                yield _sample(rows, begin, batch), None
+                begin += batch
+        return
+    longest = encoding.max_length
+    for batch, length, paddings in _shapes(longest):
+        asked = encoding.resized(_sample(rows, batch, batch), length)
+        for padding in paddings:
+            yield asked, min(longest, length + padding) if padding else None
+    yield _sample(rows, 0, _ODD_LENGTH), None
+
+
+def _shapes(longest: int) -> list[tuple[int, int, tuple[int, ...]]]:
+    """(batch, length, paddings). Long rows come in small batches: they cost the most and prove as much."""
+    odd = min(_ODD_LENGTH, longest)
+    return [
+        (1, 1, (0, 4)),
+        (1, odd, (0, 5, longest)),
+        (1, longest, (0,)),
+        (2, odd, (0,)),
+        (3, 1, (0,)),
+        (3, odd, (0, longest)),
+        (3, longest, (0,)),
+        (_LARGE, 1, (0,)),
+        (_LARGE, odd, (0, 2)),
+    ]
+
+
+def _sample(rows: Table, begin: int, count: int) -> Table:
+    """`count` rows from `begin` on, starting over at the end of the table."""
+    return rows.take((begin + np.arange(count)) % len(rows))
+
+
+def _try(fitted: Fitted, session: Session, encoding: Encoding, asked: Table, pad_to: int | None, findings: _Findings) -> None:
+    encoded = encoding.encode(asked, pad_to=pad_to)
+    has_length = encoding.max_length is not None
+    width = max(int(encoded.lengths.max()), pad_to or 0)
+    tried = Combination(
+        batch=len(asked),
+        length=int(encoded.lengths.max()) if has_length else None,
+        padding=width - int(encoded.lengths.min()) if has_length else 0,
+        difference=None,
+    )
+    try:
+        given = session.run(encoded.arrays)
+    except Exception as error:  # a session is a plugin's: whatever it raises is a refusal
+        findings.combinations.append(tried)
+        findings.errors[tried] = str(error)
+        return
+    expected = fitted.outputs(asked)
+    difference = findings.difference(expected, given)
+    findings.combinations.append(tried.model_copy(update={"difference": difference}))
+    if difference is not None:
+        findings.pairs.append((expected, given))
+
+
+def _predict(
+    fitted: Fitted,
+    session: Session,
+    encoding: Encoding,
+    task: Task,
+    problem: Problem,
+    rows: Table,
+    findings: _Findings,
+    deadline: float | None,
+) -> None:
+    """Compare all rows, in batches by length as a server would see them."""
+    order = np.random.default_rng(problem.seed).permutation(len(rows))[:MOST_ROWS]
+    for begin in range(0, len(order), _CHUNK):
+        if begin and deadline is not None and time.monotonic() >= deadline:
+            return
+        chunk = rows.take(order[begin : begin + _CHUNK])
+        expected = fitted.outputs(chunk)
+        try:
+            given = _in_batches(session, encoding, chunk)
+        except Exception as error:  # as above
+            findings.broken.setdefault(f"the graph failed on rows of the data: {error}")
+            return
+        if findings.difference(expected, given) is None:
+            return
+        findings.pairs.append((expected, given))
+        before, after = np.asarray(task.labels_of(problem, expected)), np.asarray(task.labels_of(problem, given))
+        findings.changed += int((before != after).reshape(len(chunk), -1).any(axis=1).sum())
+        findings.rows += len(chunk)
+
+
+def _in_batches(session: Session, encoding: Encoding, rows: Table) -> Arrays:
+    lengths = encoding.encode(rows).lengths
+    order = np.argsort(lengths, kind="stable")
+    parts = [session.run(encoding.encode(rows.take(order[i : i + _BATCH])).arrays) for i in range(0, len(order), _BATCH)]
+    back = np.argsort(order, kind="stable")
+    return {name: np.concatenate([part[name] for part in parts])[back] for name in parts[0]}
+
+
+def _fault(name: str, expected: npt.NDArray[Any], given: npt.NDArray[Any] | None, outputs: Arrays) -> str | None:
+    if given is None:
+        return f"the graph has no output {name!r}, only {', '.join(sorted(outputs)) or 'none'}"
+    if given.shape != expected.shape:
+        return f"{name} has the shape {_shape(given)} where the fitted model gives {_shape(expected)}"
+    if not np.isfinite(expected).all():
+        return f"the fitted model itself gives {name} that are not finite"
+    if not np.isfinite(given).all():
+        return f"the graph gives {name} that are not finite"
+    return None
+
+
+def _shape(array: npt.NDArray[Any]) -> str:
+    return " x ".join(map(str, array.shape))
+
+
+def _reasons(findings: _Findings, problem: Problem) -> Iterator[str]:
+    if findings.errors:
+        yield _about_errors(findings)
+    yield from findings.broken
+    if findings.changed:
+        yield f"{findings.changed} of {findings.rows} rows get another label than from the fitted model"
+    if findings.largest is not None and findings.largest > findings.tolerance:
+        yield _about_difference(findings, problem)
+
+
+def _about_errors(findings: _Findings) -> str:
+    """Which shapes the graph refuses, and what that means."""
+    failed = list(findings.errors)
+    ran = [combination for combination in findings.combinations if combination not in findings.errors]
+    first, message = next(iter(findings.errors.items()))
+    count = f"{len(failed)} of {len(findings.combinations)} combinations failed"
+    where = f"at batch {first.batch}" + (f", length {first.length}" if first.length is not None else "")
+    batches = {combination.batch for combination in ran}
+    if len(batches) == 1 and all(combination.batch not in batches for combination in failed):
+        return f"the batch axis is fixed at {batches.pop()}: {count}, the first {where}: {message}"
+    widths = {_width(combination) for combination in ran}
+    if len(widths) == 1 and None not in widths and all(_width(combination) not in widths for combination in failed):
+        return f"the length axis is fixed at {widths.pop()}: {count}, the first {where}: {message}"
+    return f"the graph does not run: {count}, the first {where}: {message}"
+
+
+def _width(combination: Combination) -> int | None:
+    return None if combination.length is None else combination.length + combination.padding
+
+
+def _about_difference(findings: _Findings, problem: Problem) -> str:
+    """What the pattern of the differences tells about the cause."""
+    compared = [combination for combination in findings.combinations if combination.difference is not None]
+    plain = [c.difference or 0.0 for c in compared if not c.padding]
+    padded = [c.difference or 0.0 for c in compared if c.padding]
+    by = f"answers differ by up to {findings.largest:.2g} (tolerance {findings.tolerance:g})"
+    swapped = _permutation(findings)
+    if swapped is not None:
+        names = problem.labels if len(problem.labels) == len(swapped) else tuple(map(str, range(len(swapped))))
+        moved = ", ".join(f"{names[k]!r} stands where {names[place]!r} belongs" for place, k in enumerate(swapped) if k != place)
+        return f"{by}: the labels are swapped: {moved}"
+    if padded and max(padded) > findings.tolerance >= max(plain, default=0.0):
+        worst = max((c for c in compared if c.padding), key=lambda c: c.difference or 0.0)
+        return f"{by}, but only where rows are padded (most with {worst.padding} padded): the graph ignores the attention mask"
+    shortest = [c.difference or 0.0 for c in compared if c.length is not None and c.length == min(o.length or 0 for o in compared)]
+    if (findings.largest or 0.0) > _GROSS and shortest and max(shortest) <= findings.tolerance:
+        return (
+            f"{by}, but not on rows without content: the encoder gives other ids than in training (another tokenizer or vocabulary?), "
+            "or an input weight was changed"
+        )
+    return f"{by} without padding, too: a weight of the graph, or the encoder before it, is not that of the fitted model"
+
+
+def _permutation(findings: _Findings) -> Sequence[int] | None:
+    """Column k of the graph's `logits` in the place of each column of the fitted model's, when that explains every difference."""
+    pairs = [(expected["logits"], given["logits"]) for expected, given in findings.pairs if "logits" in expected]
+    if not pairs or pairs[0][0].ndim != 2:
+        return None
+    expected, given = np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
+    places = [int(np.argmin(np.max(np.abs(given - expected[:, [j]]), axis=0))) for j in range(expected.shape[1])]
+    if len(set(places)) < len(places) or places == list(range(len(places))):
+        return None
+    return places if float(np.max(np.abs(given[:, places] - expected))) <= findings.tolerance else None

@@ -1,0 +1,250 @@
+"""The model card: README.md of a bundle, with the YAML front matter that model hubs read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autoft.runtime.bundle import Manifest
+
+PIPELINES = {
+    "text-classification": "text-classification",
+    "multi-label": "text-classification",
+    "pair-classification": "text-classification",
+    "pair-score": "sentence-similarity",
+    "text-regression": "text-classification",
+    "token-classification": "token-classification",
+    "seq2seq": "text2text-generation",
+}
+"""Task -> the hubs' word for it."""
+
+
+def model_card(manifest: Manifest, result: Mapping[str, Any]) -> str:
+    """Markdown. `result` is the content of result.json; figures it does not hold are left out."""
+    parts = [_front_matter(manifest, result), f"# {_md(_name(manifest))}", _summary(manifest, result)]
+    parts += [_use(manifest), _figures(manifest, result), _data(manifest, result), _proof(manifest), _limits(manifest), _origin(manifest)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _name(manifest: Manifest) -> str:
+    return f"{manifest.provenance.candidate} for {manifest.problem.task}"
+
+
+def _front_matter(manifest: Manifest, result: Mapping[str, Any]) -> str:
+    problem = manifest.problem
+    lines = ["---"]
+    licences = sorted(set(manifest.licences.values()))
+    if licences:
+        lines.append(f"license: {_yaml(licences[0].lower() if len(licences) == 1 else 'other')}")
+    if problem.language:
+        lines += ["language:", f"- {_yaml(problem.language)}"]
+    pipeline = PIPELINES.get(problem.task)
+    if pipeline:
+        lines.append(f"pipeline_tag: {pipeline}")
+    lines += ["library_name: onnx", "tags:", "- autoft", "- onnx", "metrics:", f"- {_yaml(problem.metric.name)}"]
+    test = _test(manifest, result)
+    if test:
+        lines += [
+            "model-index:",
+            f"- name: {_yaml(_name(manifest))}",
+            "  results:",
+            "  - task:",
+            f"      type: {_yaml(pipeline or problem.task)}",
+        ]
+        lines += ["    dataset:", "      name: held-out test rows", "      type: private", "    metrics:"]
+        for name, value in test.items():
+            lines += [f"    - type: {_yaml(name)}", f"      value: {float(value):.6g}"]
+    return "\n".join([*lines, "---"])
+
+
+def _summary(manifest: Manifest, result: Mapping[str, Any]) -> str:
+    source = manifest.provenance.source
+    base = f" It was fine-tuned from {_md(source)}." if source else " It uses no pretrained weights."
+    verdict = str(result.get("verdict") or "")
+    return f"A model for {_md(manifest.problem.task)}, found, exported and proved by autoft {_md(manifest.autoft)}.{base}" + (
+        f"\n\n{_md(verdict)}" if verdict else ""
+    )
+
+
+def _use(manifest: Manifest) -> str:
+    problem = manifest.problem
+    fields = ", ".join(f"`{_code(role)}`" for role in problem.inputs)
+    labels = ", ".join(_md(label) for label in problem.labels[:40]) + (
+        f" and {len(problem.labels) - 40} more" if len(problem.labels) > 40 else ""
+    )
+    lines = ["## How to use", "", f"Input: {fields}. " + (f"Answers: {labels}." if labels else "")]
+    if "text" in problem.inputs and len(problem.inputs) == 1:
+        lines += ["", "```sh", 'autoft predict . "a text"', "autoft serve .", "```", "", "```python", "import autoft", ""]
+        lines += ['model = autoft.load(".")', 'model.predict(["a text"])', "```"]
+    else:
+        row = json.dumps(dict.fromkeys(problem.inputs, "..."), ensure_ascii=False)
+        lines += ["", "```python", "import autoft", "", 'model = autoft.load(".")', f"model.predict([{row}])", "```"]
+    if manifest.encoder.name == "tokenizers" and "tokenizer.json" in manifest.files:
+        lines += ["", *_with_onnxruntime(manifest), "", *_with_transformers()]
+    else:
+        lines += [
+            "",
+            f"Inputs are made by autoft's encoder `{_code(manifest.encoder.name)}`; their names, types and shapes are in autoft.json.",
+        ]
+    if manifest.plugin_files:
+        named = ", ".join(f"`{_code(plugin.name)}` (sha256 {plugin.sha256})" for plugin in manifest.plugin_files)
+        lines += ["", f"The bundle needs a plugin that it does not hold: {named}. Pass it with `--plugin FILE`."]
+    return "\n".join(lines)
+
+
+def _with_onnxruntime(manifest: Manifest) -> list[str]:
+    graph = next((name for name in sorted(manifest.files) if name.endswith(".onnx")), "onnx/model.onnx")
+    return [
+        "Without autoft, on onnxruntime and tokenizers alone:",
+        "",
+        "```python",
+        "import json",
+        "",
+        "import numpy as np",
+        "import onnxruntime",
+        "from tokenizers import Tokenizer",
+        "",
+        'config = json.load(open("config.json", encoding="utf-8"))',
+        'encoding = Tokenizer.from_file("tokenizer.json").encode("a text")',
+        f"session = onnxruntime.InferenceSession({json.dumps(graph)})",
+        'made = {"input_ids": encoding.ids, "attention_mask": encoding.attention_mask, "token_type_ids": encoding.type_ids}',
+        "feeds = {i.name: np.array([made[i.name]], dtype=np.int64) for i in session.get_inputs()}",
+        'logits = session.run(["logits"], feeds)[0]',
+        'print(config["id2label"][str(int(logits.argmax()))])',
+        "```",
+    ]
+
+
+def _with_transformers() -> list[str]:
+    return [
+        "With transformers, from the folder `model` that the run left beside this bundle:",
+        "",
+        "```python",
+        "from transformers import pipeline",
+        "",
+        'classify = pipeline("text-classification", model="../model", tokenizer=".")',
+        'classify("a text")',
+        "```",
+    ]
+
+
+def _figures(manifest: Manifest, result: Mapping[str, Any]) -> str:
+    best = result.get("best") if isinstance(result.get("best"), Mapping) else {}
+    validation = dict(manifest.figures.get("validation") or (best.get("validation") if isinstance(best, Mapping) else None) or {})
+    test = _test(manifest, result)
+    if not validation and not test:
+        return ""
+    lines = ["## Figures", "", "| metric | validation rows | test rows |", "|---|---|---|"]
+    for name in dict.fromkeys([*test, *validation]):
+        lines.append(f"| {_md(name)} | {_value(validation.get(name))} | {_value(test.get(name))} |")
+    interval = result.get("interval")
+    if isinstance(interval, Mapping):
+        lines.append("")
+        for name, words in (("winner", "this model"), ("baseline", "the baseline"), ("lead", "this model's lead over it")):
+            found = interval.get(name)
+            if isinstance(found, Mapping) and {"value", "low", "high"} <= set(found):
+                low, high = float(found["low"]), float(found["high"])
+                lines.append(
+                    f"- {_md(manifest.problem.metric.name)} of {words}: {float(found['value']):.3f}, 95 % interval {low:.3f} to {high:.3f}"
+                )
+    lines += ["", "The test rows were looked at once, after every choice had been made."]
+    return "\n".join(lines)
+
+
+def _data(manifest: Manifest, result: Mapping[str, Any]) -> str:
+    problem = manifest.problem
+    roles = ", ".join(f"{_md(role)} from {_md(' + '.join(names))}" for role, names in problem.fields.items())
+    lines = ["## Data", "", f"Columns: {roles}. sha256 of the content: `{_code(problem.data_sha256 or 'unknown')}`."]
+    rows = result.get("rows")
+    if isinstance(rows, Mapping):
+        lines.append("Rows: " + ", ".join(f"{number} {_md(part)}" for part, number in rows.items()) + ".")
+    if result.get("refit"):
+        lines.append("The final weights learned from all rows that are not test.")
+    return "\n".join(lines)
+
+
+def _proof(manifest: Manifest) -> str:
+    proof = manifest.proof
+    if not proof:
+        return ""
+    combinations = proof.get("combinations")
+    number = len(combinations) if isinstance(combinations, list | tuple) else combinations
+    difference = proof.get("max_difference")
+    said = f"largest difference {float(difference):.1e}" if isinstance(difference, int | float) else "difference not recorded"
+    words = "gives the same answers as" if proof.get("passed") else "does NOT give the same answers as"
+    return (
+        f"## Proof\n\nThe exported graph {words} the trained model: {said} over {number} combinations of batch, length and padding, "
+        f"{proof.get('changed_labels', 0)} changed answers on {proof.get('rows', 0)} rows."
+    )
+
+
+def _limits(manifest: Manifest) -> str:
+    lines = [
+        "## Intended use and limits",
+        "",
+        "The model answers for inputs like those it learned from. On others its figures do not hold: measure first.",
+    ]
+    if manifest.problem.max_length:
+        lines.append(f"Inputs longer than {manifest.problem.max_length} units of its encoder are cut there.")
+    if manifest.licences:
+        lines.append("Licences: " + ", ".join(f"{_md(what)}: {_md(licence)}" for what, licence in manifest.licences.items()) + ".")
+    return "\n".join(lines)
+
+
+def _origin(manifest: Manifest) -> str:
+    origin = manifest.provenance
+    point = json.dumps(origin.hyperparameters, ensure_ascii=False, sort_keys=True, default=str)
+    lines = [
+        "## How it was made",
+        "",
+        f"- candidate: `{_code(origin.candidate)}`",
+        f"- hyperparameters: `{_code(point)}`",
+        f"- seed: {origin.seed}",
+    ]
+    if origin.source_sha256:
+        lines.append(f"- sha256 of the source: `{_code(origin.source_sha256)}`")
+    if origin.run_id:
+        lines.append(f"- run: `{_code(origin.run_id)}`")
+    if origin.versions:
+        lines.append("- versions: " + ", ".join(f"{_md(name)} {_md(version)}" for name, version in origin.versions.items()))
+    return "\n".join(lines)
+
+
+def _test(manifest: Manifest, result: Mapping[str, Any]) -> dict[str, float]:
+    best = result.get("best")
+    found = manifest.figures.get("test") or (best.get("test") if isinstance(best, Mapping) else None) or {}
+    return {name: value for name, value in found.items() if isinstance(value, int | float) and value == value}
+
+
+def _value(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, int | float) else "-"
+
+
+def _md(value: object) -> str:
+    """Text that Markdown and the HTML made of it show as it stands."""
+    line = " ".join(str(value).split())
+    return re.sub(r"([\\`*\[\]<>|#~]|^[-+]|(?<!\w)_|_(?!\w))", r"\\\1", line).replace("&", "&amp;")
+
+
+def _code(value: object) -> str:
+    return " ".join(str(value).split()).replace("`", "'")
+
+
+def _yaml(value: object) -> str:
+    """A JSON string is a YAML string."""
+    text = str(value)
+    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]*", text) and text.lower() not in {
+        "y",
+        "n",
+        "no",
+        "yes",
+        "on",
+        "off",
+        "true",
+        "false",
+        "null",
+    }
+    return text if plain else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,164 @@
+"""What the report shows beside result.json and the leaderboard. Every part is optional: what is absent is not shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from autoft.interfaces.events import EVENTS, Event, Remark, StageStarted, TrialReported
+from autoft.interfaces.problem import Frozen
+
+
+class Confusion(Frozen):
+    """`matrix[i][j]`: rows of class i that were answered j. Shape (labels, labels)."""
+
+    labels: tuple[str, ...]
+    matrix: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, labels: Sequence[str], truths: Sequence[str], answers: Sequence[str]) -> Confusion:
+        """Count. Raises KeyError for a label that is not among `labels`."""
+        place = {label: i for i, label in enumerate(labels)}
+        counts = [[0] * len(labels) for _ in labels]
+        for truth, answer in zip(truths, answers, strict=True):
+            counts[place[truth]][place[answer]] += 1
+        return cls(labels=tuple(labels), matrix=tuple(tuple(row) for row in counts))
+
+
+class Mistake(Frozen):
+    """`score` is how sure the model was, 0 to 1."""
+
+    input: str
+    truth: str
+    answer: str
+    score: float | None = None
+
+
+class CurvePoint(Frozen):
+    """`progress` in percent of the trial; `value` is the run's metric on the validation rows."""
+
+    progress: float
+    value: float | None = None
+    loss: float | None = None
+
+
+class Curve(Frozen):
+    """The evaluations of one trial."""
+
+    trial: int
+    points: tuple[CurvePoint, ...]
+
+
+class StageTime(Frozen):
+    """`start` and `seconds` in seconds, `start` since the epoch."""
+
+    name: str
+    start: float
+    seconds: float
+
+
+class Combination(Frozen):
+    """One comparison of the proof: rows a batch, units a row, padding added, largest absolute difference."""
+
+    batch: int
+    length: int | None = None
+    padding: int | str | bool | None = None
+    difference: float
+
+
+class ProofTable(Frozen):
+    """`ProofTable.model_validate(proof.model_dump())` takes an autoft.proof.Proof."""
+
+    passed: bool
+    max_difference: float
+    tolerance: float | None = None
+    combinations: tuple[Combination, ...] = ()
+    rows: int = 0
+    changed_labels: int = 0
+    reasons: tuple[str, ...] = ()
+
+
+class ReportData(Frozen):
+    """The optional parts of report.html.
+
+    `classes` counts the rows of each class; `curves`, `stages` and `notes` that are None are read from the run's folder.
+    """
+
+    title: str = ""
+    data: str = ""
+    classes: dict[str, int] = Field(default_factory=dict)
+    greater_is_better: bool = True
+    confusion: Confusion | None = None
+    mistakes: tuple[Mistake, ...] = ()
+    curves: tuple[Curve, ...] | None = None
+    proof: ProofTable | None = None
+    stages: tuple[StageTime, ...] | None = None
+    notes: tuple[str, ...] | None = None
+
+
+def confident_mistakes(
+    inputs: Sequence[str], truths: Sequence[str], answers: Sequence[Mapping[str, Any]], limit: int = 12
+) -> tuple[Mistake, ...]:
+    """The wrong answers the model was surest of. `answers` are those of a predictor: {"label", "score"}."""
+    wrong = [
+        Mistake(input=text, truth=truth, answer=str(answer["label"]), score=answer.get("score"))
+        for text, truth, answer in zip(inputs, truths, answers, strict=True)
+        if str(answer["label"]) != truth
+    ]
+    return tuple(sorted(wrong, key=lambda m: -(m.score or 0.0))[:limit])
+
+
+def completed(data: ReportData, folder: Path, metric: str) -> ReportData:
+    """`data` with what the run's folder knows."""
+    events = read_events(folder / "events.jsonl")
+    found: dict[str, Any] = {}
+    if data.curves is None:
+        found["curves"] = read_curves(folder, metric)
+    if data.stages is None:
+        found["stages"] = _stages(events)
+    if data.notes is None:
+        found["notes"] = tuple(("Warning: " if e.level == "warning" else "") + e.text for e in events if isinstance(e, Remark))
+    return data.model_copy(update=found)
+
+
+def read_events(path: Path) -> list[Event]:
+    """The events that can be read; half a last line is no trouble."""
+    found: list[Event] = []
+    for line in _lines(path):
+        try:
+            found.append(EVENTS.validate_json(line))
+        except ValidationError:
+            continue
+    return found
+
+
+def read_curves(folder: Path, metric: str) -> tuple[Curve, ...]:
+    """From trials/*/curve.jsonl, by trial."""
+    curves = []
+    for path in folder.glob("trials/*/curve.jsonl"):
+        points = []
+        for line in _lines(path):
+            try:
+                event = TrialReported.model_validate_json(line)
+            except ValidationError:
+                continue
+            points.append(CurvePoint(progress=event.progress, value=event.metrics.get(metric), loss=event.measures.get("train_loss")))
+        if points and path.parent.name.isdigit():
+            curves.append(Curve(trial=int(path.parent.name), points=tuple(points)))
+    return tuple(sorted(curves, key=lambda curve: curve.trial))
+
+
+def _stages(events: Sequence[Event]) -> tuple[StageTime, ...]:
+    starts = [event for event in events if isinstance(event, StageStarted)]
+    ends = [event.time for event in starts[1:]] + [max((event.time for event in events), default=0.0)]
+    return tuple(StageTime(name=s.stage, start=s.time, seconds=max(0.0, end - s.time)) for s, end in zip(starts, ends, strict=True))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    except OSError:
+        return []

@@ -1,0 +1,1 @@
+"""Answers from a bundle: numpy, onnxruntime and nothing heavier."""

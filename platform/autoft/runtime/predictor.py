@@ -1,0 +1,178 @@
+"""From rows to answers: encoder, session, decoder, in small batches."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autoft.data.table import Table
+from autoft.errors import DataError
+from autoft.interfaces.encoder import Arrays, Encoder
+from autoft.interfaces.exporter import Exporter
+from autoft.interfaces.problem import Problem
+from autoft.interfaces.task import Task
+from autoft.runtime.bundle import Bundle
+from autoft.runtime.session import available_cores
+
+ROWS_BY_LENGTH = 8
+"""Rows a batch where rows have a length: on processors larger batches are slower."""
+
+ROWS_WITHOUT_LENGTH = 256
+UNITS_WITHOUT_LENGTH = 2**16
+"""Where an encoder cuts nothing off: most rows, and most characters (the longest row's times the rows), of a batch."""
+
+CHUNK = 2048
+"""Rows of a stream that are in memory, and sorted by length, at a time."""
+
+
+class Predictor:
+    """Answers from a bundle. Safe to call from several threads.
+
+    The plugins are passed in: the task and the encoder that the manifest names, and the exporter that wrote the graph.
+    """
+
+    def __init__(self, bundle: Bundle, *, task: Task, encoder: Encoder, exporter: Exporter, threads: int | None = None) -> None:
+        self.bundle = bundle
+        self.threads = threads or available_cores()
+        self._task = task
+        self._decoder = bundle.decoder()
+        self._encoding = encoder.open(bundle.folder, bundle.manifest.encoder.config)
+        self._session = exporter.open(bundle.folder, self.threads)
+        self._numeric = _numeric_roles(bundle)
+
+    @property
+    def problem(self) -> Problem:
+        return self.bundle.problem
+
+    def predict(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """One answer a row, in order. A row is a mapping from role (or the column's own name) to value; where the problem
+        has one input, its value alone will do, e.g. a text. Raises DataError naming the row and the field."""
+        if isinstance(inputs, str | Mapping):
+            raise DataError("predict takes a list of rows, not a single one", hint='predict(["a text"])')
+        records = [self._record(row, number) for number, row in enumerate(inputs, 1)]
+        return self._answers(self._task.check_inputs(self.problem, records)) if records else []
+
+    def outputs(self, rows: Table) -> Arrays:
+        """The graph's outputs by name, first axis = rows, in order. `rows` has columns named by role, as `Task.inputs` gives them.
+
+        Where an output has an axis that varies between batches, shorter ones are filled with zeros.
+        """
+        parts: dict[str, list[tuple[list[int], np.ndarray[Any, Any]]]] = {}
+        for numbers, _, arrays in self._batches(rows):
+            for name, array in arrays.items():
+                parts.setdefault(name, []).append((numbers, array))
+        return {name: _joined(pieces, len(rows)) for name, pieces in parts.items()}
+
+    def stream(self, records: Iterable[Mapping[str, Any]], *, first_line: int = 1) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
+        """Each record with its answer, in order, a chunk of rows in memory at a time. Columns are found as in a data file:
+        by the name they had when the model learned, or by role. `first_line` is the line of the first record, for messages."""
+        iterator = iter(records)
+        while chunk := list(itertools.islice(iterator, CHUNK)):
+            rows = self._task.inputs(self.problem, self._columns(chunk, first_line))
+            yield from zip(chunk, self._answers(rows), strict=True)
+            first_line += len(chunk)
+
+    def _record(self, row: Any, number: int) -> dict[str, Any]:
+        if not isinstance(row, Mapping):
+            if len(self.problem.inputs) == 1:
+                return {self.problem.inputs[0]: well_formed(row)}
+            roles = ", ".join(self.problem.inputs)
+            raise DataError(f"row {number}: a value alone is not enough, this model needs {roles}", hint=f"give an object with {roles}")
+        record: dict[str, Any] = {}
+        for role in self.problem.inputs:
+            names = self.problem.fields.get(role, ())
+            if role in row:
+                record[role] = row[role]
+            elif len(names) == 1 and names[0] in row:
+                record[role] = row[names[0]]
+            else:
+                record |= {name: row[name] for name in names if name in row}
+        return {name: well_formed(value) for name, value in record.items()}
+
+    def _columns(self, chunk: Sequence[Mapping[str, Any]], first_line: int) -> Table:
+        """The input columns alone, under the names they had when the model learned."""
+        present = set(itertools.chain.from_iterable(chunk))
+        columns: dict[str, list[Any]] = {}
+        for role in self.problem.inputs:
+            names = self.problem.fields.get(role, (role,))
+            for name in names:
+                key = role if name not in present and len(names) == 1 else name
+                if key in present:
+                    values = [well_formed(record.get(key)) for record in chunk]
+                    columns[name] = _numbers(values, key, first_line) if role in self._numeric else values
+        if not columns:
+            wanted = ", ".join(repr(name) for role in self.problem.inputs for name in self.problem.fields.get(role, (role,)))
+            found = ", ".join(sorted(map(repr, present))) or "none"
+            raise DataError(f"the model reads the column {wanted}; the file has {found}", hint="rename the column in the file")
+        return Table(columns, first_line=first_line)
+
+    def _answers(self, rows: Table) -> list[dict[str, Any]]:
+        answers: list[dict[str, Any]] = [{}] * len(rows)
+        for numbers, batch, arrays in self._batches(rows):
+            decoded = self._task.decode(self.problem, self._decoder, arrays, batch)
+            for number, answer in zip(numbers, decoded, strict=True):
+                answers[number] = answer
+        return answers
+
+    def _batches(self, rows: Table) -> Iterator[tuple[list[int], Table, Arrays]]:
+        """Row numbers, those rows, and the outputs for them; long rows first, like lengths together."""
+        sizes = _sizes(rows)
+        order = sorted(range(len(rows)), key=sizes.__getitem__, reverse=True)
+        begin = 0
+        while begin < len(order):
+            numbers = order[begin : begin + self._rows_at_once(sizes[order[begin]])]
+            begin += len(numbers)
+            batch = rows.take(numbers)
+            yield numbers, batch, self._session.run(self._encoding.encode(batch).arrays)
+
+    def _rows_at_once(self, longest: int) -> int:
+        if self._encoding.max_length is not None:
+            return ROWS_BY_LENGTH
+        return min(ROWS_WITHOUT_LENGTH, max(1, UNITS_WITHOUT_LENGTH // max(1, longest)))
+
+
+def well_formed(value: Any) -> Any:
+    """The value, with a replacement character for each half of a surrogate pair: no encoder takes those."""
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
+
+
+def _numeric_roles(bundle: Bundle) -> frozenset[str]:
+    """Inputs that the model learned as numbers: in a file of texts, such as CSV, they have to be read as such."""
+    properties = bundle.manifest.input_schema.get("properties", {})
+    kinds = {role: schema.get("items", schema).get("type") for role, schema in properties.items()}
+    return frozenset(role for role, kind in kinds.items() if kind in ("number", ["number", "null"]))
+
+
+def _numbers(values: list[Any], column: str, first_line: int) -> list[Any]:
+    numbers: list[Any] = []
+    for line, value in enumerate(values, first_line):
+        try:
+            numbers.append((float(value) if value.strip() else None) if isinstance(value, str) else value)
+        except ValueError:
+            raise DataError(f"line {line}: {column} should be a number, not {value!r}") from None
+    return numbers
+
+
+def _sizes(rows: Table) -> list[int]:
+    sizes = [0] * len(rows)
+    for name in rows.names:
+        for number, value in enumerate(rows[name]):
+            sizes[number] += len(value) if isinstance(value, str | list | tuple) else 0
+    return sizes
+
+
+def _joined(pieces: list[tuple[list[int], np.ndarray[Any, Any]]], rows: int) -> np.ndarray[Any, Any]:
+    shape = tuple(max(sizes) for sizes in zip(*(array.shape[1:] for _, array in pieces), strict=True))
+    whole = np.zeros((rows, *shape), dtype=pieces[0][1].dtype)
+    for numbers, array in pieces:
+        corner: tuple[Any, ...] = (np.asarray(numbers), *(slice(size) for size in array.shape[1:]))
+        whole[corner] = array
+    return whole

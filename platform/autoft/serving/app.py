@@ -1,0 +1,144 @@
+"""The HTTP application around a `Predictor`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
+
+from autoft import __version__
+from autoft.errors import DataError
+from autoft.runtime.predictor import Predictor
+from autoft.serving import openapi
+from autoft.serving.access import AccessLog
+from autoft.serving.huggingface import classes_of, parameters_of
+from autoft.serving.requests import RequestError, check_rows, read_json, rows_of
+
+LOG = logging.getLogger("autoft.serving")
+
+SIDE_BY_SIDE = 2
+"""Requests answered at a time: one encodes while the other is in the graph, which uses all threads by itself."""
+
+_PAGE = Path(__file__).with_name("docs.html")
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class _Json(Response):
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def create_app(predictor: Predictor, *, name: str) -> FastAPI:
+    """An application that answers with `predictor`; `name` is what it calls the model.
+
+    Errors are JSON: `{"error": message, "field": name}`, with 422 for what is malformed, 413 for too much, never a traceback.
+    """
+    app = FastAPI(title=name, version=__version__, docs_url=None, redoc_url=None, description=f"{predictor.problem.task}, served by autoft")
+    app.add_middleware(AccessLog)
+    app.add_exception_handler(RequestError, _refused)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _failed)
+    _add_answers(app, predictor)
+    _add_facts(app, predictor, name)
+    return app
+
+
+def _add_answers(app: FastAPI, predictor: Predictor) -> None:
+    bundle, problem, schema = predictor.bundle, predictor.problem, predictor.bundle.manifest.input_schema
+    limiter = anyio.CapacityLimiter(SIDE_BY_SIDE)
+
+    async def answers(rows: list[Any]) -> list[dict[str, Any]]:
+        try:
+            return await anyio.to_thread.run_sync(predictor.predict, rows, limiter=limiter)
+        except DataError as error:
+            raise RequestError(422, error.message) from None
+        except Exception as error:
+            raise _failure(error) from None
+
+    @app.post("/predict", summary="One answer, or one a row in order", response_class=_Json, openapi_extra=openapi.predict(bundle))
+    async def predict(request: Request) -> Response:
+        rows, single = rows_of(await read_json(request), problem, schema)
+        found = await answers(rows)
+        return _Json(found[0] if single else found)
+
+    @app.post("/", summary="Hugging Face's shape", response_class=_Json, openapi_extra=openapi.huggingface(bundle))
+    async def pipeline(request: Request) -> Response:
+        body = await read_json(request)
+        if "inputs" not in body:
+            raise RequestError(422, "inputs is missing", "inputs")
+        top = parameters_of(body)
+        inputs = body["inputs"] if isinstance(body["inputs"], list) else [body["inputs"]]
+        return _Json([classes_of(answer, top) for answer in await answers(check_rows(inputs, problem, schema))])
+
+
+def _add_facts(app: FastAPI, predictor: Predictor, name: str) -> None:
+    facts = _facts(predictor, name)
+
+    @app.get("/health/live", summary="The process runs")
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @app.get("/health/ready", summary="The model is loaded")
+    async def ready() -> dict[str, str]:
+        return {"status": "ready"}
+
+    @app.get("/info", summary="What is served, and where it comes from")
+    async def info() -> dict[str, Any]:
+        return facts
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(_PAGE.read_text(encoding="utf-8"), headers=_PAGE_HEADERS)
+
+
+def _facts(predictor: Predictor, name: str) -> dict[str, Any]:
+    manifest = predictor.bundle.manifest
+    kept = manifest.model_dump(
+        mode="json", include={"created", "figures", "proof", "licences", "input_schema", "output_schema", "provenance"}
+    )
+    problem = manifest.problem
+    return {
+        "name": name,
+        "task": problem.task,
+        "inputs": list(problem.inputs),
+        "labels": list(problem.labels),
+        "max_length": problem.max_length,
+        "autoft": {"serving": __version__, "bundle": manifest.autoft},
+        "threads": predictor.threads,
+        **kept,
+    }
+
+
+async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    assert isinstance(error, RequestError)
+    return _Json(error.as_json(), status_code=error.status)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = {404: f"there is no {request.url.path}; see /docs", 405: f"{request.url.path} does not take {request.method}; see /docs"}
+    return _Json({"error": detail.get(error.status_code, str(error.detail))}, status_code=error.status_code, headers=error.headers)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return await _refused(request, _failure(error))
+
+
+def _failure(error: Exception) -> RequestError:
+    """Status 500. An error's message may quote what was asked: the log holds its kind, and where it arose."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    LOG.error("failed: %s at %s:%s", type(error).__name__, where.filename, where.lineno)
+    return RequestError(500, "the model could not answer; the server's log says where")

@@ -1,0 +1,79 @@
+"""What the OpenAPI document says of requests and answers, from the bundle's own schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autoft.runtime.bundle import Bundle
+from autoft.serving.requests import MOST_BYTES, MOST_INPUTS
+
+_ERROR = {
+    "type": "object",
+    "properties": {"error": {"type": "string"}, "field": {"type": "string"}},
+    "required": ["error"],
+}
+_REASONS = {
+    408: "the body did not arrive in time",
+    413: f"more than {MOST_INPUTS:,} inputs or {MOST_BYTES:,} bytes",
+    422: "malformed; `field` names what",
+    500: "the model could not answer",
+}
+
+
+def predict(bundle: Bundle) -> dict[str, Any]:
+    """Of POST /predict: one row or a list of rows."""
+    row, answer = bundle.manifest.input_schema or {"type": "object"}, bundle.manifest.output_schema or {"type": "object"}
+    many = {"type": "object", "required": ["inputs"], "properties": {"inputs": _list(_row_or_value(bundle))}}
+    return _operation({"anyOf": [row, many]}, {"anyOf": [answer, {"type": "array", "items": answer}]}, example_row(bundle))
+
+
+def huggingface(bundle: Bundle) -> dict[str, Any]:
+    """Of POST /."""
+    value = _row_or_value(bundle)
+    request = {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "inputs": {"anyOf": [value, _list(value)]},
+            "parameters": {"type": "object", "properties": {"top_k": {"type": ["integer", "null"], "minimum": 1}}},
+        },
+    }
+    found = {"type": "object", "properties": {"label": {"type": "string"}, "score": {"type": "number"}}, "required": ["label", "score"]}
+    answer = {"type": "array", "items": {"type": "array", "items": found}}
+    row = example_row(bundle)
+    return _operation(request, answer, {"inputs": next(iter(row.values())) if len(row) == 1 else row})
+
+
+def example_row(bundle: Bundle) -> dict[str, Any]:
+    """A row of the right shape, to start from."""
+    properties = bundle.manifest.input_schema.get("properties") or {role: {"type": "string"} for role in bundle.problem.inputs}
+    return {name: _example(schema, len(bundle.problem.fields.get(name, ()))) for name, schema in properties.items()}
+
+
+def _example(schema: dict[str, Any], columns: int) -> Any:
+    kind = schema.get("type", "string")
+    kind = kind if isinstance(kind, str) else kind[0]
+    if kind == "array":
+        return [_example(schema.get("items", {}), 1)] * max(1, columns)
+    return {"string": "some text", "number": 1.0, "boolean": True, "object": {}}.get(kind)
+
+
+def _row_or_value(bundle: Bundle) -> dict[str, Any]:
+    row = bundle.manifest.input_schema or {"type": "object"}
+    roles = bundle.problem.inputs
+    alone = row.get("properties", {}).get(roles[0], {}) if len(roles) == 1 else {}
+    return {"anyOf": [alone, row]} if alone else row
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "maxItems": MOST_INPUTS, "items": items}
+
+
+def _operation(request: dict[str, Any], answer: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": request, "example": example}}},
+        "responses": {
+            "200": {"description": "the answer", "content": {"application/json": {"schema": answer}}},
+            **{str(s): {"description": why, "content": {"application/json": {"schema": _ERROR}}} for s, why in _REASONS.items()},
+        },
+    }

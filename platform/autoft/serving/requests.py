@@ -1,0 +1,139 @@
+"""From the bytes of a request to rows, with an error that names the field where that cannot be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+import anyio
+from starlette.requests import Request
+
+from autoft.interfaces.problem import Problem
+from autoft.runtime.predictor import well_formed
+from autoft.runtime.schemas import complaint
+
+MOST_INPUTS = 1024
+"""Rows of one request."""
+
+MOST_BYTES = 8 * 2**20
+"""Of one body."""
+
+BODY_SECONDS = 30.0
+"""For a client to send its body."""
+
+
+class RequestError(Exception):
+    """A request that is refused: HTTP status, message, and the field at fault where there is one."""
+
+    def __init__(self, status: int, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.field = status, str(well_formed(message)), field and str(well_formed(field))
+
+    def as_json(self) -> dict[str, str]:
+        return {"error": self.message} | ({"field": self.field} if self.field else {})
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises RequestError: 408 too slow, 413 too large, 422 malformed."""
+    body = await _read(request)
+    try:
+        content = json.loads(body, parse_constant=_no_constant)
+    except RecursionError:
+        raise RequestError(422, "the JSON is nested too deeply") from None
+    except ValueError as error:
+        raise RequestError(422, f"the body is no JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise RequestError(422, f"the body should be a JSON object, not {_word(content)}")
+    return content
+
+
+async def _read(request: Request) -> bytes:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > MOST_BYTES:
+        raise _too_large()
+    body = bytearray()
+    try:
+        with anyio.fail_after(BODY_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MOST_BYTES:
+                    raise _too_large()
+    except TimeoutError:
+        raise RequestError(408, f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from None
+    return bytes(body)
+
+
+def _too_large() -> RequestError:
+    return RequestError(413, f"the body is larger than {MOST_BYTES:,} bytes; send fewer inputs at a time")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def rows_of(body: Mapping[str, Any], problem: Problem, schema: Mapping[str, Any]) -> tuple[list[Any], bool]:
+    """The rows of `{"inputs": [...]}`, or the one row that the object itself is; and whether it is one row.
+
+    `schema` is the bundle's schema of a row. Raises RequestError.
+    """
+    if "inputs" not in body or "inputs" in problem.inputs:
+        check_row(body, "", problem, schema)
+        return [body], True
+    both = [name for name in _names(problem) if name in body]
+    if both:
+        raise RequestError(422, f"give either inputs or {both[0]}, not both", both[0])
+    inputs = body["inputs"]
+    if not isinstance(inputs, list):
+        raise RequestError(422, f"inputs should be a list, not {_word(inputs)}", "inputs")
+    return check_rows(inputs, problem, schema), False
+
+
+def check_rows(inputs: Sequence[Any], problem: Problem, schema: Mapping[str, Any]) -> list[Any]:
+    """The rows, each a text or an object. Raises RequestError naming the first that is malformed, or 413 for too many."""
+    if len(inputs) > MOST_INPUTS:
+        raise RequestError(413, f"{len(inputs):,} inputs are more than {MOST_INPUTS:,}; send fewer at a time", "inputs")
+    for number, row in enumerate(inputs):
+        where = f"inputs.{number}"
+        if isinstance(row, Mapping):
+            check_row(row, f"{where}.", problem, schema)
+        elif len(problem.inputs) == 1:
+            _check_value(row, where, problem.inputs[0], schema)
+        else:
+            raise RequestError(422, f"{where} should be an object with {', '.join(problem.inputs)}, not {_word(row)}", where)
+    return list(inputs)
+
+
+def check_row(row: Mapping[str, Any], prefix: str, problem: Problem, schema: Mapping[str, Any]) -> None:
+    """Each input is there, by its role or by the names of its columns, and of its type. Raises RequestError."""
+    for role in problem.inputs:
+        names = problem.fields.get(role, ())
+        if role not in row and not (names and all(name in row for name in names)):
+            wanted = next((name for name in names if name not in row), role) if any(name in row for name in names) else role
+            raise RequestError(422, f"{prefix}{wanted} is missing", f"{prefix}{wanted}")
+        key = role if role in row else names[0]
+        if role in row or len(names) == 1:
+            _check_value(row[key], prefix + key, role, schema)
+
+
+def _check_value(value: Any, where: str, role: str, schema: Mapping[str, Any]) -> None:
+    reason = complaint(schema.get("properties", {}).get(role, {}), value)
+    if reason:
+        raise RequestError(422, f"{where} {reason}", where)
+
+
+def _names(problem: Problem) -> list[str]:
+    return [name for role in problem.inputs for name in (role, *problem.fields.get(role, ()))]
+
+
+def _word(value: Any) -> str:
+    words = {
+        type(None): "null",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "an object",
+    }
+    return words.get(type(value), type(value).__name__)

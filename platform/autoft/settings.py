@@ -1,0 +1,250 @@
+"""The settings of a run: flags before environment (AUTOFT_*) before file (autoft.toml) before defaults."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field_serializer
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from autoft.errors import SettingsError
+from autoft.store.address import masked
+
+FILE = "autoft.toml"
+PREFIX = "AUTOFT_"
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)", re.I)
+_NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
+
+DURATION = "a time such as 90s, 5m, 1h30m, or a number of seconds"
+
+
+def parse_duration(value: object) -> float:
+    """Seconds from `"5m"`, `"90s"`, `"1h30m"`, `"600"` or a number. Raises ValueError."""
+    if isinstance(value, bool):
+        raise ValueError(DURATION)
+    seconds = float(value) if isinstance(value, int | float) else _spelled(str(value).strip())
+    if not math.isfinite(seconds) or seconds <= 0:
+        raise ValueError(DURATION)
+    return seconds
+
+
+def _spelled(text: str) -> float:
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    parts = _PART.findall(text)
+    if not parts or _PART.sub("", text).strip():
+        raise ValueError(DURATION)
+    return sum(float(number) * _UNITS[unit[0].lower()] for number, unit in parts)
+
+
+def _names(value: object) -> object:
+    """A list from `a,b` or JSON; every item may hold commas itself."""
+    if isinstance(value, str):
+        value = json.loads(value) if value.lstrip().startswith("[") else [value]
+    if not isinstance(value, Sequence):
+        return value
+    return [part.strip() for item in value for part in (item.split(",") if isinstance(item, str) else [str(item)]) if part.strip()]
+
+
+def _paths(value: object) -> object:
+    """Like `_names`, but a path may hold a comma: in the environment paths are separated as in PATH."""
+    if isinstance(value, str):
+        return json.loads(value) if value.lstrip().startswith("[") else [part for part in value.split(os.pathsep) if part]
+    return value
+
+
+def _pairs(value: object) -> object:
+    """`{role: name}` from `ROLE=NAME` items."""
+    if isinstance(value, str):
+        value = json.loads(value) if value.lstrip().startswith(("[", "{")) else value.split(",")
+    if isinstance(value, Mapping):
+        return {str(role).strip(): name for role, name in value.items()}
+    if not isinstance(value, Sequence):
+        return value
+    found: dict[str, str] = {}
+    for item in value:
+        role, equals, name = str(item).partition("=")
+        role, name = role.strip(), name.strip()
+        if not (equals and role and name):
+            raise ValueError("ROLE=NAME, e.g. --column text=review")
+        if found.setdefault(role, name) != name:
+            raise ValueError(f"one column a role; {role} was given {found[role]} and {name}")
+    return found
+
+
+def _words(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)]
+Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
+Word = Annotated[str | None, BeforeValidator(_words)]
+
+_Layer = tuple[str, dict[str, Any]]
+
+
+class Settings(BaseSettings):
+    """All that a run can be told. Frozen; JSON both ways (`model_dump(mode="json")`), passwords masked on the way out."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, populate_by_name=True)
+
+    data: Path | None = Field(default=None, description="file or folder of labelled data")
+    output: Path | None = Field(default=None, description="folder for all that the run leaves; default runs/<data>-<time>")
+    budget: Duration | None = Field(default=None, description="wall time from the command to the result, in seconds")
+    trials: int | None = Field(default=None, ge=1, description="number of trials")
+    gpu_hours: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="most GPU time, summed over the trials")
+    concurrency: int | None = Field(default=None, ge=1, description="trials side by side")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="seed of the split, the search and the training")
+    models: Names = Field(default=(), description="models, sources or candidates")
+    text: Word = Field(default=None, description="column that holds the text")
+    label: Word = Field(default=None, description="column that holds the label")
+    columns: Pairs = Field(default_factory=dict, description="column by role")
+    task: Word = Field(default=None, description="kind of learning")
+    metric: Word = Field(default=None, description="metric that decides")
+    validation: Path | None = Field(default=None, description="file of rows to choose by")
+    test: Path | None = Field(default=None, description="file of rows for the final figure")
+    plugins: Paths = Field(default=(), description="one-file plugins")
+    trackers: Names = Field(default=(), description="tracker plugins")
+    tuner: str = Field(default="ray", min_length=1, description="tuner plugin")
+    exporter: str = Field(default="onnx", min_length=1, description="exporter plugin")
+    offline: bool = Field(default=False, description="fetch nothing")
+    verbose: bool = Field(default=False, description="show what the libraries say")
+    database: str | None = Field(default=None, repr=False, description="SQLAlchemy URL of the database of runs")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # `collect` merges the layers itself, to say in an error where a value came from; a bare Settings(...) reads nothing else.
+        return (init_settings,)
+
+    @field_serializer("database", when_used="json")
+    def _mask(self, value: str | None) -> str | None:
+        return None if value is None else masked(value)
+
+    @classmethod
+    def collect(cls, flags: Mapping[str, Any], config: Path | None = None) -> Settings:
+        """Merge the layers and check them. A flag that is None or an empty list was not given.
+
+        Raises SettingsError that names every bad value, where it stood and what is allowed.
+        """
+        given = {name: value for name, value in flags.items() if value is not None and value not in ((), [], {}, "")}
+        problems: list[str] = []
+        layers: list[_Layer] = [("flag", given), ("environment", _environment(cls, problems)), ("file", _file(cls, config, problems))]
+        merged: dict[str, Any] = {}
+        homes: dict[str, str] = {}
+        for layer, values in layers:
+            for name, value in values.items():
+                if name not in merged:
+                    merged[name], homes[name] = value, _home(layer, name, config)
+        problems += _conflicts(merged, homes)
+        try:
+            settings = cls(**merged)
+        except ValidationError as error:
+            problems += [_problem(item["loc"], str(item["msg"]), str(item["type"]), merged, homes) for item in error.errors()]
+        if problems:
+            raise _refusal(problems)
+        return settings
+
+
+def _refusal(problems: Sequence[str]) -> SettingsError:
+    unique = list(dict.fromkeys(problems))
+    if len(unique) == 1:
+        return SettingsError(unique[0], hint="autoft run --help")
+    return SettingsError("\n  ".join([f"{len(unique)} settings cannot be used:", *unique]), hint="autoft run --help")
+
+
+def _environment(cls: type[Settings], problems: list[str]) -> dict[str, Any]:
+    values = {name: os.environ[PREFIX + name.upper()] for name in cls.model_fields if os.environ.get(PREFIX + name.upper(), "").strip()}
+    for name in sorted(os.environ):
+        field = name.removeprefix(PREFIX).lower()
+        close = get_close_matches(field, cls.model_fields, n=1, cutoff=0.85)
+        if name.startswith(PREFIX) and field not in cls.model_fields and close:
+            problems.append(f"{name} is no setting; did you mean {PREFIX}{close[0].upper()}?")
+    return values
+
+
+def _file(cls: type[Settings], config: Path | None, problems: list[str]) -> dict[str, Any]:
+    path = config or Path(FILE)
+    if config is None and not path.exists():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        problems.append(f"the settings file {path} cannot be read: {error.strerror or error}")
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"the settings file {path} is no valid TOML: {error}")
+        return {}
+    for name in [name for name in values if name not in cls.model_fields]:
+        close = get_close_matches(name.replace("-", "_"), cls.model_fields, n=1)
+        advice = f"did you mean {close[0]!r}?" if close else "the settings are " + ", ".join(cls.model_fields)
+        problems.append(f"{path}: {name!r} is no setting; {advice}")
+        del values[name]
+    return values
+
+
+def _home(layer: str, name: str, config: Path | None) -> str:
+    if layer == "environment":
+        return PREFIX + name.upper()
+    if layer == "file":
+        return f"{config or FILE}: {name}"
+    return _FLAGS.get(name, "--" + name.replace("_", "-"))
+
+
+_FLAGS = {"data": "DATA", "columns": "--column", "plugins": "--plugin", "trackers": "--tracker"}
+
+_FORMATS: dict[str, str] = {
+    "budget": DURATION,
+    "trials": "a whole number, 1 or more",
+    "concurrency": "a whole number, 1 or more",
+    "gpu_hours": "a number above 0, e.g. 0.5",
+    "seed": f"a whole number from 0 to {2**32 - 1}",
+    "columns": "ROLE=NAME, e.g. text=review",
+    "models": "names by comma, e.g. full:all-MiniLM-L6-v2,linear",
+    "trackers": "names by comma",
+    "plugins": "paths of files",
+    "offline": "true or false",
+    "verbose": "true or false",
+}
+
+
+def _problem(loc: Sequence[object], message: str, kind: str, merged: Mapping[str, Any], homes: Mapping[str, str]) -> str:
+    name = str(loc[0]) if loc else ""
+    value = merged.get(name)
+    shown = masked(str(value)) if name == "database" else value if isinstance(value, str) else str(value)
+    wanted = _FORMATS.get(name, "a path" if "path" in kind else "a text")
+    own = message.removeprefix("Value error, ") if kind == "value_error" else ""
+    if own and name == "columns":
+        wanted = own
+    return f'{homes.get(name, name)} is "{shown}"; it must be {wanted}'
+
+
+def _conflicts(merged: dict[str, Any], homes: Mapping[str, str]) -> list[str]:
+    """`--text` and `--label` are short forms of `--column`: both may be given when they agree."""
+    try:
+        pairs = TypeAdapter[dict[str, str]](Pairs).validate_python(merged.get("columns", {}))
+    except (ValidationError, ValueError):
+        return []
+    found = []
+    for role in ("text", "label"):
+        if role in pairs and merged.get(role) and pairs[role] != merged[role]:
+            found.append(f'{homes[role]} is "{merged[role]}", and {homes["columns"]} says {role}={pairs[role]}: give one of them')
+    return found

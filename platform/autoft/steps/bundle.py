@@ -1,0 +1,80 @@
+"""From a fitted model to a bundle that is proved: exported aside, proved by the core, renamed into place only then."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoft.catalog import Catalog
+from autoft.errors import ExportError
+from autoft.interfaces.exporter import Exporter, Session
+from autoft.interfaces.model import Fitted, Program
+from autoft.interfaces.task import Decoder
+from autoft.proof import Proof, prove
+from autoft.steps.understand import Understood
+
+
+@dataclass(frozen=True)
+class Built:
+    """A proved export in `folder`, not yet a bundle: autoft.json and README.md are written once the figures are known."""
+
+    folder: Path
+    fitted: Fitted
+    program: Program
+    proof: Proof
+    details: dict[str, object]
+    session: Session
+
+
+def build(fitted: Fitted, understood: Understood, catalog: Catalog, exporter_name: str, folder: Path, threads: int) -> Built:
+    """Export into `folder` and prove it. Raises ExportError with the reasons when it is refused; then nothing is left."""
+    exporter = catalog.exporter(exporter_name)
+    problem = understood.problem
+    program = fitted.program()
+    reason = exporter.supports(program, problem)
+    if reason is not None:
+        raise ExportError(f"the exporter {exporter_name} cannot take this model: {reason}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        return _built(fitted, program, understood, catalog, exporter, folder, threads)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _built(
+    fitted: Fitted, program: Program, understood: Understood, catalog: Catalog, exporter: Exporter, folder: Path, threads: int
+) -> Built:
+    problem = understood.problem
+    for name, content in program.encoder.files.items():
+        target = (folder / name).resolve()
+        if not target.is_relative_to(folder.resolve()):
+            raise ExportError(f"the encoder {program.encoder.name} names a file outside the bundle: {name}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    (folder / "config.json").write_text(json.dumps(dict(program.config), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    exported = exporter.export(program, problem, folder)
+    encoding = catalog.encoder(program.encoder.name).open(folder, program.encoder.config)
+    session = exporter.open(folder, threads)
+    rows = understood.rows.take(understood.splits.validation)
+    proof = prove(fitted, session, encoding, understood.task, problem, rows)
+    if not proof.passed:
+        raise ExportError(
+            "the export was refused by the proof: " + "; ".join(proof.reasons),
+            hint="the weights are kept in the run's folder; please report this with the model's name",
+        )
+    return Built(folder, fitted, program, proof, exported.details, session)
+
+
+def decoder_for(fitted: Fitted, understood: Understood, validation: Path) -> Decoder:
+    """Fitted on the outputs that the judged weights gave for rows they never saw."""
+    import numpy as np
+
+    with np.load(validation, allow_pickle=False) as stored:
+        rows = stored["rows"]
+        outputs = {name: stored[name] for name in stored.files if name != "rows"}
+    decoder = understood.task.fit_decoder(understood.problem, outputs, understood.targets[rows])
+    return Decoder(decoder.config, {**fitted.extra(), **decoder.arrays})

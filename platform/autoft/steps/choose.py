@@ -1,0 +1,108 @@
+"""Which candidates a run tries: those the user names, or those that suit the data, the machine and the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoft import sources
+from autoft.catalog import Catalog
+from autoft.data.names import nearest
+from autoft.data.table import Table
+from autoft.errors import SettingsError, SourceError
+from autoft.interfaces.model import Candidate, Limits
+from autoft.interfaces.problem import Problem
+from autoft.interfaces.source import Source, SourceCard
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`tried` are searched, `passed_over` are not and say why; `named` are the names the user asked for."""
+
+    tried: tuple[Candidate, ...]
+    passed_over: tuple[Candidate, ...]
+    named: frozenset[str]
+
+
+def choose(
+    models: Sequence[str], catalog: Catalog, problem: Problem, limits: Limits, rows: Table, *, offline: bool, say: Say = lambda _: None
+) -> Choice:
+    """Raises SettingsError for a name nobody knows and SourceError where weights cannot be had."""
+    if models:
+        return _named(models, catalog, problem, limits, rows, offline=offline, say=say)
+    return _unasked(catalog, problem, limits, rows, offline=offline, say=say)
+
+
+def _named(
+    names: Sequence[str], catalog: Catalog, problem: Problem, limits: Limits, rows: Table, *, offline: bool, say: Say
+) -> Choice:
+    tried: dict[str, Candidate] = {}
+    passed: dict[str, Candidate] = {}
+    for text in names:
+        model, source = _parse(text, catalog, offline=offline, say=say)
+        models = [model] if model else list(catalog.models)
+        pool = [source] if source else sources.at_hand(list(catalog.sources.values()))
+        found = [c for name in models for c in catalog.model(name).candidates(problem, pool, limits, rows) if source is None or c.source]
+        if not found:
+            raise SettingsError(
+                f"--models {text}: it does not fit a {problem.task} problem, or no source for it is at hand",
+                hint="autoft models shows what is at hand and how to get the rest",
+            )
+        explicit = source is not None
+        for candidate in found:
+            (tried if explicit or candidate.proposed else passed)[candidate.name] = candidate
+        if not explicit and not any(c.proposed for c in found):
+            tried.update({c.name: c for c in found})
+    return Choice(tuple(tried.values()), tuple(c for c in passed.values() if c.name not in tried), frozenset(tried))
+
+
+def _parse(text: str, catalog: Catalog, *, offline: bool, say: Say) -> tuple[str | None, Source | None]:
+    """A model, a source or `model:source`."""
+    if text in catalog.models:
+        return text, None
+    head, colon, tail = text.partition(":")
+    if colon and head in catalog.models:
+        return head, _source(tail, catalog, offline=offline, say=say)
+    return None, _source(text, catalog, offline=offline, say=say)
+
+
+def _source(text: str, catalog: Catalog, *, offline: bool, say: Say) -> Source:
+    known = [*catalog.models, *catalog.sources]
+    if text not in catalog.sources and "/" not in text and not Path(text).exists():
+        close = nearest(text, known)
+        raise SettingsError(
+            f"--models: there is no model or source named {text!r}" + (f"; did you mean {close!r}?" if close else ""),
+            hint=f"models: {', '.join(catalog.models)}; autoft models lists the sources; a folder or a hub id (owner/name) works too",
+        )
+    return sources.resolve(text, catalog.sources, offline=offline, progress=say)
+
+
+def _unasked(catalog: Catalog, problem: Problem, limits: Limits, rows: Table, *, offline: bool, say: Say) -> Choice:
+    pool = sources.at_hand(list(catalog.sources.values()))
+    found = _candidates(catalog, problem, pool, limits, rows)
+    if not any(c.source and c.proposed for c in found):
+        wanted = [card for model in catalog.models.values() for card in model.wanted(problem, list(catalog.sources.values()), limits)]
+        if wanted:
+            pool = [*pool, _first_to_be_had(wanted, offline=offline, say=say)]
+            found = _candidates(catalog, problem, pool, limits, rows)
+    return Choice(tuple(c for c in found if c.proposed), tuple(c for c in found if not c.proposed), frozenset())
+
+
+def _candidates(catalog: Catalog, problem: Problem, pool: Sequence[Source], limits: Limits, rows: Table) -> list[Candidate]:
+    return [c for model in catalog.models.values() for c in model.candidates(problem, pool, limits, rows)]
+
+
+def _first_to_be_had(wanted: Sequence[SourceCard], *, offline: bool, say: Say) -> Source:
+    hint = f"autoft models fetch {wanted[0].name}, or --models linear, which needs no pretrained weights"
+    if offline:
+        raise SourceError("no pretrained weights that suit the data are at hand, and --offline forbids fetching any", hint=hint)
+    for card in wanted:
+        say(f"no pretrained weights that suit the data are at hand: fetching {card.name} ({card.licence})")
+        try:
+            return sources.fetch(card, progress=say)
+        except SourceError as error:
+            say(f"{card.name}: {error.message}")
+    raise SourceError("no pretrained weights that suit the data are at hand, and none could be fetched", hint=hint)

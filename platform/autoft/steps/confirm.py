@@ -1,0 +1,143 @@
+"""Is the first of the leaderboard really the best? The top two meet again on other folds, then the winner learns from all rows."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+import numpy as np
+
+from autoft.catalog import Catalog
+from autoft.data.splits import duplicate_groups, split
+from autoft.interfaces.events import TrialFinished
+from autoft.interfaces.model import Candidate, FitData, Fitted, TrialSpec
+from autoft.journal import Journal
+from autoft.steps.understand import Understood
+from autoft.trial import TrialOutcome, run_trial, trial_seed
+
+FOLDS = 4
+"""The most further folds (or seeds)."""
+FOLDS_WITHOUT_CLOCK = 2
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """`order` is the ranking after the further folds; `figures` holds each contender's value per fold, the search's own first."""
+
+    order: tuple[TrialFinished, ...]
+    folds: int = 0
+    seeds: int = 0
+    figures: dict[str, list[float]] | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the steps after the search need to run a trial in this process with all cores."""
+
+    journal: Journal
+    understood: Understood
+    data: FitData
+    catalog: Catalog
+    candidates: dict[str, Candidate]
+    threads: int
+    gpus: int
+    concurrency: int
+    own_validation: bool
+    verbose: bool = False
+
+    def cost(self, row: TrialFinished, rows: int) -> float:
+        """Seconds that this trial will take here on `rows` rows; two threads for one give about 1.7 times the speed."""
+        share = max(1, self.threads // max(1, self.concurrency))
+        gain = (self.threads / share) ** 0.75
+        complete = 100 / max(row.progress, 1)
+        return 1.0 + row.seconds * complete * rows / max(1, len(self.data.train)) / gain
+
+    def run(self, row: TrialFinished, data: FitData, name: str, seed: int, deadline: float | None, *, stoppable: bool = True) -> TrialOutcome:
+        candidate = self.candidates[row.candidate]
+        spec = TrialSpec(row.trial, candidate, row.hyperparameters, seed, self.threads, min(1, self.gpus))
+        outcome = run_trial(
+            spec,
+            data,
+            self.catalog.model(candidate.model),
+            self.understood.task,
+            self.journal.folder / "cache" / name,
+            deadline=deadline,
+            stop_file=self.journal.stop_file if stoppable else None,
+            verbose=self.verbose,
+        )
+        self.journal.busy_seconds += outcome.busy_seconds
+        return outcome
+
+
+def confirm(bench: Bench, ranked: Sequence[TrialFinished], deadline: float | None, *, refit_seconds: float) -> Confirmation:
+    """`deadline` bounds confirmation and refit together; a fold that would leave no time for the refit is not begun."""
+    contenders = list(ranked[:2])
+    unchanged = Confirmation(tuple(ranked))
+    if len(contenders) < 2 or bench.journal.stopping or contenders[0].stage == "baselines" and len(ranked) == 1:
+        return unchanged
+    figures = {row.trial: [_value(row)] for row in contenders}
+    done = 0
+    price = sum(bench.cost(row, len(bench.data.train)) for row in contenders)
+    for number in range(1, (FOLDS if deadline else FOLDS_WITHOUT_CLOCK) + 1):
+        if deadline is not None and time.time() + price + refit_seconds > deadline:
+            break
+        outcomes = [_fold(bench, row, number, deadline) for row in contenders]
+        if any(outcome.status != "done" or outcome.value is None for outcome in outcomes):
+            break
+        for row, outcome in zip(contenders, outcomes, strict=True):
+            figures[row.trial].append(outcome.value or 0.0)
+        done = number
+    if not done:
+        return unchanged
+    metric = bench.understood.problem.metric
+    contenders.sort(key=lambda row: -metric.key(fmean(figures[row.trial])))
+    named = {f"{row.candidate} (trial {row.trial})": figures[row.trial] for row in contenders}
+    folds, seeds = (0, done) if bench.own_validation else (done, 0)
+    return Confirmation((*contenders, *ranked[2:]), folds, seeds, named)
+
+
+def _fold(bench: Bench, row: TrialFinished, number: int, deadline: float | None) -> TrialOutcome:
+    """The same candidate and hyperparameters on another split of the rows that are not test, or on the user's own with another seed."""
+    name = f"confirm-{row.trial}-{number}"
+    seed = trial_seed(bench.understood.problem.seed, 1_000_000 + number)
+    data = bench.data if bench.own_validation else _refolded(bench, number)
+    outcome = bench.run(row, data, name, seed, deadline)
+    outcome.fitted = None
+    shutil.rmtree(bench.journal.folder / "cache" / name, ignore_errors=True)
+    return outcome
+
+
+def _refolded(bench: Bench, number: int) -> FitData:
+    understood = bench.understood
+    pool = understood.learnable
+    share = len(bench.data.validation) / len(pool)
+    strata = understood.task.strata(understood.problem, understood.targets[pool])
+    groups = duplicate_groups(understood.rows.take(pool))
+    made = split(strata, groups, len(pool), understood.problem.seed + number, test=0.0, validation=share)
+    return replace(bench.data, train=pool[made.train], validation=pool[made.validation])
+
+
+def refit_cost(bench: Bench, row: TrialFinished) -> float:
+    return bench.cost(row, len(bench.understood.learnable))
+
+
+def refit(bench: Bench, row: TrialFinished, deadline: float | None) -> Fitted | None:
+    """The winner's recipe on all rows that are not test; None where the time does not carry it."""
+    if bench.journal.stopping or (deadline is not None and time.time() + refit_cost(bench, row) > deadline):
+        return None
+    data = replace(bench.data, train=bench.understood.learnable, validation=np.empty(0, dtype=np.int64))
+    seed = trial_seed(bench.understood.problem.seed, row.trial)
+    outcome = bench.run(row, data, "refit", seed, deadline)
+    if outcome.status != "done":
+        bench.journal.say(f"the refit was not finished ({outcome.reason}); the trial's own weights are kept")
+        return None
+    return outcome.fitted
+
+
+def _value(row: TrialFinished) -> float:
+    if row.value is None:
+        raise ValueError(f"trial {row.trial} has no value")
+    return row.value

@@ -1,0 +1,129 @@
+"""The baseline, then the tuner's search."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from autoft.catalog import Catalog
+from autoft.interfaces.events import Event, TrialFinished, TrialReported, TrialStarted
+from autoft.interfaces.model import Candidate, Decision, FitData, Limits, TrialSpec
+from autoft.interfaces.space import Space
+from autoft.interfaces.tuner import SearchRequest
+from autoft.journal import Journal
+from autoft.settings import Settings
+from autoft.steps.choose import Choice
+from autoft.steps.clock import Clock
+from autoft.steps.understand import Understood
+from autoft.trial import run_trial, trial_seed
+
+
+def fit_baseline(
+    settings: Settings, catalog: Catalog, understood: Understood, data: FitData, limits: Limits, journal: Journal
+) -> Candidate | None:
+    """Fit `linear` in this process, where the task has it: the cheap candidate every result is held against."""
+    journal.stage("baselines")
+    problem = understood.problem
+    constant = understood.task.constant(problem, understood.targets[data.train], len(data.validation))
+    figure = understood.task.score(problem, understood.targets[data.validation], constant)[problem.metric.name]
+    journal.say(f"an answer that ignores its input scores {problem.metric.name} {figure:.3f} on the validation rows")
+    model = catalog.models.get("linear")
+    found = model.candidates(problem, [], limits, data.rows.take(data.train[:500])) if model else []
+    if not model or not found:
+        return None
+    candidate, number = found[0], 1
+    space = model.space(candidate, problem, len(data.train))
+    spec = TrialSpec(number, candidate, space.default, trial_seed(settings.seed, number), limits.threads)
+    journal.emit(TrialStarted(trial=number, candidate=candidate.name, hyperparameters=space.default, stage="baselines"))
+
+    def listen(event: TrialReported) -> Decision:
+        journal.emit(event)
+        return "go"
+
+    outcome = run_trial(
+        spec,
+        data,
+        model,
+        understood.task,
+        journal.trial_folder(number),
+        listen=listen,
+        verbose=settings.verbose,
+    )
+    journal.emit(
+        TrialFinished(
+            trial=number,
+            candidate=candidate.name,
+            status=outcome.status,
+            progress=outcome.progress,
+            metrics=outcome.metrics,
+            value=outcome.value,
+            seconds=outcome.seconds,
+            hyperparameters=space.default,
+            reason=outcome.reason,
+            stage="baselines",
+            busy_seconds=outcome.busy_seconds,
+        )
+    )
+    return candidate
+
+
+def search(
+    settings: Settings, catalog: Catalog, choice: Choice, clock: Clock, journal: Journal, data: FitData, baseline: Candidate | None
+) -> None:
+    """Hand the candidates to the tuner."""
+    journal.stage("search")
+    spaces = {c.name: catalog.model(c.model).space(c, data.problem, len(data.train)) for c in choice.tried}
+    if baseline and baseline.name in spaces:
+        spaces[baseline.name] = _without_default(spaces[baseline.name])
+    deadline = clock.searching(choice.tried)
+    if deadline is not None and deadline <= time.time():
+        journal.say("the budget leaves no time to search: the baseline is what there is", "warning")
+        return
+    plateau = _Plateau(journal, len(choice.tried), len(data.validation)) if clock.plateau else None
+    request = SearchRequest(
+        data=data,
+        candidates=choice.tried,
+        spaces=spaces,
+        named=choice.named,
+        folder=journal.folder.resolve(),
+        plugin_files=catalog.plugin_files,
+        seed=settings.seed,
+        deadline=deadline,
+        trials=settings.trials,
+        gpu_hours=settings.gpu_hours,
+        concurrency=settings.concurrency,
+        stop_file=journal.search_stop_file.resolve(),
+        first_number=len(journal.leaderboard) + 1,
+        verbose=settings.verbose,
+    )
+
+    def hear(event: Event) -> None:
+        journal.emit(event)
+        if plateau and isinstance(event, TrialFinished):
+            plateau.see(event)
+
+    catalog.tuner(settings.tuner).search(request, hear)
+
+
+def _without_default(space: Space) -> Space:
+    """The baseline has already tried the default."""
+    return replace(space, default=space.first[0], first=space.first[1:]) if space.first else space
+
+
+class _Plateau:
+    """Ends a run without a budget once many trials in a row have not bettered the best by more than half a standard error."""
+
+    def __init__(self, journal: Journal, candidates: int, rows: int) -> None:
+        self._journal, self._rows = journal, max(1, rows)
+        self._patience = max(8, 3 * candidates)
+        self._best, self._since = float("-inf"), 0
+
+    def see(self, row: TrialFinished) -> None:
+        key = self._journal.leaderboard.metric.key(row.value) if row.value is not None else float("-inf")
+        noise = 0.5 * (0.25 / self._rows) ** 0.5 if abs(key) <= 1 else 0.0
+        self._since += 1
+        if key > self._best + noise:
+            self._since = 0
+        self._best = max(self._best, key)
+        if self._since >= self._patience:
+            self._journal.stop_search(f"{self._since} trials without a better score: nothing more is to be gained")

@@ -1,0 +1,149 @@
+"""One trial, wherever it runs: in a Ray worker, in the driver, on a machine without Ray."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from autoft.errors import AutoftError
+from autoft.interfaces.encoder import Arrays
+from autoft.interfaces.events import Status, TrialReported
+from autoft.interfaces.model import Decision, FitData, Fitted, Model, Save, TrialSpec
+from autoft.interfaces.task import Task
+
+PATIENCE = 4
+"""Evaluations without a better score after which a trial ends by itself."""
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """The seed of trial `number`: a function of the run's seed alone, whatever else ran before."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{number}".encode()).digest()[:4], "big")
+
+
+@dataclass
+class TrialOutcome:
+    """How a trial ended. `metrics` and `value` are its best; `busy_seconds` are core-seconds of this process."""
+
+    status: Status
+    progress: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    value: float | None = None
+    seconds: float = 0.0
+    busy_seconds: float = 0.0
+    reason: str = ""
+    fitted: Fitted | None = field(default=None, repr=False)
+
+
+class _Reporter:
+    """The `Report` handed to a model: scores, keeps the best weights, writes the curve, asks whether to go on."""
+
+    def __init__(
+        self,
+        spec: TrialSpec,
+        data: FitData,
+        task: Task,
+        folder: Path,
+        listen: Callable[[TrialReported], Decision],
+        deadline: float | None,
+        stop_file: Path | None,
+    ) -> None:
+        self._spec, self._data, self._task, self._folder, self._listen = spec, data, task, folder, listen
+        self._deadline, self._stop_file = deadline, stop_file
+        self._targets = data.targets[data.validation]
+        self._stale = 0
+        self.stopped = ""
+        self.outcome = TrialOutcome("running")
+
+    def __call__(self, progress: float, outputs: Arrays, save: Save, **measures: float) -> Decision:
+        problem = self._data.problem
+        percent = min(100, max(1, round(progress * 100)))
+        self.outcome.progress = percent
+        metrics: dict[str, float] = {}
+        if len(self._targets):
+            metrics = self._task.score(problem, self._targets, outputs)
+            key = problem.metric.key(metrics[problem.metric.name])
+            if self.outcome.value is None or key > problem.metric.key(self.outcome.value):
+                self.outcome.metrics, self.outcome.value, self._stale = metrics, metrics[problem.metric.name], 0
+                replace_folder(self._folder / "model", save)
+                np.savez(self._folder / "validation.npz", rows=self._data.validation, **outputs)
+            else:
+                self._stale += 1
+        event = TrialReported(trial=self._spec.number, progress=percent, metrics=metrics, measures=measures)
+        with (self._folder / "curve.jsonl").open("a", encoding="utf-8") as curve:
+            curve.write(event.model_dump_json() + "\n")
+        decision = self._listen(event)
+        if decision == "stop" and percent < 100:
+            self.stopped = self.stopped or "stopped by the scheduler"
+        elif self._stale >= PATIENCE:
+            decision, self.outcome.reason = "stop", f"early stopping: {PATIENCE} evaluations without a better score"
+        return "stop" if self.stop_requested() else decision
+
+    def stop_requested(self) -> bool:
+        if not self.stopped and self._stop_file is not None and self._stop_file.exists():
+            self.stopped = self._stop_file.read_text(encoding="utf-8").strip() or "stopped by the user"
+        if not self.stopped and self._deadline is not None and time.time() >= self._deadline:
+            self.stopped = "stopped by the budget"
+        return bool(self.stopped) and self.outcome.progress < 100
+
+    def seconds_left(self) -> float | None:
+        return None if self._deadline is None else self._deadline - time.time()
+
+
+def replace_folder(folder: Path, save: Save) -> None:
+    """Write aside, then rename: a folder by this name is always whole."""
+    aside = folder.with_name(folder.name + ".new")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    save(aside)
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+
+
+def run_trial(
+    spec: TrialSpec,
+    data: FitData,
+    model: Model,
+    task: Task,
+    folder: Path,
+    *,
+    listen: Callable[[TrialReported], Decision] = lambda _: "go",
+    deadline: float | None = None,
+    stop_file: Path | None = None,
+    verbose: bool = False,
+) -> TrialOutcome:
+    """Fit `spec` and leave spec.json, curve.jsonl, validation.npz and model/ (the best weights) in `folder`.
+
+    `listen` hears each evaluation and answers "go" or "stop". Whatever a model raises becomes a failed outcome with its
+    reason; only KeyboardInterrupt and SystemExit pass. The fitted model is in the outcome as it was when `fit` returned.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = asdict(spec)
+    written["candidate"] = spec.candidate.name
+    (folder / "spec.json").write_text(json.dumps(written, indent=2, default=str) + "\n", encoding="utf-8")
+    reporter = _Reporter(spec, data, task, folder, listen, deadline, stop_file)
+    outcome = reporter.outcome
+    started, cpu = time.monotonic(), time.process_time()
+    try:
+        outcome.fitted = model.fit(spec, data, reporter)
+        outcome.status = "stopped" if reporter.stopped else "done"
+        outcome.reason = reporter.stopped or outcome.reason
+    except AutoftError as error:
+        outcome.status, outcome.reason = "failed", error.message
+    except Exception as error:
+        outcome.status, outcome.reason = "failed", f"{type(error).__name__}: {error}"
+        import traceback
+
+        (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        if verbose or os.environ.get("AUTOFT_DEBUG"):
+            traceback.print_exc()
+    outcome.seconds = time.monotonic() - started
+    outcome.busy_seconds = time.process_time() - cpu
+    return outcome

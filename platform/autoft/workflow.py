@@ -1,0 +1,211 @@
+"""The whole flow of a run, top to bottom: `fine_tune`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autoft import hardware
+from autoft.catalog import Catalog
+from autoft.errors import AutoftError, ExportError, RunFailed
+from autoft.interfaces.events import RunFailedEvent, RunFinished, RunStarted, RunStatus, TrialFinished
+from autoft.interfaces.model import FitData, Fitted, Limits
+from autoft.journal import Journal, Listener, output_folder, versions, write_json
+from autoft.leaderboard import Leaderboard
+from autoft.process import interrupts, quiet
+from autoft.report import write_report
+from autoft.settings import Settings
+from autoft.steps.bundle import Built, build
+from autoft.steps.choose import Choice, choose
+from autoft.steps.clock import Clock
+from autoft.steps.conclude import conclude, report_data
+from autoft.steps.confirm import Bench, Confirmation, confirm, refit, refit_cost
+from autoft.steps.search import fit_baseline, search
+from autoft.steps.understand import Understood, understand
+from autoft.trial import replace_folder
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run leaves: its folder, the content of result.json, the leaderboard."""
+
+    folder: Path
+    result: dict[str, Any]
+    leaderboard: Leaderboard
+
+
+def fine_tune(settings: Settings, catalog: Catalog, *, started: float, listeners: Sequence[Listener] = ()) -> Finished:
+    """Run `settings`. Raises InputError before anything is written, RunFailed when no model could be exported and proved."""
+    with quiet(settings.verbose):
+        understood = understand(settings, catalog)
+        folder = output_folder(settings.output, Path(settings.data))
+        clock = Clock.of(settings, started)
+        limits = hardware.limits(clock.left())
+        said: list[str] = []
+        sample = understood.rows.take(understood.splits.train)
+        choice = choose(settings.models, catalog, understood.problem, limits, sample, offline=settings.offline, say=said.append)
+        journal = Journal(folder, understood.problem.metric, [*listeners, catalog.notify, *_trackers(settings, catalog, folder)])
+        try:
+            with interrupts(journal):
+                return _run(settings, catalog, understood, choice, limits, clock, journal, said)
+        except BaseException as error:
+            _failed(journal, error)
+            raise
+        finally:
+            journal.close()
+
+
+def _run(
+    settings: Settings,
+    catalog: Catalog,
+    understood: Understood,
+    choice: Choice,
+    limits: Limits,
+    clock: Clock,
+    journal: Journal,
+    said: Sequence[str],
+) -> Finished:
+    _start(settings, understood, choice, clock, journal, catalog)
+    for text in (understood.reason, *understood.remarks, *said):
+        journal.say(text)
+    for candidate in choice.tried:
+        journal.say(f"tried: {candidate.name}: {candidate.reason}" if candidate.reason else f"tried: {candidate.name}")
+    for candidate in choice.passed_over:
+        journal.say(f"passed over: {candidate.name}: {candidate.reason}")
+    data = FitData(
+        understood.problem,
+        understood.rows,
+        understood.targets,
+        understood.splits.train,
+        understood.splits.validation,
+        (journal.folder / "cache").resolve(),
+    )
+    data.cache.mkdir(parents=True, exist_ok=True)
+    baseline = fit_baseline(settings, catalog, understood, data, limits, journal)
+    candidates = {c.name: c for c in (*choice.tried, *([baseline] if baseline else []))}
+    bench = Bench(
+        journal,
+        understood,
+        data,
+        catalog,
+        candidates,
+        limits.threads,
+        limits.gpus,
+        settings.concurrency or limits.threads,
+        settings.validation is not None,
+        settings.verbose,
+    )
+    search(settings, catalog, choice, clock, journal, data, baseline)
+    ranked = journal.leaderboard.usable()
+    if not ranked:
+        raise RunFailed(_why_nothing(journal.leaderboard), hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}")
+    confirmation, fitted = _confirm(bench, ranked, clock)
+    built, winner, refitted = _export(settings, bench, confirmation, fitted)
+    conclusion = conclude(
+        settings, bench, confirmation, built, winner, baseline, started=clock.started, budget=clock.budget, refitted=refitted is not None
+    )
+    result = conclusion.result
+    write_report(journal.folder, result, journal.leaderboard, report_data(bench, conclusion, built, str(settings.data)))
+    write_json(journal.folder / "result.json", result)
+    status: RunStatus = "stopped" if journal.stopping else "done"
+    journal.emit(RunFinished(run_id=journal.run_id, status=status, result=result))
+    return Finished(journal.folder, result, journal.leaderboard)
+
+
+def _start(
+    settings: Settings, understood: Understood, choice: Choice, clock: Clock, journal: Journal, catalog: Catalog
+) -> None:
+    problem = understood.problem
+    journal.start(
+        {
+            "schema": 1,
+            "run_id": journal.run_id,
+            "pid": os.getpid(),
+            "started": clock.started,
+            "settings": settings.model_dump(mode="json"),
+            "seed": settings.seed,
+            "problem": problem.model_dump(mode="json"),
+            "hardware": hardware.describe(),
+            "versions": versions(),
+            "data_sha256": problem.data_sha256,
+            "sources": {c.source.name: c.source.sha256 for c in choice.tried if c.source},
+            "plugins": [{"name": p.name, "sha256": p.sha256} for p in catalog.plugin_files],
+        }
+    )
+    understood.splits.save(journal.folder / "data" / "splits.npz")
+    names = tuple(c.name for c in choice.tried)
+    journal.emit(
+        RunStarted(
+            run_id=journal.run_id,
+            folder=str(journal.folder.resolve()),
+            data=str(settings.data),
+            task=problem.task,
+            candidates=names,
+            budget=clock.budget,
+            metric=problem.metric.name,
+        )
+    )
+
+
+def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tuple[Confirmation, Fitted | None]:
+    journal = bench.journal
+    journal.stage("confirmation")
+    closing = clock.closing([bench.candidates[row.candidate] for row in ranked[:2]])
+    confirmation = confirm(bench, ranked, closing, refit_seconds=max(refit_cost(bench, row) for row in ranked[:2]))
+    winner = confirmation.order[0]
+    if confirmation.figures:
+        shown = ", ".join(f"{name} {sum(v) / len(v):.3f} (mean of {len(v)})" for name, v in confirmation.figures.items())
+        journal.say(f"on further folds: {shown}")
+    journal.stage("refit", winner.candidate)
+    return confirmation, refit(bench, winner, clock.closing([bench.candidates[winner.candidate]]))
+
+
+def _export(
+    settings: Settings, bench: Bench, confirmation: Confirmation, fitted: Fitted | None
+) -> tuple[Built, TrialFinished, Fitted | None]:
+    """The first in order whose export is proved right; an export that is refused is said, and the next is taken."""
+    journal = bench.journal
+    attempts = [(confirmation.order[0], fitted)] if fitted else []
+    attempts += [(row, None) for row in confirmation.order if (journal.trial_folder(row.trial) / "model").is_dir()]
+    for row, refitted in attempts:
+        journal.stage("export and proof", row.candidate)
+        try:
+            model = refitted or bench.catalog.model(bench.candidates[row.candidate].model).load(journal.trial_folder(row.trial) / "model")
+            built = build(model, bench.understood, bench.catalog, settings.exporter, journal.folder / "bundle.new", bench.threads)
+        except AutoftError as error:
+            journal.say(f"trial {row.trial}, {row.candidate}: {error.message}", "warning")
+            continue
+        replace_folder(journal.folder / "model", model.save)
+        return built, row, refitted
+    raise ExportError("no model of this run could be exported and proved", hint=f"see the warnings in {journal.folder / 'events.jsonl'}")
+
+
+def _why_nothing(leaderboard: Leaderboard) -> str:
+    reasons = [row.reason for row in leaderboard if row.reason]
+    return "no trial gave a model" + (f"; the last reason: {reasons[-1]}" if reasons else "")
+
+
+def _failed(journal: Journal, error: BaseException) -> None:
+    """Tell the stream, if the run had begun."""
+    if not (journal.folder / "run.json").exists():
+        return
+    aborted = isinstance(error, KeyboardInterrupt | SystemExit)
+    reason = error.message if isinstance(error, AutoftError) else f"{type(error).__name__}: {error}"
+    status: RunStatus = "aborted" if aborted else "failed"
+    write_json(
+        journal.folder / "result.json",
+        {"schema": 1, "run_id": journal.run_id, "status": status, "reason": reason, "trials": len(journal.leaderboard)},
+    )
+    journal.emit(RunFailedEvent(run_id=journal.run_id, status=status, reason=reason))
+
+
+def _trackers(settings: Settings, catalog: Catalog, folder: Path) -> list[Listener]:
+    found: list[Listener] = []
+    for name in settings.trackers:
+        tracker = catalog.tracker(name)
+        tracker.open(folder.name, folder)
+        found.append(tracker.event)
+    return found

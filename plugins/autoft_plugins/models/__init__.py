@@ -1,0 +1,10 @@
+"""Built-in models: ways to learn."""
+
+from __future__ import annotations
+
+from autoft.interfaces.model import Model
+from autoft_plugins.models.frozen import Frozen
+from autoft_plugins.models.full import Full
+from autoft_plugins.models.linear import Linear
+
+MODELS: list[Model] = [Linear(), Frozen(), Full()]

@@ -1,0 +1,57 @@
+"""A linear head on the mean-pooled features of a pretrained encoder that is not trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from autoft.data.table import Table
+from autoft.errors import TrialError
+from autoft.interfaces.model import Candidate, FitData, Fitted, Limits, Report, TrialSpec
+from autoft.interfaces.problem import Problem
+from autoft.interfaces.source import Source, SourceCard
+from autoft.interfaces.space import Space
+from autoft_plugins.models.full import source_of
+from autoft_plugins.models.transformer.anatomy import anatomy
+from autoft_plugins.models.transformer.proposals import HEADS, propose, worth_fetching
+from autoft_plugins.models.transformer.spaces import frozen_space
+
+
+class Frozen:
+    """Features are computed once a source and run; a trial then costs seconds."""
+
+    name = "frozen"
+    summary = "a linear head on the fixed features of a pretrained encoder"
+
+    def candidates(self, problem: Problem, sources: Sequence[Source], limits: Limits, rows: Table) -> list[Candidate]:
+        return propose(self.name, problem, sources, limits, rows, train=False)
+
+    def wanted(self, problem: Problem, cards: Sequence[SourceCard], limits: Limits) -> list[SourceCard]:
+        return worth_fetching(problem, cards, limits)
+
+    def space(self, candidate: Candidate, problem: Problem, rows: int) -> Space:  # noqa: ARG002
+        return frozen_space(problem)
+
+    def fit(self, spec: TrialSpec, data: FitData, report: Report) -> Fitted:
+        import torch
+
+        from autoft_plugins.models.transformer.encoding import encoder_spec, token_config
+        from autoft_plugins.models.transformer.features import features_of
+        from autoft_plugins.models.transformer.linear_head import FittedHead, fit_head
+
+        if data.problem.head.kind not in HEADS or data.teacher is not None:
+            raise TrialError(f"{self.name} learns {', '.join(HEADS)} without a teacher, not {data.problem.head.kind}")
+        torch.set_num_threads(spec.threads)
+        source = source_of(spec.candidate)
+        config = token_config(source, anatomy(source).max_length(data.problem.max_length), data.problem.inputs[0])
+        features = features_of(source, data, config, spec.gpus, report.stop_requested)
+        head = fit_head(features, data, spec)
+        fitted = FittedHead(source.folder, head, encoder_spec(source, config), data.problem.labels)
+        logits = head.logits(features[data.validation])
+        report(1.0, {"logits": logits}, fitted.save)
+        return fitted
+
+    def load(self, folder: Path) -> Fitted:
+        from autoft_plugins.models.transformer.linear_head import load_head
+
+        return load_head(folder)

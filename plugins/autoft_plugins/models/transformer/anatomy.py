@@ -1,0 +1,119 @@
+"""What a source's files tell without loading it: sizes, lengths, its tokenizer."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from autoft.errors import SourceError
+from autoft.interfaces.source import Source
+from autoft_plugins.encoders.tokens import TOKENIZER_FILE
+
+DEFAULT_LENGTH = 256
+"""Tokens a text may have where the problem names no length."""
+
+_LOOKUPS = ("word_embeddings", "position_embeddings", "token_type_embeddings", "embed_tokens", "tok_embeddings", "wte.", "wpe.")
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """`body` counts the parameters that multiply each token (look-up tables left out; shared layers once a use);
+    `width` and `layers` shape the activations; `positions` is the longest input."""
+
+    parameters: int
+    body: int
+    width: int
+    layers: int
+    positions: int
+    config: dict[str, Any]
+
+    def max_length(self, wanted: int | None) -> int:
+        """`wanted` tokens, or the default, within what the source can take."""
+        return min(wanted or DEFAULT_LENGTH, self.positions)
+
+
+def anatomy(source: Source) -> Anatomy:
+    """Read config.json and the headers of the safetensors files. Raises SourceError."""
+    return _anatomy(source.folder, source.name)
+
+
+@cache
+def _anatomy(folder: Path, name: str) -> Anatomy:
+    config = _json(folder / "config.json", name)
+    shapes = _shapes(folder, name)
+    layers = int(_first(config, "num_hidden_layers", "n_layers", "n_layer", default=12))
+    width = int(_first(config, "hidden_size", "dim", "d_model", "n_embd", default=768))
+    total = sum(math.prod(shape) for shape in shapes.values())
+    body = sum(math.prod(shape) for key, shape in shapes.items() if not any(word in key for word in _LOOKUPS))
+    if config.get("model_type") == "albert":
+        body *= layers // max(1, int(config.get("num_hidden_groups", 1)))
+    return Anatomy(total, body, width, layers, _positions(config, folder), config)
+
+
+def _positions(config: dict[str, Any], folder: Path) -> int:
+    positions = int(_first(config, "max_position_embeddings", "n_positions", default=512))
+    if config.get("model_type") in {"roberta", "xlm-roberta", "camembert", "mpnet", "longformer", "xlm-roberta-xl", "xmod"}:
+        # These count positions from behind the padding id.
+        positions -= int(config.get("pad_token_id") or 1) + 1
+    settings = folder / "tokenizer_config.json"
+    limit = json.loads(settings.read_text(encoding="utf-8")).get("model_max_length") if settings.is_file() else None
+    return min(positions, int(limit)) if isinstance(limit, int | float) and 0 < limit < 1e6 else positions
+
+
+def _shapes(folder: Path, name: str) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        shapes |= {key: tuple(value["shape"]) for key, value in header.items() if key != "__metadata__"}
+    if not shapes:
+        raise SourceError(f"source {name!r}: no *.safetensors in {folder}", hint=f"autoft models fetch {name}")
+    return shapes
+
+
+def tokenizer_path(source: Source) -> Path:
+    """The source's tokenizer.json; made once in the user's cache for sources that have only a slow tokenizer. Raises SourceError."""
+    own = source.folder / TOKENIZER_FILE
+    return own if own.is_file() else _converted(source)
+
+
+def _converted(source: Source) -> Path:
+    from platformdirs import user_cache_path
+
+    path = user_cache_path("autoft") / "tokenizers" / source.sha256 / TOKENIZER_FILE
+    if path.is_file():
+        return path
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=False, local_files_only=True)
+        content = tokenizer.backend_tokenizer.to_str()
+    except Exception as error:  # any of a dozen kinds, by which converter fails
+        raise SourceError(
+            f"source {source.name!r}: its tokenizer cannot be converted to {TOKENIZER_FILE}: {error}",
+            hint="pip install sentencepiece tiktoken, or choose another source: autoft models",
+        ) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(content)
+    Path(aside).replace(path)
+    return path
+
+
+def _json(path: Path, name: str) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"source {name!r}: {path} cannot be read: {error}", hint=f"autoft models fetch {name}") from error
+    return content
+
+
+def _first(config: dict[str, Any], *keys: str, default: int) -> int:
+    return next((config[key] for key in keys if config.get(key)), default)

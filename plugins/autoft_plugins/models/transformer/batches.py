@@ -1,0 +1,60 @@
+"""Batches of rows of like length, so that little is padded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int64]
+
+_MEGABATCH = 50
+_JITTER = 0.15
+
+
+def shuffled(lengths: npt.NDArray[np.int64], size: int, generator: np.random.Generator) -> list[Rows]:
+    """Every place 0..n-1 exactly once, in batches of `size` rows of like length, in random order.
+
+    Rows are drawn into megabatches and sorted within; a jitter on the length lets a row meet others in each epoch.
+    """
+    order = generator.permutation(len(lengths))
+    batches: list[Rows] = []
+    for start in range(0, len(order), size * _MEGABATCH):
+        mega = order[start : start + size * _MEGABATCH]
+        noisy = lengths[mega] * generator.uniform(1 - _JITTER, 1 + _JITTER, len(mega))
+        mega = mega[np.argsort(-noisy, kind="stable")]
+        batches += [mega[at : at + size] for at in range(0, len(mega), size)]
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def by_length(lengths: npt.NDArray[np.int64], budget: int, most: int = 256) -> Iterator[Rows]:
+    """Every place exactly once, longest first, in batches of at most `budget` padded tokens and `most` rows (one row at least)."""
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        size = max(1, min(most, budget // max(1, int(lengths[order[start]]))))
+        yield order[start : start + size]
+        start += size
+
+
+def balanced_weights(codes: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float64]:
+    """A weight a class, inverse to its count, mean 1 over the rows; 0 for classes without rows."""
+    counts = np.bincount(codes, minlength=classes)
+    present = np.maximum(1, np.count_nonzero(counts))
+    return np.where(counts > 0, len(codes) / (present * np.maximum(counts, 1)), 0.0)
+
+
+def oversampled(codes: npt.NDArray[np.int64], generator: np.random.Generator) -> Rows:
+    """Places of an epoch in which every class is drawn as often as the square root of its share says.
+
+    Each row comes at least once; rows of the largest class exactly once. The root keeps rare rows from being learned by heart.
+    """
+    counts = np.bincount(codes)
+    places: list[Rows] = []
+    for code in np.flatnonzero(counts):
+        own = np.flatnonzero(codes == code)
+        wanted = round(float(np.sqrt(counts[code] * counts.max())))
+        whole, rest = divmod(wanted, len(own))
+        places += [np.tile(own, whole), generator.choice(own, rest, replace=False)]
+    return np.concatenate(places)

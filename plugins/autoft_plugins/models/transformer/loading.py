@@ -1,0 +1,170 @@
+"""Pretrained weights into models, quietly, and from memory after the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from autoft.errors import TrialError
+from autoft.interfaces.problem import Problem
+from autoft.interfaces.source import Source
+from autoft_plugins.models.transformer.heads import head_kind
+
+transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+_KEPT_SOURCES = 3
+_SHORT = 256
+_states: dict[str, dict[str, Tensor]] = {}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model and the names of the parameters its source did not hold."""
+
+    model: Any
+    fresh: frozenset[str]
+
+
+def state_of(source: Source) -> dict[str, Tensor]:
+    """The weights of a source, read once a process; the last three sources are kept."""
+    state = _states.pop(source.sha256, None)
+    if state is None:
+        state = {}
+        for path in sorted(source.folder.glob("*.safetensors")):
+            state |= {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+    _states[source.sha256] = state
+    while len(_states) > _KEPT_SOURCES:
+        del _states[next(iter(_states))]
+    return state
+
+
+def classifier(source: Source, problem: Problem, dropout: float, seed: int) -> Loaded:
+    """The source with the head the problem asks for, what is new drawn from `seed`. Raises TrialError when the weights do not fit."""
+    kind = head_kind(problem)
+    config = transformers.AutoConfig.from_pretrained(source.folder, trust_remote_code=False, local_files_only=True)
+    labels = problem.labels or tuple(f"LABEL_{i}" for i in range(problem.head.outputs))
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: i for i, label in enumerate(labels)}
+    config.problem_type = problem.head.kind
+    set_dropout(config, dropout)
+    torch.manual_seed(seed)
+    return _instantiate(getattr(transformers, kind.auto_class), source, config)
+
+
+def body(source: Source) -> Any:
+    """The source without a head, in evaluation mode."""
+    config = transformers.AutoConfig.from_pretrained(source.folder, trust_remote_code=False, local_files_only=True)
+    torch.manual_seed(0)
+    return _instantiate(transformers.AutoModel, source, config).model.eval()
+
+
+def _instantiate(auto: Any, source: Source, config: Any) -> Loaded:
+    try:
+        made = auto._model_mapping[type(config)]
+    except KeyError:
+        raise TrialError(f"source {source.name!r}: {config.model_type} has no {auto.__name__}") from None
+    made = made[0] if isinstance(made, list | tuple) else made
+    model, facts = made.from_pretrained(
+        None,
+        config=config,
+        # Loading may keep the very tensors it is given, and training would change them.
+        state_dict={name: value.clone() for name, value in state_of(source).items()},
+        dtype=torch.float32,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+        attn_implementation=_attention(made),
+    )
+    fresh = frozenset(facts["missing_keys"]) | frozenset(key for key, *_ in facts["mismatched_keys"])
+    sizes = {name: value.numel() for name, value in model.named_parameters()}
+    missing = sum(size for name, size in sizes.items() if name in fresh)
+    if missing > 0.25 * sum(sizes.values()):
+        raise TrialError(
+            f"source {source.name!r}: {missing / sum(sizes.values()):.0%} of the weights of {type(model).__name__} are not in its files",
+            hint=f"autoft models fetch {source.name}",
+        )
+    return Loaded(model, fresh)
+
+
+def _attention(made: Any) -> str:
+    return "sdpa" if getattr(made, "_supports_sdpa", False) else "eager"
+
+
+@contextmanager
+def short_attention(model: Any, device: torch.device, longest: int) -> Iterator[None]:
+    """Within: plain matrix products for attention where they are faster than torch's fused kernel, whose backward pass on CPUs is
+    several times slower in bfloat16. Not for long rows, where plain attention's memory grows with the square."""
+    own = model.config._attn_implementation
+    switch = own == "sdpa" and device.type == "cpu" and longest <= _SHORT
+    if switch:
+        model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        if switch:
+            model.set_attn_implementation(own)
+
+
+def set_dropout(config: Any, dropout: float) -> None:
+    """Set each dropout the architecture names; none on attention weights, where it would keep torch from its fused attention."""
+    for name, value in vars(config).items():
+        if "dropout" in name and (value is None or isinstance(value, int | float)) and not isinstance(value, bool):
+            setattr(config, name, 0.0 if "att" in name else dropout)
+
+
+def reload(folder: Path) -> Any:
+    """A classifier that `save_pretrained` wrote, in evaluation mode."""
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    return model.float().eval()
+
+
+class CompactEmbedding:
+    """While open, a model's look-up table holds only the rows that the data uses.
+
+    A token that never comes gets no gradient, and tables are not decayed, so what is learned is the same; the optimiser is
+    spared passes over a table that is often larger than the rest of the model. Ids must be translated by `translate`.
+    """
+
+    def __init__(self, model: Any, used: Tensor) -> None:
+        self._model = model
+        self._table: nn.Embedding = model.get_input_embeddings()
+        pad = self._table.padding_idx
+        # Architectures that count positions from the padding id need it where it is.
+        kept = torch.arange(min(self._table.num_embeddings, (pad or 0) + 1 if (pad or 0) < 1000 else 1))
+        extra = torch.tensor([pad]) if pad is not None else torch.zeros(0, dtype=torch.int64)
+        self._rows = torch.unique(torch.cat([kept, extra, used.to(torch.int64)]))
+        self.translate = torch.zeros(self._table.num_embeddings, dtype=torch.int64)
+        self.translate[self._rows] = torch.arange(len(self._rows))
+        place = None if pad is None else int(self.translate[pad])
+        self._small = nn.Embedding(len(self._rows), self._table.embedding_dim, padding_idx=place, _weight=self._take())
+        model.set_input_embeddings(self._small)
+
+    def _take(self) -> Tensor:
+        return self._table.weight.detach()[self._rows].clone()
+
+    def merge(self) -> nn.Embedding:
+        """The whole table with what was learned; the model keeps the small one."""
+        with torch.no_grad():
+            self._table.weight[self._rows.to(self._table.weight.device)] = self._small.weight.to(self._table.weight.device)
+        return self._table
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """Within: the model has its whole table, up to date."""
+        self._model.set_input_embeddings(self.merge())
+        try:
+            yield
+        finally:
+            self._model.set_input_embeddings(self._small)
+
+    def close(self) -> None:
+        """Give the model its whole table back."""
+        self._model.set_input_embeddings(self.merge())

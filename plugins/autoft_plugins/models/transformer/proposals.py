@@ -1,0 +1,102 @@
+"""Whether a source is worth a trial on this data: its language, its unknown tokens, its memory and its time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from autoft.data.table import Table
+from autoft.errors import AutoftError
+from autoft.interfaces.model import Candidate, Limits
+from autoft.interfaces.problem import Problem
+from autoft.interfaces.source import Source, SourceCard
+from autoft_plugins.encoders.tokens import TokenEncoding, open_tokenizer
+from autoft_plugins.models.transformer.anatomy import Anatomy, anatomy, tokenizer_path
+from autoft_plugins.models.transformer.encoding import token_config
+from autoft_plugins.models.transformer.spaces import epochs_for
+
+HEADS = ("single_label_classification",)
+"""Kinds of head that the transformer models can learn."""
+
+_SAMPLE = 512
+_UNKNOWN = 0.10
+_SHARE = 0.45
+_EFFICIENCY = 0.5
+_PROCESS = 600 << 20
+_SMALLEST = 20_000_000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a sample of the rows says in a source's tokens: mean length, share of unknown tokens."""
+
+    length: float
+    unknown: float
+
+
+def fits(problem: Problem) -> bool:
+    """One text in, a kind of head that is known."""
+    return problem.head.kind in HEADS and len(problem.inputs) == 1
+
+
+def sample(source: Source, problem: Problem, rows: Table, shape: Anatomy) -> Sample:
+    """Tokenise up to 512 rows, evenly spaced. Raises SourceError or BundleError for a tokenizer that cannot be read."""
+    length = shape.max_length(problem.max_length)
+    encoding = TokenEncoding(open_tokenizer(tokenizer_path(source), length), token_config(source, length, problem.inputs[0]))
+    places = np.unique(np.linspace(0, max(0, len(rows) - 1), min(_SAMPLE, len(rows))).astype(np.int64))
+    encoded = encoding.encode(rows.take(places))
+    specials = 2 * len(places)
+    unknown = 0 if encoded.unknown is None else int(encoded.unknown.sum())
+    return Sample(float(encoded.lengths.mean()) if len(places) else 0.0, unknown / max(1, int(encoded.lengths.sum()) - specials))
+
+
+def propose(model: str, problem: Problem, sources: Sequence[Source], limits: Limits, rows: Table, *, train: bool) -> list[Candidate]:
+    """A candidate a source. `train` tells fine-tuning (three times a forward pass an epoch, optimiser state) from one forward pass."""
+    return [_propose(model, problem, source, limits, rows, train) for source in sources] if fits(problem) else []
+
+
+def worth_fetching(problem: Problem, cards: Sequence[SourceCard], limits: Limits) -> list[SourceCard]:
+    """Cards of general text in the problem's language that fit into memory: those that need no hub first, then small before large,
+    but none so small that it is for trying things out only."""
+    if not fits(problem):
+        return []
+    wanted = {problem.language or "en", "multi"}
+    suited = [c for c in cards if wanted & set(c.languages) and c.domain == "general" and c.parameters >= _SMALLEST]
+    return sorted((c for c in suited if 16 * c.parameters + _PROCESS < limits.memory), key=lambda c: (not c.wheels, c.parameters))
+
+
+def _propose(model: str, problem: Problem, source: Source, limits: Limits, rows: Table, train: bool) -> Candidate:
+    try:
+        shape = anatomy(source)
+        seen = sample(source, problem, rows, shape)
+    except AutoftError as error:
+        return Candidate(model, source, proposed=False, reason=error.message)
+    tokens = seen.length * len(rows)
+    flops = (6.0 * epochs_for(len(rows))[1] if train else 2.0) * shape.body * tokens
+    memory = memory_needed(shape, shape.max_length(problem.max_length), train=train)
+    refuse = partial(Candidate, model, source, False, flops=flops, memory=memory)
+    if problem.language and source.languages and not {problem.language, "multi"} & set(source.languages):
+        return refuse(f"knows {', '.join(source.languages)}; the text is {problem.language}")
+    if seen.unknown > _UNKNOWN:
+        return refuse(f"its vocabulary does not know {seen.unknown:.0%} of the tokens of the text")
+    if memory > limits.memory:
+        return refuse(f"needs about {memory / 2**30:.1f} GiB of memory, {limits.memory / 2**30:.1f} GiB are free")
+    seconds = flops / (limits.flops * _EFFICIENCY) if limits.flops else 0.0
+    if limits.seconds is not None and seconds > _SHARE * limits.seconds:
+        return refuse(f"one trial would take about {seconds:.0f} s of the {limits.seconds:.0f} s there are")
+    return Candidate(model, source, True, _reason(shape, seen, seconds), flops, memory)
+
+
+def _reason(shape: Anatomy, seen: Sample, seconds: float) -> str:
+    known = f"knows {1 - seen.unknown:.1%} of the tokens" if seen.unknown else "knows every token"
+    return f"{shape.parameters / 1e6:.3g} M parameters, {known}, about {max(1, round(seconds))} s a trial"
+
+
+def memory_needed(shape: Anatomy, length: int, *, train: bool) -> int:
+    """Bytes: the process, weights (with gradients and two moments in training) and the activations of 16 rows of full length."""
+    weights = shape.parameters * 4 * (4 if train else 1)
+    activations = 16 * length * shape.width * shape.layers * (70 if train else 8)
+    return _PROCESS + weights + activations

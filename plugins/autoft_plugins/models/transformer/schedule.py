@@ -1,0 +1,72 @@
+"""The learning rate over a horizon that may be shortened on the way."""
+
+from __future__ import annotations
+
+
+class Schedule:
+    """Linear warm-up to 1, then linear decay to 0 at `total` steps. `shorten` keeps the rate as it is and decays from there."""
+
+    def __init__(self, total: int, warmup: float) -> None:
+        self.total = total
+        self._anchor = round(warmup * total)
+        self._peak = 1.0
+
+    def rate(self, step: int) -> float:
+        """The factor on the learning rate of step `step` (from 0)."""
+        if step < self._anchor:
+            return (step + 1) / (self._anchor + 1)
+        return self._peak * max(0.0, (self.total - step) / max(1, self.total - self._anchor))
+
+    def shorten(self, step: int, total: int) -> None:
+        """End at `total` steps instead; called before step `step`."""
+        if step < self._anchor:
+            self._anchor = min(self._anchor, max(step, total // 10))
+        else:
+            self._peak, self._anchor = self.rate(step), step
+        self.total = total
+
+
+class Horizon:
+    """Keeps a schedule within the time there is: measures steps and pauses (evaluations), and shortens when they do not fit.
+
+    At least `LEAST` of the planned steps are kept: a trial that is shorter still is better cut than rushed.
+    """
+
+    LEAST = 0.3
+    MARGIN = 0.93
+
+    def __init__(self, schedule: Schedule, reports: int) -> None:
+        self.schedule = schedule
+        self._planned = schedule.total
+        self._reports = reports
+        self._next = max(5, schedule.total // 20)
+        self._seconds: list[float] = []
+        self._pauses: list[float] = []
+
+    def stepped(self, seconds: float) -> None:
+        """A step took so long."""
+        self._seconds.append(seconds)
+
+    def paused(self, seconds: float) -> None:
+        """An evaluation with its report and, perhaps, its saving took so long."""
+        self._pauses.append(seconds)
+
+    def check(self, step: int, left: float | None) -> bool:
+        """Before step `step` with `left` seconds to go: whether the schedule was shortened."""
+        if left is None or step < self._next:
+            return False
+        self._next = step + max(5, self._planned // 10)
+        recent = self._seconds[1:][-200:] or self._seconds
+        a_step = sum(recent) / len(recent)
+        total = self.schedule.total
+        # Before the first evaluation is measured: a twelfth of the steps between two, as for a fifth held out.
+        a_pause = max(self._pauses[-2:], default=a_step * total / self._reports / 12)
+        pauses = self._reports - len(self._pauses)
+        fits = step + int((left * self.MARGIN - pauses * a_pause) / max(a_step, 1e-9))
+        if fits >= total:
+            return False
+        shorter = max(fits, step + 1, round(self.LEAST * self._planned))
+        if shorter >= total:
+            return False
+        self.schedule.shorten(step, shorter)
+        return True

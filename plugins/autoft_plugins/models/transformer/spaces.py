@@ -1,0 +1,85 @@
+"""Search spaces by the size of the source and of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autoft.interfaces.problem import Problem
+from autoft.interfaces.space import Choice, Hyperparameters, Integer, LogUniform, Parameter, Space, Uniform
+
+UNEVEN = 1.5
+"""The largest class over the smallest, from which weights and oversampling are searched."""
+
+# (parameters of the body up to, lowest, default, highest learning rate)
+_RATES = (
+    (3e6, 2e-4, 1e-3, 3e-3),
+    (4e7, 5e-5, 2e-4, 6e-4),
+    (1.5e8, 1.5e-5, 5e-5, 1.5e-4),
+    (float("inf"), 5e-6, 2e-5, 6e-5),
+)
+# (rows up to, fewest, default, most epochs)
+_EPOCHS = ((1_000, 2, 4, 8), (5_000, 2, 3, 5), (20_000, 1, 2, 4), (float("inf"), 1, 1, 3))
+
+
+def class_counts(problem: Problem) -> tuple[int, ...]:
+    """Rows a class, where the task left them in `problem.extra["class_counts"]`: in the order of the labels, or by label."""
+    counts = problem.extra.get("class_counts")
+    if isinstance(counts, dict):
+        return tuple(int(counts.get(label, 0)) for label in problem.labels)
+    return tuple(int(count) for count in counts) if isinstance(counts, Sequence) and not isinstance(counts, str) else ()
+
+
+def is_uneven(problem: Problem) -> bool:
+    """Whether the classes differ enough in size for weights to be worth a search."""
+    counts = [count for count in class_counts(problem) if count]
+    return len(counts) > 1 and max(counts) / min(counts) > UNEVEN
+
+
+def epochs_for(rows: int) -> tuple[int, int, int]:
+    """Fewest, default and most epochs for so many rows."""
+    return next((low, default, high) for most, low, default, high in _EPOCHS if rows <= most)
+
+
+def full_space(body: int, problem: Problem, rows: int) -> Space:
+    """For fine-tuning a source whose layers have `body` parameters on `rows` rows."""
+    low, rate, high = next((low, rate, high) for most, low, rate, high in _RATES if body <= most)
+    fewest, epochs, most = epochs_for(rows)
+    parameters: dict[str, Parameter] = {
+        "learning_rate": LogUniform(low, high),
+        "batch_size": Choice((8, 16, 32)),
+        "epochs": Integer(fewest, most),
+        "warmup": Uniform(0.0, 0.2),
+        "weight_decay": LogUniform(1e-3, 1e-1),
+        "dropout": Uniform(0.0, 0.2),
+        "head_rate": Choice((1, 5, 10)),
+    }
+    default: Hyperparameters = {
+        "learning_rate": rate,
+        "batch_size": 16 if rows <= 20_000 else 32,
+        "epochs": epochs,
+        "warmup": 0.1,
+        "weight_decay": 0.01,
+        "dropout": 0.1,
+        "head_rate": 5,
+    }
+    if is_uneven(problem):
+        parameters["balance"] = Choice(("none", "weights", "oversample"))
+        default["balance"] = "none"
+    changes: list[Hyperparameters] = [
+        {"learning_rate": (rate * high) ** 0.5, "batch_size": 32},
+        {"epochs": min(most, epochs + 2), "learning_rate": (rate * (low * rate) ** 0.5) ** 0.5, "dropout": 0.05},
+    ]
+    if "balance" in parameters:
+        changes.insert(0, {"balance": "weights"})
+    return Space(parameters, default, tuple(default | change for change in changes))
+
+
+def frozen_space(problem: Problem) -> Space:
+    """For a linear head on fixed features: the inverse strength of its regularisation."""
+    parameters: dict[str, Parameter] = {"C": LogUniform(1e-4, 1e1)}
+    default: Hyperparameters = {"C": 0.02}
+    if is_uneven(problem):
+        parameters["balance"] = Choice(("none", "weights"))
+        default["balance"] = "none"
+    first = tuple(default | {"C": value} for value in (0.003, 0.2))
+    return Space(parameters, default, first)

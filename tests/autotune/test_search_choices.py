@@ -1,0 +1,357 @@
+"""What the search decides, without Ray: candidates, hyperparameters, resources, limits, weights."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from autoft.interfaces.events import TrialReported
+from autoft.interfaces.model import Candidate
+from autoft.interfaces.problem import Metric
+from autoft.interfaces.space import Choice, Integer, LogUniform, Space, Uniform
+from autoft.trial import TrialOutcome, trial_seed
+from autoft_autotune.allocator import GIVE_UP_AFTER, Allocator
+from autoft_autotune.book import Book, Entry
+from autoft_autotune.conversation import Conversation
+from autoft_autotune.limits import Limits
+from autoft_autotune.resources import Machine, Plan, make_plan, processors
+from autoft_autotune.weights import prune_weights
+from autoft_autotune.wire import TrialOrder, outcome_result, read_result, report_result
+
+SMALL, LARGE = Candidate("small", flops=1e12), Candidate("large", flops=1e13)
+GB = 2**30
+
+
+def test_registration_is_light():
+    code = f"import sys; sys.path[:0] = {sys.path!r}; import autoft_autotune; autoft_autotune.autoft_register_tuners(); "
+    code += "print([m for m in ('ray', 'optuna', 'torch') if m in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stdout.strip() == "[]", ended.stderr
+
+
+class TestAllocator:
+    def drawn(self, allocator, count, scores):
+        names = []
+        for number in range(count):
+            candidate = allocator.choose(None)
+            names.append(candidate.name)
+            allocator.started(candidate.name)
+            allocator.observed(candidate.name, number, scores[candidate.name], 1.0, 100)
+        return names
+
+    def test_first_trials_go_in_the_given_order_without_a_clock(self):
+        assert self.drawn(Allocator([SMALL, LARGE], frozenset(), clock=False), 2, {"small": 0.5, "large": 0.5}) == ["small", "large"]
+
+    def test_first_trials_go_longest_first_with_a_clock_and_named_before_all(self):
+        third = Candidate("third", flops=1e14)
+        allocator = Allocator([SMALL, LARGE, third], frozenset({"small"}), clock=True)
+        names = []
+        for _ in range(3):
+            names.append(allocator.choose(1000.0).name)
+            allocator.started(names[-1])
+        assert names == ["small", "third", "large"]
+
+    def test_the_better_candidate_gets_most_trials_and_a_close_one_its_share(self):
+        far = self.drawn(Allocator([SMALL, LARGE], frozenset(), clock=False), 30, {"small": 0.5, "large": 0.9})
+        near = self.drawn(Allocator([SMALL, LARGE], frozenset(), clock=False), 30, {"small": 0.899, "large": 0.9})
+        assert far.count("large") > 24
+        assert near.count("small") >= 10
+
+    def test_durations_matter_with_a_clock_only(self):
+        for clock, expected in ((True, "small"), (False, "large")):
+            allocator = Allocator([SMALL, LARGE], frozenset(), clock=clock)
+            for number, (name, key, seconds) in enumerate((("small", 0.5, 2.0), ("large", 0.9, 60.0))):
+                allocator.started(name)
+                allocator.observed(name, number, key, seconds, 100)
+            assert allocator.choose(20.0).name == expected
+
+    def test_an_untried_candidate_is_judged_by_its_flops(self):
+        allocator = Allocator([SMALL, LARGE], frozenset(), clock=True)
+        allocator.started("small")
+        allocator.observed("small", 1, 0.5, 5.0, 50)
+        assert allocator.expected_seconds("large") == pytest.approx(100.0)
+        assert allocator.choose(60.0).name == "large"
+        assert allocator.choose(40.0).name == "small"
+        assert allocator.choose(3.0) is None
+
+    def test_what_only_fails_or_has_nothing_left_is_given_up(self):
+        allocator = Allocator([SMALL, LARGE], frozenset(), clock=False)
+        for name in ("small", "large"):
+            allocator.started(name)
+        for _ in range(GIVE_UP_AFTER):
+            allocator.failed("small")
+        assert allocator.choose(None).name == "large"
+        allocator.exhaust("large")
+        assert allocator.choose(None) is None
+
+
+class TestProposals:
+    space = Space(
+        {"rate": LogUniform(1e-5, 1e-3), "epochs": Integer(1, 4), "kind": Choice(("a", "b")), "drop": Uniform(0.0, 0.5)},
+        {"rate": 1e-4, "epochs": 3, "kind": "a", "drop": 0.1},
+        ({"rate": 5e-3, "epochs": 2, "kind": "b", "drop": 0.0},),
+    )
+
+    def run(self, seed, count=15):
+        from autoft_autotune.proposals import Proposer
+
+        proposer, points = Proposer(self.space), []
+        for number in range(count):
+            point = proposer.ask(number, trial_seed(seed, number))
+            points.append(point)
+            proposer.tell(number, "stopped" if number % 3 == 2 else "done", -abs(point["rate"] - 3e-4), 50 if number % 3 == 2 else 100)
+        return points
+
+    def test_the_default_then_first_points_even_outside_the_space_then_the_sampler(self):
+        points = self.run(1)
+        assert points[0] == self.space.default
+        assert points[1] == self.space.first[0]
+        for point in points[2:]:
+            assert 1e-5 <= point["rate"] <= 1e-3
+            assert point["epochs"] in (1, 2, 3, 4)
+            assert type(point["epochs"]) is int
+
+    def test_the_seed_decides_and_nothing_else(self):
+        assert self.run(1) == self.run(1)
+        assert self.run(1) != self.run(2)
+
+    def test_nothing_is_proposed_twice_and_a_finite_space_ends(self):
+        from autoft_autotune.proposals import Proposer
+
+        proposer = Proposer(Space({"kind": Choice(("a", "b", "c"))}, {"kind": "a"}))
+        points = []
+        while (point := proposer.ask(len(points), len(points))) is not None:
+            proposer.tell(len(points), "failed", None, 0)
+            points.append(point["kind"])
+        assert sorted(points) == ["a", "b", "c"]
+
+    def test_an_empty_space_has_one_point(self):
+        from autoft_autotune.proposals import Proposer
+
+        proposer = Proposer(Space({}, {}))
+        assert proposer.ask(1, 1) == {}
+        assert proposer.ask(2, 2) is None
+
+    def test_scores_that_are_no_numbers_do_not_end_the_study(self):
+        from autoft_autotune.proposals import Proposer
+
+        proposer = Proposer(self.space)
+        for number, key in enumerate((float("-inf"), None, float("nan"), 0.5)):
+            assert proposer.ask(number, number) is not None
+            proposer.tell(number, "done", key, 100)
+        assert proposer.ask(9, 9) is not None
+
+
+class TestHalving:
+    class Trial:
+        def __init__(self, trial_id):
+            self.trial_id = trial_id
+
+    def scheduler(self, *candidates):
+        from autoft_autotune.stopping import CandidateHalving
+
+        names = dict(candidates)
+        scheduler = CandidateHalving(names.__getitem__)
+        trials = [self.Trial(trial_id) for trial_id in names]
+        for trial in trials:
+            scheduler.on_trial_add(None, trial)
+        return scheduler, trials
+
+    def say(self, scheduler, trial, percent, score):
+        return scheduler.on_trial_result(None, trial, {"percent": percent, "score": score})
+
+    def test_a_rung_decides_once_it_holds_three_and_keeps_the_best_third(self):
+        scheduler, trials = self.scheduler(*((f"t{i}", "a") for i in range(6)))
+        said = [self.say(scheduler, trial, 20, score) for trial, score in zip(trials, (0.5, 0.4, 0.45, 0.6, 0.3, 0.55), strict=True)]
+        assert said == ["CONTINUE", "CONTINUE", "STOP", "CONTINUE", "STOP", "CONTINUE"]
+
+    def test_a_candidates_first_trial_runs_through_and_rungs_are_its_own(self):
+        scheduler, trials = self.scheduler(("a1", "a"), ("b1", "b"), ("a2", "a"), ("a3", "a"), ("a4", "a"))
+        for trial in trials[2:]:
+            self.say(scheduler, trial, 25, 0.9)
+        assert self.say(scheduler, trials[0], 25, 0.1) == "CONTINUE"
+        assert self.say(scheduler, trials[1], 25, 0.1) == "CONTINUE"
+
+    def test_a_result_counts_on_the_highest_rung_only_and_once(self):
+        from autoft_autotune.stopping import Rungs
+
+        rungs, trial = Rungs(), self.Trial("t")
+        assert rungs.milestones == [15, 45]
+        for percent, score in ((10, 0.1), (50, 0.5), (60, 0.6)):
+            rungs.on_result(trial, percent, score)
+        assert rungs._rungs == [(45, {"t": 0.5}), (15, {})]
+
+    def test_the_last_report_is_never_stopped(self):
+        scheduler, trials = self.scheduler(*((f"t{i}", "a") for i in range(5)))
+        assert {self.say(scheduler, trial, 100, -index) for index, trial in enumerate(trials)} == {"CONTINUE"}
+
+    def test_a_score_that_is_no_number_stops_and_an_absent_one_does_not(self):
+        scheduler, trials = self.scheduler(*((f"t{i}", "a") for i in range(5)))
+        for trial in trials[:3]:
+            self.say(scheduler, trial, 20, 0.5)
+        assert self.say(scheduler, trials[3], 20, float("-inf")) == "STOP"
+        assert scheduler.on_trial_result(None, trials[4], {"percent": 20}) == "CONTINUE"
+
+    def test_the_private_parts_of_ray_that_this_rests_on(self):
+        from ray.tune.schedulers import AsyncHyperBandScheduler
+        from ray.tune.schedulers.async_hyperband import _Bracket
+
+        bracket = _Bracket(min_t=15, max_t=100, reduction_factor=3, s=0)
+        assert bracket._rungs == [(45, {}), (15, {})]
+        assert AsyncHyperBandScheduler(metric="m", mode="max")._trial_info == {}
+
+
+class TestResources:
+    @pytest.mark.parametrize(
+        ("machine", "memory", "concurrency", "trials", "expected"),
+        [
+            (Machine(2, 0, 16 * GB), 1 * GB, None, None, Plan(2, 1)),
+            (Machine(8, 0, 16 * GB), 1 * GB, None, None, Plan(8, 1)),
+            (Machine(8, 0, 16 * GB), 1 * GB, 2, None, Plan(2, 4)),
+            (Machine(8, 0, 16 * GB), 1 * GB, None, 3, Plan(3, 2)),
+            (Machine(8, 0, 16 * GB), 6 * GB, None, None, Plan(2, 4)),
+            (Machine(2, 0, 1 * GB), 6 * GB, None, None, Plan(1, 2)),
+            (Machine(2, 0, 16 * GB), 0, 4, None, Plan(4, 1)),
+            (Machine(16, 2, 64 * GB, 24 * GB), 5 * GB, None, None, Plan(8, 2, 0.25)),
+            (Machine(16, 2, 64 * GB, 24 * GB), 20 * GB, None, None, Plan(2, 8, 1.0)),
+            (Machine(16, 2, 64 * GB), 1 * GB, 4, None, Plan(4, 4, 0.5)),
+            (Machine(16, 1, 64 * GB), 1 * GB, 3, None, Plan(3, 5, 0.3333)),
+        ],
+    )
+    def test_plans(self, machine, memory, concurrency, trials, expected):
+        assert make_plan(machine, [SMALL, Candidate("m", memory=memory)], concurrency, trials) == expected
+
+    def test_a_cluster_with_fewer_processors_still_holds_all_trials(self):
+        assert processors(Plan(4, 2), 8) == 2
+        assert processors(Plan(4, 1), 2) == 0.5
+
+
+class TestBook:
+    def book(self, folder, gpus=0.0):
+        events = []
+        book = Book(Metric(name="loss", greater_is_better=False), folder / "trials", events.append, gpus)
+        return book, events
+
+    def entry(self, book, number):
+        book.open(str(number), Entry(number, "small", {}))
+        (book._trials / str(number) / "model").mkdir(parents=True)
+
+    def test_each_trial_has_one_start_and_one_end(self, tmp_path):
+        book, events = self.book(tmp_path)
+        self.entry(book, 1)
+        book.start("1")
+        for percent, loss in ((30, 0.5), (60, 0.7)):
+            book.report("1", TrialReported(trial=1, progress=percent, metrics={"loss": loss}), 2.0, 1.5)
+        book.end("1", "stopped", "stopped by the scheduler")
+        book.finish("1")
+        book.finish("1")
+        assert [e.event for e in events] == ["trial_started", "trial_reported", "trial_reported", "trial_finished"]
+        last = events[-1]
+        assert (last.status, last.value, last.progress, last.seconds, last.busy_seconds) == ("stopped", 0.5, 60, 2.0, 1.5)
+
+    def test_a_worker_that_never_came_up_is_a_failed_row(self, tmp_path):
+        book, events = self.book(tmp_path)
+        self.entry(book, 1)
+        book.end("1", "failed", "")
+        book.explain("1", "no plugin")
+        book.finish("1")
+        assert [(e.event, getattr(e, "reason", "")) for e in events] == [("trial_started", ""), ("trial_finished", "no plugin")]
+
+    def test_only_the_best_three_keep_their_weights(self, tmp_path):
+        book, _ = self.book(tmp_path)
+        ends = [("done", 0.4), ("done", 0.3), ("failed", 0.1), ("stopped", 0.2), ("done", 0.3), ("done", None)]
+        for number, (status, value) in enumerate(ends):
+            self.entry(book, number)
+            book.settle(str(number), TrialOutcome(status, 100, value=value))
+            book.finish(str(number))
+        self.entry(book, 9)
+        left = sorted(int(folder.parent.name) for folder in (tmp_path / "trials").glob("*/model"))
+        assert left == [1, 3, 4, 9]
+
+    def test_gpu_seconds_bound_all_slots_together(self, tmp_path):
+        book, _ = self.book(tmp_path, gpus=0.5)
+        limits = Limits(None, tmp_path / "stop", 1 / 3600, Plan(4, 1, 0.5), book)
+        assert limits.clock
+        assert limits.seconds_left() == pytest.approx(0.5, abs=0.05)
+        self.entry(book, 1)
+        book.settle("1", TrialOutcome("done", 100, seconds=1.0))
+        book.finish("1")
+        assert limits.seconds_left() == pytest.approx(0.25, abs=0.05)
+        self.entry(book, 2)
+        book.settle("2", TrialOutcome("done", 100, seconds=1.0))
+        book.finish("2")
+        assert limits.ended() == "stopped by the budget"
+
+    def test_gpu_hours_mean_nothing_without_gpus(self, tmp_path):
+        limits = Limits(None, tmp_path / "stop", 0.0, Plan(2, 1), self.book(tmp_path)[0])
+        assert (limits.clock, limits.ended(), limits.deadline()) == (False, "", None)
+        (tmp_path / "stop").touch()
+        assert limits.ended() == "stopped by the user"
+
+
+def test_prune_keeps_the_earlier_of_equals_and_leaves_others_alone(tmp_path):
+    for number in range(5):
+        (tmp_path / str(number) / "model").mkdir(parents=True)
+    (tmp_path / "1" / "model.new").mkdir()
+    assert prune_weights(tmp_path, {0: 0.5, 1: 0.5, 2: None, 3: float("-inf")}, keep=2) == [0, 1]
+    assert sorted(str(folder.relative_to(tmp_path)) for folder in tmp_path.glob("*/model*")) == ["0/model", "1/model", "4/model"]
+
+
+class TestConversation:
+    def talk(self, answers):
+        def run(listen):
+            for percent in (50, 100):
+                answers.append(listen(TrialReported(trial=1, progress=percent, metrics={})))
+                if answers[-1] == "stop":
+                    return TrialOutcome("stopped", percent)
+            return TrialOutcome("done", 100)
+
+        return Conversation(run)
+
+    def test_reports_then_the_end(self):
+        answers = []
+        talk = self.talk(answers)
+        said = [talk.next() for _ in range(3)]
+        assert [s.progress for s in said] == [50, 100, 100]
+        assert said[-1].status == "done"
+        assert answers == ["go", "go"]
+        assert talk.close(1.0)
+
+    def test_closing_stops_a_trial_that_waits(self):
+        answers = []
+        talk = self.talk(answers)
+        talk.next()
+        assert talk.close(5.0)
+        assert answers == ["stop"]
+
+    def test_closing_before_the_beginning_and_one_that_does_not_end(self):
+        assert self.talk([]).close(0.1)
+
+        def run(listen):
+            listen(TrialReported(trial=1, progress=1, metrics={}))
+            time.sleep(2)
+            return TrialOutcome("done")
+
+        talk = Conversation(run)
+        talk.next()
+        assert not talk.close(0.1)
+
+    def test_whatever_is_raised_is_an_outcome(self):
+        def run(listen):
+            raise SystemExit(3)
+
+        outcome = Conversation(run).next()
+        assert (outcome.status, outcome.reason) == ("failed", "SystemExit: 3")
+
+
+def test_what_passes_between_processes_comes_back_the_same():
+    order = TrialOrder(3, "full:x", {"rate": 0.1 + 0.2, "kind": "a", "deep": True}, 5, None)
+    assert TrialOrder.from_json(order.to_json()) == order
+    report = TrialReported(trial=3, progress=40, metrics={"f1": float("nan")}, measures={"loss": float("inf")})
+    step = read_result(json.loads(json.dumps(report_result(report, None, 1.5, 1.0))))
+    assert step.report.measures == {"loss": float("inf")}
+    assert step.report.metrics["f1"] != step.report.metrics["f1"]
+    outcome = TrialOutcome("failed", 40, {"f1": 0.5}, 0.5, 2.0, 1.0, "no memory")
+    assert read_result(outcome_result(outcome, 0.5)).outcome == outcome

@@ -1,0 +1,191 @@
+"""Fixtures shared by the tests: tiny sources of every architecture, and a small problem to learn."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autoft.data.table import Table
+from autoft.interfaces.encoder import Arrays
+from autoft.interfaces.model import Decision, FitData, Save
+from autoft.interfaces.problem import Head, Metric, Problem
+from autoft.interfaces.source import Source
+
+WORDS = [
+    "the",
+    "a",
+    "it",
+    "is",
+    "was",
+    "and",
+    "but",
+    "not",
+    "very",
+    "so",
+    "good",
+    "fine",
+    "great",
+    "nice",
+    "superb",
+    "bad",
+    "poor",
+    "awful",
+    "weak",
+    "dull",
+    "phone",
+    "case",
+    "sound",
+    "screen",
+    "cable",
+    "works",
+    "broke",
+]
+
+# name in transformers, its special sizes
+ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
+    "bert": ("BertConfig", {}),
+    "distilbert": ("DistilBertConfig", {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64}),
+    "roberta": ("RobertaConfig", {"max_position_embeddings": 66, "type_vocab_size": 1}),
+    "deberta-v2": (
+        "DebertaV2Config",
+        {
+            "relative_attention": True,
+            "position_buckets": 16,
+            "pos_att_type": ["p2c", "c2p"],
+            "share_att_key": True,
+            "type_vocab_size": 0,
+            "norm_rel_ebd": "layer_norm",
+            "position_biased_input": False,
+            "pooler_hidden_size": 32,
+        },
+    ),
+    "electra": ("ElectraConfig", {"embedding_size": 16}),
+    "albert": ("AlbertConfig", {"embedding_size": 16}),
+    "xlm-roberta": ("XLMRobertaConfig", {"max_position_embeddings": 66, "type_vocab_size": 1}),
+    "modernbert": ("ModernBertConfig", {"global_attn_every_n_layers": 2, "local_attention": 16}),
+    "mpnet": ("MPNetConfig", {"max_position_embeddings": 66}),
+}
+
+_SIZES = {
+    "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 64,
+    "pad_token_id": 1, "bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3,
+}  # fmt: skip
+
+
+def make_tokenizer(folder: Path) -> int:
+    """A word-piece tokenizer with the fixed padding and truncation that published ones carry; returns its vocabulary's size."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    vocabulary = ["[UNK]", "[PAD]", "[CLS]", "[SEP]", *WORDS, *[c for c in letters if c not in WORDS], *[f"##{c}" for c in letters], "."]
+    tokenizer = Tokenizer(models.WordPiece({word: i for i, word in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.add_special_tokens(["[UNK]", "[PAD]", "[CLS]", "[SEP]"])
+    tokenizer.enable_padding(length=24, pad_id=1, pad_token="[PAD]")
+    tokenizer.enable_truncation(24)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]",
+        "sep_token": "[SEP]", "model_max_length": 64,
+    }  # fmt: skip
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return len(vocabulary)
+
+
+def make_source(folder: Path, architecture: str) -> Source:
+    """Random weights of a tiny configuration, as `save_pretrained` leaves a pretrained body."""
+    import torch
+    import transformers
+
+    folder.mkdir(parents=True)
+    vocabulary = make_tokenizer(folder)
+    name, own = ARCHITECTURES[architecture]
+    config = getattr(transformers, name)(**(_SIZES | {"vocab_size": vocabulary} | own))
+    torch.manual_seed(0)
+    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    return Source(f"tiny-{architecture}", folder, digest, "Apache-2.0", ("en",))
+
+
+@pytest.fixture(scope="session")
+def tiny_source(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Source]:
+    """`tiny_source("bert")`: a source of that architecture, made once a session."""
+    made: dict[str, Source] = {}
+
+    def get(architecture: str = "bert") -> Source:
+        if architecture not in made:
+            made[architecture] = make_source(tmp_path_factory.mktemp("source") / architecture, architecture)
+        return made[architecture]
+
+    return get
+
+
+@pytest.fixture
+def text_data(tmp_path: Path) -> Callable[..., FitData]:
+    """`text_data(rows=48, uneven=False)`: praise or blame told by a word, short and long texts; a quarter is validation."""
+
+    def make(rows: int = 48, *, uneven: bool = False, max_length: int = 24) -> FitData:
+        generator = np.random.default_rng(5)
+        codes = (np.arange(rows) % (6 if uneven else 2) == 0).astype(np.int64)
+        texts = []
+        for code in codes:
+            filler = [WORDS[i] for i in generator.integers(20, len(WORDS), generator.integers(1, 40))]
+            word = WORDS[int(generator.integers(10, 15) if code else generator.integers(15, 20))]
+            texts.append(" ".join([word, *filler]))
+        problem = Problem(
+            task="text-classification",
+            fields={"text": ("text",), "label": ("label",)},
+            inputs=("text",),
+            labels=("blame", "praise"),
+            head=Head(kind="single_label_classification", outputs=2),
+            metric=Metric(name="f1_macro"),
+            max_length=max_length,
+            language="en",
+            extra={"class_counts": np.bincount(codes, minlength=2).tolist()},
+        )
+        places = np.arange(rows)
+        held = places % 4 == 3
+        return FitData(problem, Table({"text": texts}), codes, places[~held], places[held], tmp_path / "cache")
+
+    return make
+
+
+class ListeningReport:
+    """A `Report` that remembers; `left` tells the seconds left, `stop_after` steps it asks to stop."""
+
+    def __init__(self, left: Callable[[], float | None] = lambda: None, stop_after: int | None = None) -> None:
+        self.progress: list[float] = []
+        self.outputs: list[Arrays] = []
+        self.measures: list[dict[str, float]] = []
+        self.saves: list[Save] = []
+        self.steps = 0
+        self._left, self._stop_after = left, stop_after
+
+    def __call__(self, progress: float, outputs: Arrays, save: Save, **measures: float) -> Decision:
+        self.progress.append(progress)
+        self.outputs.append(outputs)
+        self.measures.append(measures)
+        return "go"
+
+    def stop_requested(self) -> bool:
+        self.steps += 1
+        return self._stop_after is not None and self.steps > self._stop_after
+
+    def seconds_left(self) -> float | None:
+        return self._left()
+
+
+@pytest.fixture
+def listening() -> type[ListeningReport]:
+    """The class of a `Report` that remembers what it was told."""
+    return ListeningReport

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from autoft_plugins.models.transformer.batches import balanced_weights, by_length, oversampled, shuffled
+from autoft_plugins.models.transformer.schedule import Horizon, Schedule
+
+
+@pytest.mark.parametrize(("rows", "size"), [(1, 8), (7, 8), (100, 8), (1003, 16), (5000, 16)])
+def test_shuffled_batches_hold_each_row_once(rows, size):
+    lengths = np.random.default_rng(0).integers(1, 128, rows)
+    batches = shuffled(lengths, size, np.random.default_rng(1))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(rows))
+    assert max(len(batch) for batch in batches) <= size
+    assert len(batches) == -(-rows // size)
+
+
+def test_shuffled_batches_pad_little_and_differ_by_epoch_and_seed():
+    lengths = np.random.default_rng(0).integers(1, 128, 1000)
+    generator = np.random.default_rng(1)
+    first, second = shuffled(lengths, 16, generator), shuffled(lengths, 16, generator)
+    padded = sum(len(batch) * lengths[batch].max() for batch in first)
+    assert padded < 1.35 * lengths.sum()
+    assert not all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    again = shuffled(lengths, 16, np.random.default_rng(1))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+def test_batches_by_length_keep_to_the_budget():
+    lengths = np.random.default_rng(0).integers(1, 128, 500)
+    batches = list(by_length(lengths, 512))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(500))
+    assert all(len(batch) * lengths[batch].max() <= 512 for batch in batches)
+    assert [len(batch) for batch in by_length(np.array([900, 10]), 512)] == [1, 1]
+
+
+def test_balanced_weights_have_mean_one():
+    codes = np.array([0] * 90 + [1] * 10)
+    weights = balanced_weights(codes, 3)
+    assert weights[2] == 0
+    assert weights[1] == pytest.approx(9 * weights[0])
+    assert weights[codes].mean() == pytest.approx(1)
+
+
+def test_oversampling_draws_rare_rows_more_often_and_none_less_than_once():
+    codes = np.array([0] * 100 + [1] * 4)
+    places = oversampled(codes, np.random.default_rng(0))
+    counts = np.bincount(places, minlength=104)
+    assert (counts[:100] == 1).all()
+    assert counts[100:].sum() == 20
+    assert (counts[100:] >= 1).all()
+
+
+def test_the_schedule_warms_up_and_decays():
+    schedule = Schedule(100, 0.1)
+    rates = [schedule.rate(step) for step in range(101)]
+    assert max(rates) == 1.0 == rates[10]
+    assert 0 < rates[0] < rates[5] < 1
+    assert all(a > b for a, b in pairwise(rates[10:]))
+    assert rates[100] == 0
+
+
+def test_a_shortened_schedule_keeps_its_rate_and_ends_at_zero():
+    schedule = Schedule(100, 0.1)
+    before = schedule.rate(30)
+    schedule.shorten(30, 50)
+    assert schedule.rate(30) == pytest.approx(before)
+    assert schedule.rate(40) == pytest.approx(before / 2)
+    assert schedule.rate(50) == 0
+
+
+@pytest.mark.parametrize(("left", "total"), [(None, 100), (1000.0, 100), (53.0, None), (1.0, 30)])
+def test_the_horizon_follows_the_clock(left, total):
+    schedule = Schedule(100, 0.1)
+    horizon = Horizon(schedule, 3)
+    for _ in range(10):
+        horizon.stepped(1.0)
+    assert horizon.check(10, left) is (total != 100)
+    if total is None:
+        assert 45 <= schedule.total <= 58
+    else:
+        assert schedule.total == total

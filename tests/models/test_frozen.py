@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from autoft.data.table import Table
+from autoft.errors import TrialError
+from autoft.interfaces.model import Candidate, TrialSpec
+from autoft_plugins.models.frozen import Frozen
+
+TEXTS = Table({"text": ["good", "the screen is awful", "very " * 60, ""]})
+
+
+def spec_of(source, **changes):
+    return TrialSpec(1, Candidate("frozen", source), {"C": 1.0} | changes, 3)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "mpnet", "modernbert"])
+def test_fit_save_load_same_answers(architecture, tiny_source, text_data, listening, tmp_path):
+    import torch
+
+    data, report = text_data(rows=40), listening()
+    fitted = Frozen().fit(spec_of(tiny_source(architecture)), data, report)
+    assert report.progress == [1.0]
+    folder = tmp_path / "model"
+    folder.mkdir()
+    fitted.save(folder)
+    again = Frozen().load(folder)
+    answers = fitted.outputs(TEXTS)["logits"]
+    np.testing.assert_allclose(again.outputs(TEXTS)["logits"], answers, atol=1e-6)
+    (part,) = again.program().parts
+    with torch.no_grad():
+        made = part.graph(**{name: torch.from_numpy(value) for name, value in part.example.items()})
+    assert made["logits"].shape == (2, 2)
+    assert [tensor.name for tensor in part.outputs] == ["logits"]
+
+
+def test_features_are_computed_once(tiny_source, text_data, listening, monkeypatch):
+    from autoft_plugins.models.transformer import features
+
+    data = text_data(rows=40)
+    source = tiny_source("bert")
+    Frozen().fit(spec_of(source), data, listening())
+    monkeypatch.setattr(features, "body", lambda _: pytest.fail("the features were computed again"))
+    Frozen().fit(spec_of(source, C=0.1), data, listening())
+    assert not [path for path in data.cache.iterdir() if "." in path.name], "something was left aside"
+
+
+def test_one_class_to_learn_from_is_refused(tiny_source, text_data, listening):
+    from dataclasses import replace
+
+    data = text_data(rows=20)
+    data = replace(data, targets=np.zeros(20, np.int64))
+    with pytest.raises(TrialError, match="one class"):
+        Frozen().fit(spec_of(tiny_source("bert")), data, listening())
+
+
+def test_weights_lift_the_rare_class(tiny_source, text_data, listening):
+    data = text_data(rows=60, uneven=True)
+    plain, weighted = listening(), listening()
+    Frozen().fit(spec_of(tiny_source("bert"), balance="none", C=0.001), data, plain)
+    Frozen().fit(spec_of(tiny_source("bert"), balance="weights", C=0.001), data, weighted)
+    gain = [float((r.outputs[0]["logits"][:, 1] - r.outputs[0]["logits"][:, 0]).mean()) for r in (plain, weighted)]
+    assert gain[1] > gain[0]

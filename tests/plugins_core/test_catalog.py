@@ -1,0 +1,167 @@
+"""The catalog: clashes, faults, names, events."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import autoft
+from autoft.catalog import Catalog
+from autoft.errors import PluginError
+from autoft.interfaces.events import Remark, RunFailedEvent, TrialFinished, TrialStarted
+from autoft.interfaces.source import SourceCard
+from autoft.plugins import Loaded
+
+
+class Tracker:
+    """A tracker with all it needs."""
+
+    summary = "keeps nothing"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def open(self, run_id: str, folder: Any) -> None: ...
+
+    def event(self, event: Any) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def plugin(**functions: Any) -> Any:
+    return SimpleNamespace(**{name: autoft.hookimpl(function) for name, function in functions.items()})
+
+
+def gives(kind: str, *objects: Any) -> Any:
+    def register() -> list[Any]:
+        return list(objects)
+
+    return plugin(**{f"autoft_register_{kind}": register})
+
+
+def loaded(name: str, what: Any, origin: str = "") -> Loaded:
+    return Loaded(name, origin or f"{name} 1.0", what)
+
+
+def test_names_lead_to_objects_and_nothing_can_be_changed() -> None:
+    one = Tracker("diary")
+    catalog = Catalog.of([loaded("a", gives("trackers", one))])
+    assert catalog.tracker("diary") is one
+    with pytest.raises(TypeError):
+        catalog.trackers["other"] = one  # type: ignore[index]
+
+
+def test_an_unknown_name_offers_the_nearest() -> None:
+    catalog = Catalog.of([loaded("a", gives("trackers", Tracker("diary"), Tracker("wall")))])
+    with pytest.raises(PluginError) as caught:
+        catalog.tracker("dairy")
+    assert "there is no tracker named 'dairy'; did you mean 'diary'? Known: diary, wall." in caught.value.message
+    with pytest.raises(PluginError, match="no tuner named 'x'; known: none"):
+        catalog.tuner("x")
+
+
+def test_an_unknown_name_tells_of_a_plugin_that_might_have_given_it() -> None:
+    catalog = Catalog.of([Loaded("fast", "fast-tuner 3.0", None, 'needs the extra "train" (ray is not installed)', True)])
+    with pytest.raises(PluginError) as caught:
+        catalog.tuner("fast")
+    assert 'fast (fast-tuner 3.0), which did not load, may give it: needs the extra "train"' in caught.value.message
+
+
+def test_two_plugins_of_one_name_are_an_error_that_names_both() -> None:
+    both = [loaded("a", gives("trackers", Tracker("diary"))), loaded("b", gives("trackers", Tracker("diary")))]
+    with pytest.raises(PluginError) as caught:
+        Catalog.of(both)
+    assert caught.value.message == "two plugins give a tracker named 'diary': a (a 1.0) and b (b 1.0)"
+
+
+def test_the_same_name_for_two_kinds_is_no_clash() -> None:
+    card = SourceCard("diary", "me/diary", "MIT", ("en",), 1)
+    catalog = Catalog.of([loaded("a", gives("trackers", Tracker("diary"))), loaded("b", gives("sources", card))])
+    assert catalog.sources["diary"] is card
+
+
+@pytest.mark.parametrize(
+    ("kind", "thing", "parts"),
+    [
+        ("trackers", SimpleNamespace(name="half", summary="", open=print), ["is no Tracker", "it lacks event, close"]),
+        ("trackers", SimpleNamespace(name="half", summary="", open=print, event=3, close=print), ["event cannot be called"]),
+        ("trackers", Tracker("a:b"), ["'a:b'", "without spaces, commas and colons"]),
+        ("sources", SimpleNamespace(name="x", summary=""), ["is no SourceCard"]),
+    ],
+)
+def test_an_object_that_lacks_something_is_its_plugins_failure(kind: str, thing: Any, parts: list[str]) -> None:
+    good = Tracker("good")
+    catalog = Catalog.of([loaded("a", gives(kind, thing)), loaded("b", gives("trackers", good))])
+    failure = catalog.plugins[0].failure
+    assert failure is not None
+    assert all(part in failure for part in [f"autoft_register_{kind}", *parts]), failure
+    assert list(catalog.trackers) == ["good"]
+
+
+def test_a_hook_that_raises_keeps_what_the_others_gave() -> None:
+    def fail() -> list[Any]:
+        raise RuntimeError("no")
+
+    both = gives("trackers", Tracker("diary"))
+    both.autoft_register_models = autoft.hookimpl(fail)
+    catalog = Catalog.of([loaded("a", both)])
+    assert catalog.plugins[0].gives == (("tracker", "diary", "keeps nothing"),)
+    assert catalog.plugins[0].failure == "autoft_register_models raised RuntimeError: no"
+    assert catalog.warnings == ("plugin a (a 1.0) is broken and was left out: autoft_register_models raised RuntimeError: no",)
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        (SimpleNamespace(), "has no hook: no function marked"),
+        (plugin(autoft_register_modles=lambda: [][:]), "autoft_register_modles, which is no hook; did you mean autoft_register_models?"),
+        (plugin(autoft_run_started=lambda events: None), "PluginValidationError"),
+    ],
+)
+def test_a_plugin_with_wrong_hooks_is_a_failure(what: Any, reason: str) -> None:
+    failure = Catalog.of([loaded("a", what)]).plugins[0].failure
+    assert failure is not None
+    assert reason in failure
+
+
+def test_events_reach_their_hook_and_a_plugin_that_raises_hears_no_more() -> None:
+    heard: list[Any] = []
+
+    def angry(event: Any) -> None:
+        heard.append(("angry", event.trial))
+        raise ValueError("disk full")
+
+    first = plugin(autoft_trial_started=angry, autoft_run_failed=lambda event: heard.append(("angry", event.reason)))
+    second = plugin(
+        autoft_trial_started=lambda event: heard.append(("calm", event.trial)),
+        autoft_run_failed=lambda event: heard.append(("calm", event.reason)),
+    )
+    catalog = Catalog.of([loaded("first", first), loaded("second", second)])
+    started = TrialStarted(trial=4, candidate="linear", hyperparameters={})
+    warnings = catalog.notify(started)
+    assert warnings == ("plugin first (first 1.0) failed in autoft_trial_started and hears no more events: ValueError: disk full",)
+    assert catalog.notify(started) == ()
+    assert catalog.notify(Remark(text="nothing hears this")) == ()
+    assert catalog.notify(RunFailedEvent(run_id="r", status="failed", reason="why")) == ()
+    assert [one for one in heard if one[0] == "angry"] == [("angry", 4)]
+    assert [one for one in heard if one[0] == "calm"] == [("calm", 4), ("calm", 4), ("calm", "why")]
+
+
+def test_an_event_without_listeners_is_ignored() -> None:
+    event = TrialFinished(trial=1, candidate="linear", status="done", progress=100, metrics={}, value=None, seconds=1.0, hyperparameters={})
+    assert Catalog.of([]).notify(event) == ()
+
+
+def test_building_the_catalog_is_light() -> None:
+    code = (
+        "import sys, time, numpy, pydantic, pluggy\n"
+        "from autoft.catalog import Catalog\nstart = time.process_time()\nCatalog.build()\nspent = time.process_time() - start\n"
+        "heavy = {'torch', 'transformers', 'ray', 'sklearn', 'onnx', 'onnxruntime', 'pandas', 'datasets', 'optuna'} & set(sys.modules)\n"
+        "assert not heavy, heavy\nassert spent < 1.0, spent\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,93 @@
+"""A plugin's task over numeric columns: nothing on the way to an answer knows of text."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from fastapi.testclient import TestClient
+from onnx import TensorProto, helper, numpy_helper, save
+
+from autoft.cli.predict import command
+from autoft.errors import DataError
+from autoft.interfaces.problem import Head, Metric, Problem
+from autoft.loading import load_predictor
+from autoft.runtime.bundle import EncoderRecord, Manifest, PluginRecord, write_manifest
+from autoft.serving.app import create_app
+from small_bundle import make_bundle
+
+PLUGIN = Path(__file__).parents[2] / "examples" / "numeric_plugin.py"
+
+
+@pytest.fixture
+def numbers(tmp_path: Path) -> Path:
+    """Classes by the sign of a - b."""
+    folder = make_bundle(tmp_path / "numbers")
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["features", "weight"], ["logits"])],
+        "softmax",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", 2])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2])],
+        [numpy_helper.from_array(np.array([[-1, 1], [1, -1]], np.float32), "weight")],
+    )
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), folder / "onnx" / "model.onnx")
+    problem = Problem(
+        task="numeric-classification",
+        fields={"features": ("a", "b"), "label": ("kind",)},
+        inputs=("features",),
+        labels=("less", "more"),
+        head=Head(kind="single_label_classification", outputs=2),
+        metric=Metric(name="accuracy"),
+    )
+    changes = {
+        "problem": problem,
+        "encoder": EncoderRecord(name="columns", config={"mean": [0, 0], "scale": [1, 1]}),
+        "plugin_files": (PluginRecord(name=PLUGIN.name, sha256=hashlib.sha256(PLUGIN.read_bytes()).hexdigest()),),
+        "input_schema": {
+            "type": "object",
+            "properties": {"features": {"type": "array", "items": {"type": "number"}}},
+            "required": ["features"],
+        },
+    }
+    for name in ("vocabulary.json", "decoder.npz"):
+        (folder / name).unlink()
+    manifest = Manifest.model_validate_json((folder / "autoft.json").read_bytes())
+    write_manifest(folder, manifest.model_copy(update=changes))
+    return folder
+
+
+def test_served_by_role_and_by_columns(numbers: Path) -> None:
+    client = TestClient(create_app(load_predictor(numbers, plugin_files=[PLUGIN], threads=1), name="numbers"))
+    rows = [{"features": [1, 2.5]}, {"a": 3, "b": 1}, [5, 1]]
+    assert [answer["label"] for answer in client.post("/predict", json={"inputs": rows}).json()] == ["less", "more", "more"]
+    assert client.post("/predict", json={"a": 3, "b": 1}).json()["label"] == "more"
+    api = client.get("/openapi.json").json()
+    assert client.post(
+        "/predict", json=api["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    ).is_success
+    for body, field in (({"a": 3}, "b"), ({"features": ["1", 2]}, "features"), ({}, "features"), ({"features": 1}, "features")):
+        response = client.post("/predict", json=body)
+        assert (response.status_code, response.json()["field"]) == (422, field)
+    assert client.post("/predict", json={"features": [1]}).status_code == 422
+    assert client.post("/predict", json={"a": "x", "b": 1}).status_code == 422
+
+
+def test_predicted_from_a_file(numbers: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id,a,b\nx,1,2\ny,2.5,-1\n")
+    arguments = [str(numbers), "--plugin", str(PLUGIN), "--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out.csv")]
+    assert CliRunner().invoke(command, arguments).exit_code == 0
+    with (tmp_path / "out.csv").open(newline="") as file:
+        assert [(row["id"], row["a"], row["label"]) for row in csv.DictReader(file)] == [("x", "1", "less"), ("y", "2.5", "more")]
+    (tmp_path / "in.csv").write_text("id,a,b\nx,1,2\ny,two,-1\n")
+    result = CliRunner().invoke(command, arguments)
+    assert isinstance(result.exception, DataError)
+    assert result.exception.message == "line 3: a should be a number, not 'two'"
+
+
+def test_predicted_from_an_object(numbers: Path) -> None:
+    result = CliRunner().invoke(command, [str(numbers), "--plugin", str(PLUGIN), '{"a": 1, "b": 4}'])
+    assert result.stdout.startswith("less")

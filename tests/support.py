@@ -1,0 +1,46 @@
+"""What several tests use: labelled texts, and the command as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOOD = ["great", "lovely", "perfect", "excellent", "fine", "superb", "wonderful", "solid"]
+BAD = ["awful", "broken", "terrible", "useless", "poor", "horrible", "weak", "faulty"]
+THINGS = ["camera", "phone", "battery", "screen", "lens", "case", "charger", "speaker", "router", "manual"]
+
+
+def reviews(rows: int = 120, seed: int = 5) -> list[tuple[str, str]]:
+    """Texts that a linear model can learn, with a little noise."""
+    generator = random.Random(seed)
+    found = []
+    for number in range(rows):
+        label = "good" if number % 2 else "bad"
+        words = GOOD if (label == "good") != (generator.random() < 0.05) else BAD
+        found.append((f"the {generator.choice(THINGS)} is {generator.choice(words)} and the {generator.choice(THINGS)} {number} too", label))
+    return found
+
+
+def autoft(*arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does."""
+    done = subprocess.run(
+        [sys.executable, "-m", "autoft", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "100", **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    if check and done.returncode != 0:
+        pytest.fail(f"autoft {' '.join(map(str, arguments))} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def result_of(folder: Path) -> dict:
+    return json.loads((folder / "result.json").read_text())
