@@ -45,7 +45,9 @@ def real_tokens(folder: Path, texts: list[str], limit: int = 128) -> int:
     return sum(len(encoding.ids) for encoding in tokenizer.encode_batch(texts))
 
 
-def tutorial(folder: Path, train: tuple[list[str], list[str]], test: tuple[list[str], list[str]], seed: int, epochs: int = 3) -> dict[str, float]:
+def tutorial(
+    folder: Path, train: tuple[list[str], list[str]], test: tuple[list[str], list[str]], seed: int, epochs: int = 3
+) -> dict[str, float]:
     """The recipe of the tutorials: Trainer, fp32, padded to 128, learning rate 3e-5, batch 16. Seconds are those of `train()`."""
     import torch
     from sklearn.metrics import accuracy_score, f1_score

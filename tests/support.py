@@ -23,7 +23,9 @@ def reviews(rows: int = 120, seed: int = 5) -> list[tuple[str, str]]:
     for number in range(rows):
         label = "good" if number % 2 else "bad"
         words = GOOD if (label == "good") != (generator.random() < 0.05) else BAD
-        found.append((f"the {generator.choice(THINGS)} is {generator.choice(words)} and the {generator.choice(THINGS)} {number} too", label))
+        found.append(
+            (f"the {generator.choice(THINGS)} is {generator.choice(words)} and the {generator.choice(THINGS)} {number} too", label)
+        )
     return found
 
 

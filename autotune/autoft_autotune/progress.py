@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
-from ray.tune.logger import CSVLoggerCallback, TBXLoggerCallback
+from ray.tune.logger import CSVLoggerCallback, JsonLoggerCallback, TBXLoggerCallback
 
 from autoft_autotune.book import Book
 from autoft_autotune.limits import Limits
@@ -120,6 +120,10 @@ class _NoCsv(_NoLogs, CSVLoggerCallback):  # type: ignore[misc, unused-ignore]
     pass
 
 
+class _NoJson(_NoLogs, JsonLoggerCallback):  # type: ignore[misc, unused-ignore]
+    pass
+
+
 def no_loggers() -> list[Callback]:
     """Stand-ins for the loggers that Ray would add and that this project has no use for."""
-    return [_NoTensorBoard(), _NoCsv()]
+    return [_NoTensorBoard(), _NoCsv(), _NoJson()]

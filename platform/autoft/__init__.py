@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from autoft.version import __version__
+
 if TYPE_CHECKING:
     from autoft.api import Run, load, run
     from autoft.errors import AutoftError
     from autoft.hookspecs import hookimpl
 
-__version__ = "0.1.0"
 __all__ = ["AutoftError", "Run", "__version__", "hookimpl", "load", "run"]
 
 _HOMES = {"run": "autoft.api", "load": "autoft.api", "Run": "autoft.api", "hookimpl": "autoft.hookspecs", "AutoftError": "autoft.errors"}

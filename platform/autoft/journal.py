@@ -16,6 +16,8 @@ from autoft.interfaces.problem import Metric
 from autoft.leaderboard import Leaderboard
 
 Listener = Callable[[Event], None]
+Notify = Callable[[Event], Sequence[str]]
+"""Hands an event to the plugins' hooks and returns warnings about plugins that raised."""
 KEPT = 3
 """Trials whose weights stay on disk."""
 
@@ -23,7 +25,7 @@ KEPT = 3
 class Journal:
     """Writes run.json, events.jsonl, leaderboard.csv and result.json, and hands each event to the listeners in turn."""
 
-    def __init__(self, folder: Path, metric: Metric, listeners: Sequence[Listener]) -> None:
+    def __init__(self, folder: Path, metric: Metric, listeners: Sequence[Listener], notify: Notify = lambda _: ()) -> None:
         self.folder = folder
         self.run_id = folder.name
         self.leaderboard = Leaderboard(metric)
@@ -31,6 +33,7 @@ class Journal:
         self.remarks: list[Remark] = []
         self.busy_seconds = 0.0
         self._listeners = list(listeners)
+        self._notify = notify
 
     @property
     def stop_file(self) -> Path:
@@ -71,6 +74,9 @@ class Journal:
             self.remarks.append(event)
         for listen in self._listeners:
             listen(event)
+        for warning in self._notify(event):
+            for listen in self._listeners:
+                listen(Remark(level="warning", text=warning))
 
     def say(self, text: str, level: str = "info") -> None:
         self.emit(Remark.model_validate({"text": text, "level": level}))

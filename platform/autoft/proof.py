@@ -37,7 +37,7 @@ class Combination(Frozen):
     """One shape that was tried. `difference` is None where the outputs could not be compared."""
 
     batch: int
-    length: int | None = Field(description="units of the longest row; None where rows have no length")
+    length: int | None = Field(description="units a row, padding included; None where rows have no length")
     padding: int = Field(description="padded units of the shortest row")
     difference: float | None
 
@@ -165,7 +165,7 @@ def _try(fitted: Fitted, session: Session, encoding: Encoding, asked: Table, pad
     width = max(int(encoded.lengths.max()), pad_to or 0)
     tried = Combination(
         batch=len(asked),
-        length=int(encoded.lengths.max()) if has_length else None,
+        length=width if has_length else None,
         padding=width - int(encoded.lengths.min()) if has_length else 0,
         difference=None,
     )
@@ -256,14 +256,10 @@ def _about_errors(findings: _Findings) -> str:
     batches = {combination.batch for combination in ran}
     if len(batches) == 1 and all(combination.batch not in batches for combination in failed):
         return f"the batch axis is fixed at {batches.pop()}: {count}, the first {where}: {message}"
-    widths = {_width(combination) for combination in ran}
-    if len(widths) == 1 and None not in widths and all(_width(combination) not in widths for combination in failed):
-        return f"the length axis is fixed at {widths.pop()}: {count}, the first {where}: {message}"
+    lengths = {combination.length for combination in ran}
+    if len(lengths) == 1 and None not in lengths and all(combination.length not in lengths for combination in failed):
+        return f"the length axis is fixed at {lengths.pop()}: {count}, the first {where}: {message}"
     return f"the graph does not run: {count}, the first {where}: {message}"
-
-
-def _width(combination: Combination) -> int | None:
-    return None if combination.length is None else combination.length + combination.padding
 
 
 def _about_difference(findings: _Findings, problem: Problem) -> str:
@@ -280,7 +276,8 @@ def _about_difference(findings: _Findings, problem: Problem) -> str:
     if padded and max(padded) > findings.tolerance >= max(plain, default=0.0):
         worst = max((c for c in compared if c.padding), key=lambda c: c.difference or 0.0)
         return f"{by}, but only where rows are padded (most with {worst.padding} padded): the graph ignores the attention mask"
-    shortest = [c.difference or 0.0 for c in compared if c.length is not None and c.length == min(o.length or 0 for o in compared)]
+    least = min(c.length or 0 for c in compared)
+    shortest = [c.difference or 0.0 for c in compared if c.length == least]
     if (findings.largest or 0.0) > _GROSS and shortest and max(shortest) <= findings.tolerance:
         return (
             f"{by}, but not on rows without content: the encoder gives other ids than in training (another tokenizer or vocabulary?), "

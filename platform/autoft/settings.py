@@ -22,8 +22,8 @@ FILE = "autoft.toml"
 PREFIX = "AUTOFT_"
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)", re.I)
-_NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?")
+_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)", re.I | re.A)
+_NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?", re.A)
 
 DURATION = "a time such as 90s, 5m, 1h30m, or a number of seconds"
 
@@ -175,7 +175,7 @@ def _environment(cls: type[Settings], problems: list[str]) -> dict[str, Any]:
     values = {name: os.environ[PREFIX + name.upper()] for name in cls.model_fields if os.environ.get(PREFIX + name.upper(), "").strip()}
     for name in sorted(os.environ):
         field = name.removeprefix(PREFIX).lower()
-        close = get_close_matches(field, cls.model_fields, n=1, cutoff=0.85)
+        close = get_close_matches(field, cls.model_fields, n=1, cutoff=0.8)
         if name.startswith(PREFIX) and field not in cls.model_fields and close:
             problems.append(f"{name} is no setting; did you mean {PREFIX}{close[0].upper()}?")
     return values

@@ -73,7 +73,7 @@ class _Reporter:
             if self.outcome.value is None or key > problem.metric.key(self.outcome.value):
                 self.outcome.metrics, self.outcome.value, self._stale = metrics, metrics[problem.metric.name], 0
                 replace_folder(self._folder / "model", save)
-                np.savez(self._folder / "validation.npz", rows=self._data.validation, **outputs)
+                np.savez(self._folder / "validation.npz", allow_pickle=False, rows=self._data.validation, **outputs)
             else:
                 self._stale += 1
         event = TrialReported(trial=self._spec.number, progress=percent, metrics=metrics, measures=measures)

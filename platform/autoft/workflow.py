@@ -41,13 +41,13 @@ def fine_tune(settings: Settings, catalog: Catalog, *, started: float, listeners
     """Run `settings`. Raises InputError before anything is written, RunFailed when no model could be exported and proved."""
     with quiet(settings.verbose):
         understood = understand(settings, catalog)
-        folder = output_folder(settings.output, Path(settings.data))
+        folder = output_folder(settings.output, understood.data)
         clock = Clock.of(settings, started)
         limits = hardware.limits(clock.left())
         said: list[str] = []
         sample = understood.rows.take(understood.splits.train)
         choice = choose(settings.models, catalog, understood.problem, limits, sample, offline=settings.offline, say=said.append)
-        journal = Journal(folder, understood.problem.metric, [*listeners, catalog.notify, *_trackers(settings, catalog, folder)])
+        journal = Journal(folder, understood.problem.metric, [*listeners, *_trackers(settings, catalog, folder)], catalog.notify)
         try:
             with interrupts(journal):
                 return _run(settings, catalog, understood, choice, limits, clock, journal, said)
@@ -69,6 +69,8 @@ def _run(
     said: Sequence[str],
 ) -> Finished:
     _start(settings, understood, choice, clock, journal, catalog)
+    for warning in catalog.warnings:
+        journal.say(warning, "warning")
     for text in (understood.reason, *understood.remarks, *said):
         journal.say(text)
     for candidate in choice.tried:
@@ -115,9 +117,7 @@ def _run(
     return Finished(journal.folder, result, journal.leaderboard)
 
 
-def _start(
-    settings: Settings, understood: Understood, choice: Choice, clock: Clock, journal: Journal, catalog: Catalog
-) -> None:
+def _start(settings: Settings, understood: Understood, choice: Choice, clock: Clock, journal: Journal, catalog: Catalog) -> None:
     problem = understood.problem
     journal.start(
         {
@@ -168,7 +168,7 @@ def _export(
 ) -> tuple[Built, TrialFinished, Fitted | None]:
     """The first in order whose export is proved right; an export that is refused is said, and the next is taken."""
     journal = bench.journal
-    attempts = [(confirmation.order[0], fitted)] if fitted else []
+    attempts: list[tuple[TrialFinished, Fitted | None]] = [(confirmation.order[0], fitted)] if fitted else []
     attempts += [(row, None) for row in confirmation.order if (journal.trial_folder(row.trial) / "model").is_dir()]
     for row, refitted in attempts:
         journal.stage("export and proof", row.candidate)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from autoft.interfaces.events import EVENTS, TrialFinished, TrialStarted
 from autoft.interfaces.result import Result
 from autoft.leaderboard import COLUMNS
 from autoft.runtime.bundle import open_bundle
-
 from support import autoft, result_of, reviews
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

@@ -60,9 +60,9 @@ def test_a_right_export_passes(bert):
     assert len(proof.combinations) >= 12
     assert {c.batch for c in proof.combinations} >= {1, 3, 33}
     assert min(c.length for c in proof.combinations) == 2  # the two special tokens alone
-    assert {0, 22} <= {c.padding for c in proof.combinations} | {22}
+    assert {0, 3, 17} <= {c.padding for c in proof.combinations}
     assert proof.rows == len(bert.rows)
-    assert proof.max_difference == max(c.difference for c in proof.combinations) or proof.max_difference < 1e-4
+    assert 0 < max(c.difference for c in proof.combinations) <= proof.max_difference < 1e-4
 
 
 def test_a_fixed_batch_axis(bert, changed):
@@ -141,9 +141,9 @@ def test_ids_beyond_the_vocabulary(bert, tmp_path):
     folder = tmp_path / "other"
     shutil.copytree(bert.folder, folder)
     content = json.loads((folder / "tokenizer.json").read_text())
-    content["model"]["vocab"]["the"] = 50_000
+    content["model"]["vocab"]["screen"] = 50_000
     (folder / "tokenizer.json").write_text(json.dumps(content))
-    assert refused(bert.prove(encoding=bert.encoding(folder)))
+    assert "does not run" in refused(bert.prove(encoding=bert.encoding(folder)))
 
 
 def test_n_grams_pass_without_a_length(exported_linear):

@@ -13,7 +13,7 @@ from autoft.data.table import Table
 from autoft.errors import BundleError, DataError
 from autoft.loading import load_predictor
 from autoft.runtime import predictor as predictor_module
-from autoft.runtime.bundle import PluginRecord
+from autoft.runtime.bundle import EncoderRecord, PluginRecord
 from autoft.runtime.predictor import Predictor
 from autoft.runtime.schemas import complaint, schema_of
 from small_bundle import BAD, GOOD, make_bundle
@@ -149,6 +149,12 @@ def test_an_unknown_task_without_a_plugin_file(tmp_path: Path) -> None:
     folder = make_bundle(tmp_path / "other", problem=problem().model_copy(update={"task": "text-clasification"}))
     with pytest.raises(BundleError, match="did you mean 'text-classification'"):
         load_predictor(folder)
+
+
+def test_an_encoder_config_of_another_shape(tmp_path: Path) -> None:
+    tokens = EncoderRecord(name="tokens", config={"max_length": "long"})
+    with pytest.raises(BundleError, match="the encoder 'tokens' cannot be opened"):
+        load_predictor(make_bundle(tmp_path / "other", encoder=tokens))
 
 
 def test_schemas_from_examples() -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,24 +8,18 @@ import pytest
 from autoft.store import Store
 
 
-def _load(path: Path):
-    if path.stem not in sys.modules:
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
-        spec.loader.exec_module(module)
-    return sys.modules[path.stem]
-
-
 @pytest.fixture(scope="session")
 def stream():
-    return _load(Path(__file__).parents[1] / "stream_of_events.py")
+    import stream_of_events
+
+    return stream_of_events
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     pytest.importorskip("psycopg")
-    postgres = _load(Path(__file__).with_name("postgres_server.py"))
+    import postgres_server as postgres
+
     binaries = postgres.binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL server on this machine: apt-get install postgresql")

@@ -94,4 +94,6 @@ def test_a_migration_that_fails_leaves_nothing(url, monkeypatch):
     with pytest.raises(RuntimeError, match="power"):
         Store(url)
     monkeypatch.undo()
-    assert Store(url).runs() == []
+    store = Store(url)
+    assert store.runs() == []
+    store.close()

@@ -163,6 +163,7 @@ def test_four_processes_open_a_new_database_at_once_and_write(url, tmp_path):
     for run in runs:
         assert run.status == "done"
         assert [t.value for t in store.trials(run.id)] == [k / 100 for k in range(1, 16)]
+    store.close()
 
 
 _KILLED = _WRITER.split("for k in")[0] + """

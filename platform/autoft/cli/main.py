@@ -7,8 +7,8 @@ from importlib import import_module
 
 import click
 
-from autoft import __version__
 from autoft.errors import AutoftError
+from autoft.version import __version__
 
 COMMANDS = {
     "run": "Learn from a file of labelled data and leave a proven bundle.",

@@ -16,7 +16,9 @@ import click
 @click.option("--gpu-hours", type=float, metavar="H", help="Most GPU time, summed over the trials.")
 @click.option("--concurrency", type=int, metavar="N", help="Trials side by side.  [default: by cores, memory and GPUs]")
 @click.option("--seed", type=int, metavar="N", help="Seed of the split, the search and the training.  [default: 0]")
-@click.option("--models", metavar="NAMES", multiple=True, help="Models, sources or candidates, by comma: full:all-MiniLM-L6-v2,linear,./my-bert.")
+@click.option(
+    "--models", metavar="NAMES", multiple=True, help="Models, sources or candidates, by comma: full:all-MiniLM-L6-v2,linear,./my-bert."
+)
 @click.option("--text", metavar="COLUMN", help="The column that holds the text.")
 @click.option("--label", metavar="COLUMN", help="The column that holds the label.")
 @click.option("--column", "columns", metavar="ROLE=NAME", multiple=True, help="The column for any role of the task.")

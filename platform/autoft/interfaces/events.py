@@ -18,6 +18,8 @@ class _Event(Frozen):
 
 
 class RunStarted(_Event):
+    """The data is understood and run.json written."""
+
     event: Literal["run_started"] = "run_started"
     run_id: str
     folder: str
@@ -45,6 +47,8 @@ class Remark(_Event):
 
 
 class TrialStarted(_Event):
+    """A worker was handed a trial."""
+
     event: Literal["trial_started"] = "trial_started"
     trial: int
     candidate: str
@@ -53,6 +57,8 @@ class TrialStarted(_Event):
 
 
 class TrialReported(_Event):
+    """A trial was evaluated on the validation rows."""
+
     event: Literal["trial_reported"] = "trial_reported"
     trial: int
     progress: int = Field(ge=0, le=100, description="percent of the trial's own horizon")
@@ -78,6 +84,8 @@ class TrialFinished(_Event):
 
 
 class RunFinished(_Event):
+    """`result` is the content of result.json."""
+
     event: Literal["run_finished"] = "run_finished"
     run_id: str
     status: RunStatus
@@ -85,6 +93,8 @@ class RunFinished(_Event):
 
 
 class RunFailedEvent(_Event):
+    """A run ended without a model."""
+
     event: Literal["run_failed"] = "run_failed"
     run_id: str
     status: RunStatus

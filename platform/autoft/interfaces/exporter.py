@@ -29,6 +29,8 @@ class Session(Protocol):
 
 @runtime_checkable
 class Exporter(Protocol):
+    """The plugin: writes a format and opens it."""
+
     name: str
     summary: str
 

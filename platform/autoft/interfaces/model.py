@@ -137,6 +137,8 @@ class Fitted(Protocol):
 
 @runtime_checkable
 class Model(Protocol):
+    """The plugin: a way to learn."""
+
     name: str
     summary: str
 

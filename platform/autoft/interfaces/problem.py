@@ -19,6 +19,8 @@ class Head(Frozen):
 
 
 class Metric(Frozen):
+    """The figure that decides."""
+
     name: str
     greater_is_better: bool = True
 

@@ -10,6 +10,8 @@ from autoft.data.table import Table
 
 @runtime_checkable
 class Reader(Protocol):
+    """The plugin: a kind of file."""
+
     name: str
     summary: str
     suffixes: tuple[str, ...]

@@ -13,12 +13,16 @@ Figures = dict[str, float]
 
 
 class BaselineResult(Frozen):
+    """The cheap candidate and its figures."""
+
     candidate: str
     validation: Figures
     test: Figures
 
 
 class BestResult(BaselineResult):
+    """The winner."""
+
     trial: int = Field(description="the folder trials/<trial>")
     hyperparameters: dict[str, Any]
 

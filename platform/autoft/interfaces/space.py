@@ -12,17 +12,23 @@ Hyperparameters: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True)
 class Choice:
+    """One of some values."""
+
     values: tuple[Value, ...]
 
 
 @dataclass(frozen=True)
 class Uniform:
+    """A number between two."""
+
     low: float
     high: float
 
 
 @dataclass(frozen=True)
 class LogUniform:
+    """A number between two, its logarithm uniform."""
+
     low: float
     high: float
 

@@ -10,6 +10,8 @@ from autoft.interfaces.events import Event
 
 @runtime_checkable
 class Tracker(Protocol):
+    """The plugin: opened as the run starts, closed as it ends."""
+
     name: str
     summary: str
 

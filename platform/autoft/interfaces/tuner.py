@@ -48,6 +48,8 @@ class SearchRequest:
 
 @runtime_checkable
 class Tuner(Protocol):
+    """The plugin: a way to search."""
+
     name: str
     summary: str
 

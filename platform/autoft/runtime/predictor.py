@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from autoft.data.table import Table
-from autoft.errors import DataError
-from autoft.interfaces.encoder import Arrays, Encoder
+from autoft.errors import BundleError, DataError
+from autoft.interfaces.encoder import Arrays, Encoder, Encoding
 from autoft.interfaces.exporter import Exporter
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
@@ -39,7 +39,7 @@ class Predictor:
         self.threads = threads or available_cores()
         self._task = task
         self._decoder = bundle.decoder()
-        self._encoding = encoder.open(bundle.folder, bundle.manifest.encoder.config)
+        self._encoding = _opened(encoder, bundle)
         self._session = exporter.open(bundle.folder, self.threads)
         self._numeric = _numeric_roles(bundle)
 
@@ -132,6 +132,14 @@ class Predictor:
         if self._encoding.max_length is not None:
             return ROWS_BY_LENGTH
         return min(ROWS_WITHOUT_LENGTH, max(1, UNITS_WITHOUT_LENGTH // max(1, longest)))
+
+
+def _opened(encoder: Encoder, bundle: Bundle) -> Encoding:
+    try:
+        return encoder.open(bundle.folder, bundle.manifest.encoder.config)
+    except (KeyError, TypeError, ValueError) as error:
+        what = f"its config in autoft.json is not of the right shape ({type(error).__name__}: {error})"
+        raise BundleError(f"{bundle.folder}: the encoder {encoder.name!r} cannot be opened: {what}") from error
 
 
 def well_formed(value: Any) -> Any:

@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from autoft import __version__
+from autoft.version import __version__
 from autoft.errors import DataError
 from autoft.runtime.predictor import Predictor
 from autoft.serving import openapi

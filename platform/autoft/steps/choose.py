@@ -36,9 +36,7 @@ def choose(
     return _unasked(catalog, problem, limits, rows, offline=offline, say=say)
 
 
-def _named(
-    names: Sequence[str], catalog: Catalog, problem: Problem, limits: Limits, rows: Table, *, offline: bool, say: Say
-) -> Choice:
+def _named(names: Sequence[str], catalog: Catalog, problem: Problem, limits: Limits, rows: Table, *, offline: bool, say: Say) -> Choice:
     tried: dict[str, Candidate] = {}
     passed: dict[str, Candidate] = {}
     for text in names:

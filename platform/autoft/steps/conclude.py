@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from autoft import __version__
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Candidate
@@ -26,6 +25,7 @@ from autoft.steps.bundle import Built, decoder_for
 from autoft.steps.confirm import Bench, Confirmation
 from autoft.steps.judge import Judgement, judge, verdict
 from autoft.trial import trial_seed
+from autoft.version import __version__
 
 
 @dataclass(frozen=True)

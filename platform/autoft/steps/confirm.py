@@ -51,11 +51,13 @@ class Bench:
     def cost(self, row: TrialFinished, rows: int) -> float:
         """Seconds that this trial will take here on `rows` rows; two threads for one give about 1.7 times the speed."""
         share = max(1, self.threads // max(1, self.concurrency))
-        gain = (self.threads / share) ** 0.75
+        gain = float((self.threads / share) ** 0.75)
         complete = 100 / max(row.progress, 1)
         return 1.0 + row.seconds * complete * rows / max(1, len(self.data.train)) / gain
 
-    def run(self, row: TrialFinished, data: FitData, name: str, seed: int, deadline: float | None, *, stoppable: bool = True) -> TrialOutcome:
+    def run(
+        self, row: TrialFinished, data: FitData, name: str, seed: int, deadline: float | None, *, stoppable: bool = True
+    ) -> TrialOutcome:
         candidate = self.candidates[row.candidate]
         spec = TrialSpec(row.trial, candidate, row.hyperparameters, seed, self.threads, min(1, self.gpus))
         outcome = run_trial(
@@ -76,7 +78,7 @@ def confirm(bench: Bench, ranked: Sequence[TrialFinished], deadline: float | Non
     """`deadline` bounds confirmation and refit together; a fold that would leave no time for the refit is not begun."""
     contenders = list(ranked[:2])
     unchanged = Confirmation(tuple(ranked))
-    if len(contenders) < 2 or bench.journal.stopping or contenders[0].stage == "baselines" and len(ranked) == 1:
+    if len(contenders) < 2 or bench.journal.stopping or (contenders[0].stage == "baselines" and len(ranked) == 1):
         return unchanged
     figures = {row.trial: [_value(row)] for row in contenders}
     done = 0

@@ -89,7 +89,9 @@ def verdict(
     else:
         said.append(f"It does NOT beat the baseline {baseline} ({judgement.baseline.value:.3f}); its lead is {judgement.lead}.")
     if folds or seeds:
-        said.append(f"The choice was confirmed over {folds} further folds." if folds else f"The choice was confirmed over {seeds} further seeds.")
+        said.append(
+            f"The choice was confirmed over {folds} further folds." if folds else f"The choice was confirmed over {seeds} further seeds."
+        )
     else:
         said.append("There was no time to confirm the choice on further folds.")
     said.append(

@@ -14,7 +14,7 @@ from autoft.catalog import Catalog
 from autoft.data.reading import read_table
 from autoft.data.splits import Splits, duplicate_groups, split
 from autoft.data.table import Table
-from autoft.errors import DataError
+from autoft.errors import DataError, SettingsError
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Match, Task
 from autoft.settings import Settings
@@ -24,6 +24,7 @@ from autoft.settings import Settings
 class Understood:
     """The data as the run sees it: `rows` has a column a role, `splits` number its rows."""
 
+    data: Path
     task: Task
     problem: Problem
     reason: str
@@ -41,32 +42,34 @@ class Understood:
 def understand(settings: Settings, catalog: Catalog) -> Understood:
     """Raises DataError with what to do; writes nothing."""
     readers = list(catalog.readers.values())
-    table = read_table(Path(settings.data), readers)
+    if settings.data is None:
+        raise SettingsError("no data was named", hint="autoft run data.csv")
+    table = read_table(settings.data, readers)
     task, match = _find_task(table, given_columns(settings), settings.task, catalog)
     problem = task.problem(table, match, metric=settings.metric, seed=settings.seed)
     parts = {"data": table}
     for part, path in (("validation", settings.validation), ("test", settings.test)):
         if path is not None:
-            parts[part] = read_table(Path(path), readers)
-    remarks = [note for part in parts.values() for note in part.notes]
-    for name, part in parts.items():
-        usable = task.usable(problem, part)
+            parts[part] = read_table(path, readers)
+    remarks = [note for read in parts.values() for note in read.notes]
+    for name, read in parts.items():
+        usable = task.usable(problem, read)
         if not usable.all():
-            remarks.append(f"{int((~usable).sum())} of {len(part)} rows of {part.origin or name} lack an input or a label and are left out")
-            parts[name] = part.take(np.flatnonzero(usable))
+            remarks.append(f"{int((~usable).sum())} of {len(read)} rows of {read.origin or name} lack an input or a label and are left out")
+            parts[name] = read.take(np.flatnonzero(usable))
         if not len(parts[name]):
-            raise DataError(f"{part.origin or name}: no row has both an input and a label")
-    inputs = {name: task.inputs(problem, part) for name, part in parts.items()}
-    targets = {name: task.targets(problem, part) for name, part in parts.items()}
+            raise DataError(f"{read.origin or name}: no row has both an input and a label")
+    inputs = {name: task.inputs(problem, read) for name, read in parts.items()}
+    targets = {name: task.targets(problem, read) for name, read in parts.items()}
     rows = _joined(list(inputs.values()))
     problem = problem.model_copy(update={"data_sha256": table.sha256()})
     splits = _splits(task, problem, inputs, targets, settings.seed)
-    return Understood(task, problem, match.reason, rows, np.concatenate(list(targets.values())), splits, tuple(remarks))
+    return Understood(settings.data, task, problem, match.reason, rows, np.concatenate(list(targets.values())), splits, tuple(remarks))
 
 
 def given_columns(settings: Settings) -> dict[str, tuple[str, ...]]:
     """`--column ROLE=NAME` and its short forms."""
-    given = {role: (name,) for role, name in settings.columns.items()}
+    given: dict[str, tuple[str, ...]] = {role: (name,) for role, name in settings.columns.items()}
     if settings.text:
         given["text"] = (settings.text,)
     if settings.label:
