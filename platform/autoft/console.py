@@ -88,7 +88,12 @@ class Screen:
             with self._lock:
                 best = self._progress.best()
                 self._progress.take(event)
-                self._tell(event, best)
+                lines = [] if self._live is not None else self._timed_lines(event, best)
+            # Printed without the lock: the live display holds its own while it asks for the table, which needs this one.
+            if self._live is not None:
+                self._tell_terminal(event)
+            for line in lines:
+                self._write(line)
         except (BrokenPipeError, ValueError):  # nobody reads any more, or the stream is closed
             return
         except Exception as error:
@@ -98,13 +103,10 @@ class Screen:
                 with suppress(Exception):
                     self._say(Text(f"Warning: the display met what it cannot show: {plain(repr(error))}"))
 
-    def _tell(self, event: Event, best_before: TrialView | None) -> None:
+    def _timed_lines(self, event: Event, best_before: TrialView | None) -> list[str]:
         self._first = event.time if self._first is None else self._first
-        if self._live is not None:
-            self._tell_terminal(event)
-        else:
-            for line in self._lines(event, best_before):
-                self._write(f"{_clock(event.time - (self._progress.started or self._first)):>6}  {line}")
+        start = self._progress.started or self._first
+        return [f"{_clock(event.time - start):>6}  {line}" for line in self._lines(event, best_before)]
 
     def _tell_terminal(self, event: Event) -> None:
         if isinstance(event, Remark):

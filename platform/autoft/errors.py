@@ -59,5 +59,5 @@ class TrialError(AutoftError):
     """A trial could not go on; the run does."""
 
 
-class RunFailed(AutoftError):
+class RunFailed(AutoftError):  # noqa: N818
     """No trial of the run gave a model that could be exported and proved."""

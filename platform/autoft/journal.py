@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -108,7 +107,7 @@ def write_json(path: Path, value: object) -> None:
     """Write aside, then rename."""
     aside = path.with_name(path.name + ".new")
     aside.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    os.replace(aside, path)
+    aside.replace(path)
 
 
 def output_folder(wanted: Path | None, data: Path) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,7 +67,7 @@ class Leaderboard:
                         row.reason,
                     ]
                 )
-        os.replace(aside, path)
+        aside.replace(path)
 
 
 def _figure(value: float | None) -> str:

@@ -25,7 +25,7 @@ from autoft.interfaces.task import Task
 
 TOLERANCE = 1e-4
 MOST_ROWS = 2_000
-_CHUNK, _BATCH = 256, 32
+_CHUNK, _BATCH = 64, 32
 _LARGE = 33
 _ODD_LENGTH = 7
 _SEVERAL_SAMPLES = ((1, 5), (2, 1), (3, 3), (7, 2), (_LARGE, 2))
@@ -97,14 +97,16 @@ def prove(
 
     First over a dozen or more combinations of batch, length and padding, then over all rows (at most 2,000). Refused when an
     output differs by more than `tolerance`, one label changes, or the graph does not run. `seconds` bounds the second part
-    softly, and its first 256 rows not at all; None leaves it unbounded, so that nothing depends on the clock.
+    softly, and its first 64 rows not at all; None leaves it unbounded, so that nothing depends on the clock.
     """
     if not len(rows):
         raise ExportError("an export cannot be proved without rows to ask about")
     started = time.monotonic()
     findings = _Findings(tolerance)
-    for asked, pad_to in _questions(encoding, rows):
-        _try(fitted, session, encoding, asked, pad_to, findings)
+    for asked, paddings in _questions(encoding, rows):
+        expected = fitted.outputs(asked)
+        for pad_to in paddings:
+            _try(session, encoding, asked, pad_to, expected, findings)
     if not findings.errors and not findings.broken:
         deadline = None if seconds is None else started + seconds
         _predict(fitted, session, encoding, task, problem, rows, findings, deadline)
@@ -121,21 +123,20 @@ def prove(
     )
 
 
-def _questions(encoding: Encoding, rows: Table) -> Iterator[tuple[Table, int | None]]:
-    """Rows to ask about, and the length to pad them to."""
+def _questions(encoding: Encoding, rows: Table) -> Iterator[tuple[Table, tuple[int | None, ...]]]:
+    """Rows to ask about, and the lengths to pad them to, one after the other."""
     if encoding.max_length is None:
         begin = 0
         for batch, samples in _SEVERAL_SAMPLES:
             for _ in range(samples):
-                yield _sample(rows, begin, batch), None
+                yield _sample(rows, begin, batch), (None,)
                 begin += batch
         return
     longest = encoding.max_length
     for batch, length, paddings in _shapes(longest):
         asked = encoding.resized(_sample(rows, batch, batch), length)
-        for padding in paddings:
-            yield asked, min(longest, length + padding) if padding else None
-    yield _sample(rows, 0, _ODD_LENGTH), None
+        yield asked, tuple(min(longest, length + padding) if padding else None for padding in paddings)
+    yield _sample(rows, 0, _ODD_LENGTH), (None,)
 
 
 def _shapes(longest: int) -> list[tuple[int, int, tuple[int, ...]]]:
@@ -159,7 +160,7 @@ def _sample(rows: Table, begin: int, count: int) -> Table:
     return rows.take((begin + np.arange(count)) % len(rows))
 
 
-def _try(fitted: Fitted, session: Session, encoding: Encoding, asked: Table, pad_to: int | None, findings: _Findings) -> None:
+def _try(session: Session, encoding: Encoding, asked: Table, pad_to: int | None, expected: Arrays, findings: _Findings) -> None:
     encoded = encoding.encode(asked, pad_to=pad_to)
     has_length = encoding.max_length is not None
     width = max(int(encoded.lengths.max()), pad_to or 0)
@@ -175,7 +176,6 @@ def _try(fitted: Fitted, session: Session, encoding: Encoding, asked: Table, pad
         findings.combinations.append(tried)
         findings.errors[tried] = str(error)
         return
-    expected = fitted.outputs(asked)
     difference = findings.difference(expected, given)
     findings.combinations.append(tried.model_copy(update={"difference": difference}))
     if difference is not None:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+
 from autoft.data.table import Table
 from autoft.errors import BundleError
 from autoft_plugins.encoders.ngrams import NgramEncoder, NgramEncoding, Vocabulary, character_grams, learn, normalise, word_grams

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from autoft.data.table import Table
 from autoft.interfaces.encoder import Encoding
 from autoft.interfaces.exporter import Session

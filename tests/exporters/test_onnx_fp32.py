@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+
 from autoft.errors import ExportError
 from autoft.interfaces.encoder import EncoderSpec, Tensor
 from autoft.interfaces.model import Part, Program

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+
 from autoft.data.table import Table
 from autoft.errors import BundleError, ExportError
 from autoft.proof import Proof
 from autoft.runtime.session import OnnxSession
-from onnx import TensorProto, helper, numpy_helper
 
 _kept: dict[str, Any] = {}
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from autoft.data.table import Table
 from autoft.errors import BundleError, TrialError
 from autoft.interfaces.model import Candidate, Limits, TrialSpec
@@ -61,9 +62,10 @@ def test_it_learns_and_the_same_spec_gives_the_same_weights(text_data, listening
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_logits_are_those_of_scikit_learn(classes, text_data, listening, monkeypatch):
-    from autoft_plugins.models import linear
     from scipy.sparse import csr_matrix
     from scipy.special import log_softmax
+
+    from autoft_plugins.models import linear
 
     data = text_data(rows=80) if classes == 2 else three_classes(text_data(rows=80))
     kept = []
@@ -161,7 +163,7 @@ def test_a_damaged_folder_is_said(text_data, listening, tmp_path):
     with pytest.raises(BundleError, match="terms, but weights"):
         Linear().load(tmp_path)
     (tmp_path / "weights.safetensors").write_bytes(b"no")
-    with pytest.raises(BundleError, match="cannot|can be read"):
+    with pytest.raises(BundleError, match="holds no linear model"):
         Linear().load(tmp_path)
 
 

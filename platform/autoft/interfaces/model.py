@@ -18,7 +18,7 @@ from autoft.interfaces.space import Hyperparameters, Space
 
 @dataclass(frozen=True)
 class Limits:
-    """What a candidate may cost. `flops` is the measured speed of matrix products, floating-point operations a second of the whole machine."""
+    """What a candidate may cost. `flops`: matrix products on the whole machine as measured, floating-point operations a second."""
 
     memory: int  # bytes
     threads: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from autoft.runtime.schemas import input_schema, schema_of
 from autoft.settings import Settings
 from autoft.steps.bundle import Built, decoder_for
 from autoft.steps.confirm import Bench, Confirmation
-from autoft.steps.judge import Judgement, judge, verdict
+from autoft.steps.judge import judge, verdict
 from autoft.trial import trial_seed
 from autoft.version import __version__
 
@@ -105,7 +104,7 @@ def conclude(
         "verified": _verified(built),
         "verdict": said,
     }
-    _finish_bundle(bench, built, manifest.model_copy(update={"figures": figures}), result, judgement)
+    _finish_bundle(bench, built, manifest.model_copy(update={"figures": figures}), result)
     seconds = time.time() - started
     cores = seconds * bench.threads
     result["seconds"] = seconds
@@ -189,13 +188,13 @@ def _constant_metrics(bench: Bench) -> dict[str, float]:
     return task.score(problem, data.targets[data.validation], outputs)
 
 
-def _finish_bundle(bench: Bench, built: Built, manifest: Manifest, result: dict[str, Any], judgement: Judgement) -> None:
+def _finish_bundle(bench: Bench, built: Built, manifest: Manifest, result: dict[str, Any]) -> None:
     """Model card, manifest with all hashes, then the rename that makes it a bundle."""
     (built.folder / "README.md").write_text(model_card(manifest, result), encoding="utf-8")
     write_manifest(built.folder, manifest)
     target = bench.journal.folder / "bundle"
     shutil.rmtree(target, ignore_errors=True)
-    os.replace(built.folder, target)
+    built.folder.replace(target)
 
 
 def report_data(bench: Bench, conclusion: Conclusion, built: Built, title: str) -> ReportData:

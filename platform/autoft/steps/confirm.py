@@ -123,6 +123,7 @@ def _refolded(bench: Bench, number: int) -> FitData:
 
 
 def refit_cost(bench: Bench, row: TrialFinished) -> float:
+    """Seconds."""
     return bench.cost(row, len(bench.understood.learnable))
 
 

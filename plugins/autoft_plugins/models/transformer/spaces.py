@@ -13,7 +13,7 @@ UNEVEN = 1.5
 # (parameters of the body up to, lowest, default, highest learning rate)
 _RATES = (
     (3e6, 2e-4, 1e-3, 3e-3),
-    (4e7, 5e-5, 2e-4, 6e-4),
+    (4e7, 4e-5, 1.5e-4, 4e-4),
     (1.5e8, 1.5e-5, 5e-5, 1.5e-4),
     (float("inf"), 5e-6, 2e-5, 6e-5),
 )
