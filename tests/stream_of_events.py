@@ -45,7 +45,9 @@ RESULT = {
 
 def finished(trial: int, candidate: str, value: float | None, *, status: str = "done", at: float = 0.0, **more: object) -> TrialFinished:
     fields = {"progress": 100, "seconds": 12.3, "hyperparameters": POINT, "metrics": {} if value is None else {"f1_macro": value}, **more}
-    return TrialFinished.model_validate({"trial": trial, "candidate": candidate, "status": status, "value": value, "time": T0 + at, **fields})
+    return TrialFinished.model_validate(
+        {"trial": trial, "candidate": candidate, "status": status, "value": value, "time": T0 + at, **fields}
+    )
 
 
 def events(folder: Path, *, time: float = T0) -> list[Event]:

@@ -329,9 +329,9 @@ def _status_line(progress: Progress, now: float) -> Text:
     parts = [head + (f" {plain(progress.note)}" if progress.note else "")]
     left = progress.left(now)
     if left is not None:
-        parts.append(f"{duration(round(left))} left")
+        parts.append(f"{duration(left)} left")
     elif progress.started is not None:
-        parts.append(f"{duration(round(now - progress.started))} so far")
+        parts.append(f"{duration(now - progress.started)} so far")
     best = progress.best()
     if best is not None:
         parts.append(f"best {progress.metric.name} {figure(best.value)} (trial {best.number})")
@@ -430,7 +430,8 @@ def _print(stream: TextIO, parts: Iterable[ConsoleRenderable], width: int | None
     parts = list(parts)
     if _is_terminal(stream):
         for part in parts:
-            console.print(part, markup=False, highlight=False)
+            whole = isinstance(part, Text) and part.no_wrap is True  # a command must stay one line to be copied
+            console.print(part, markup=False, highlight=False, soft_wrap=whole)
         return
     with console.capture() as captured:
         for part in parts:

@@ -173,7 +173,7 @@ def number(value: Any) -> str:
     """A value for the eye: two significant digits for small and for large floats."""
     if isinstance(value, bool) or not isinstance(value, float):
         return plain(value)
-    if value == int(value) if abs(value) < 1e6 else False:
+    if abs(value) < 1e6 and value == int(value):
         return str(int(value))
     text = f"{value:.1e}".replace(".0e", "e") if abs(value) < 0.001 else f"{value:.3g}"
     head, exponent, tail = text.partition("e")

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from stream_of_events import POINT, RESULT, T0, events, finished
 
 from autoft.console import Screen, _board, show_error, show_leaderboard, show_result, show_runs
 from autoft.errors import AutoftError, SettingsError
 from autoft.interfaces.events import Remark, RunFinished, RunStarted, TrialFinished, TrialReported, TrialStarted
 from autoft.leaderboard import Leaderboard
 from autoft.progress import Progress, duration, number, plain, short
+from stream_of_events import POINT, RESULT, T0, events, finished
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
@@ -43,7 +43,9 @@ def test_a_log_gets_one_plain_line_for_each_thing_that_happens(tmp_path):
     lines = said.splitlines()
     assert lines[0] == "  0:00  Run reviews-1: text-classification on reviews.csv, judged by f1_macro, budget 4m 00s"
     assert "  0:20  trial 1 done: linear f1_macro 0.8000 in 12s - best so far" in lines
-    assert any(line.endswith("trial 2 stopped at 33%: full:all-MiniLM-L6-v2 f1_macro 0.7000 in 12s (stopped by the scheduler)") for line in lines)
+    assert any(
+        line.endswith("trial 2 stopped at 33%: full:all-MiniLM-L6-v2 f1_macro 0.7000 in 12s (stopped by the scheduler)") for line in lines
+    )
     assert any("trial 3 done" in line and line.endswith("best so far") for line in lines)
     assert any("Warning: trial 4 is the last one" in line for line in lines)
     assert any("trial 4 failed: full:all-MiniLM-L6-v2 in 12s (TrialError: out of memory)" in line for line in lines)
@@ -64,7 +66,7 @@ def test_reports_that_follow_quickly_are_left_out_of_a_log_unless_verbose(tmp_pa
 def test_json_leaves_standard_output_to_the_result(tmp_path, capsys):
     screen = Screen(json=True)
     with screen:
-        print("a library that talks")
+        sys.stdout.write("a library that talks")
         for event in events(tmp_path / "run"):
             screen.event(event)
     screen.show_result(RESULT, [])
@@ -103,7 +105,7 @@ def test_the_live_table_stays_readable_with_hundreds_of_trials(tmp_path, width):
     assert "2m 20s left" in text
     assert "best f1_macro 0.8000 (trial 1)" in text
     if width >= 80:
-        assert "full:all-mpnet-base-v2 lr 1.2e-4" in text
+        assert re.search(r"full:all-mpnet-base-v2 +lr 1.2e-4", text)
     assert "linear" in svg
 
 
@@ -192,9 +194,9 @@ sys.path.insert(0, {tests!r})
 from stream_of_events import RESULT, events
 from autoft.console import Screen
 with Screen() as screen:
-    for event in events(pathlib.Path({folder!r}), time=time.time()):
+    for place, event in enumerate(events(pathlib.Path({folder!r}), time=time.time())):
         screen.event(event)
-        time.sleep(0.02)
+        time.sleep(0.6 if place == 9 else 0.02)  # time for a refresh while two trials run
 screen.show_result(RESULT, [])
 """
 
@@ -287,7 +289,17 @@ def test_runs_are_listed():
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(1.2e-4, "1.2e-4"), (1e-5, "1e-5"), (0.01, "0.01"), (0.1, "0.1"), (3.0, "3"), (16, "16"), (True, "True"), ("relu", "relu"), (1234567.8, "1.23e6")],
+    [
+        (1.2e-4, "1.2e-4"),
+        (1e-5, "1e-5"),
+        (0.01, "0.01"),
+        (0.1, "0.1"),
+        (3.0, "3"),
+        (16, "16"),
+        (True, "True"),
+        ("relu", "relu"),
+        (1234567.8, "1.23e6"),
+    ],
 )
 def test_numbers_are_short(value, said):
     assert number(value) == said

@@ -6,11 +6,11 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from stream_of_events import RESULT, events
 
 from autoft.cli.runs import command
 from autoft.errors import InputError
 from autoft.store import Store
+from stream_of_events import RESULT, events
 
 
 @pytest.fixture

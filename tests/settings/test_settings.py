@@ -20,7 +20,18 @@ def _alone(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90s", 90), ("5m", 300), ("1h30m", 5400), ("600", 600), (" 1h 30m 5s ", 5405), ("1.5h", 5400), (45, 45), ("2 minutes", 120), ("0.5", 0.5), ("1d", 86400)],
+    [
+        ("90s", 90),
+        ("5m", 300),
+        ("1h30m", 5400),
+        ("600", 600),
+        (" 1h 30m 5s ", 5405),
+        ("1.5h", 5400),
+        (45, 45),
+        ("2 minutes", 120),
+        ("0.5", 0.5),
+        ("1d", 86400),
+    ],
 )
 def test_a_time_is_understood(text, seconds):
     assert parse_duration(text) == seconds
@@ -46,7 +57,12 @@ def test_another_settings_file_replaces_the_one_in_the_folder(tmp_path):
     other = tmp_path / "other.toml"
     other.write_text('budget = 90\nmodels = ["linear", "full:x"]\n[columns]\ntext = "review, long"\n', encoding="utf-8")
     settings = Settings.collect({}, other)
-    assert (settings.trials, settings.budget, settings.models, settings.columns) == (None, 90, ("linear", "full:x"), {"text": "review, long"})
+    assert (settings.trials, settings.budget, settings.models, settings.columns) == (
+        None,
+        90,
+        ("linear", "full:x"),
+        {"text": "review, long"},
+    )
 
 
 def test_lists_and_pairs_in_flags_and_environment(monkeypatch):
@@ -94,7 +110,9 @@ def test_a_misspelt_variable_is_said(monkeypatch):
         Settings.collect({}, None)
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"budget = ", "no valid TOML"), (b"\xff\xfe\x00", "no valid TOML"), (None, "cannot be read")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"budget = ", "no valid TOML"), (b"\xff\xfe\x00", "no valid TOML"), (None, "cannot be read")]
+)
 def test_a_settings_file_that_cannot_be_read_is_said(tmp_path, content, said):
     path = tmp_path / "x.toml"
     if content is not None:

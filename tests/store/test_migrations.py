@@ -24,8 +24,9 @@ def fill_0001(connection: Connection) -> None:
         " :settings, 'f1_macro', true, 60.0, 'linear', 0.5, 'fine', '', 9.5, 1000.0, 1009.5, 'there', 1, '')"
     )
     trial = (
-        "INSERT INTO trial (run_id, number, candidate, status, stage, progress, metrics, value, seconds, busy_seconds, hyperparameters,"
-        " reason, started, finished) VALUES ('old', 1, 'linear', 'done', 'search', 100, :metrics, 0.5, 2.0, 1.5, :point, '', 1001.0, 1003.0)"
+        "INSERT INTO trial (run_id, number, candidate, status, stage, progress, metrics, value, seconds, busy_seconds,"
+        " hyperparameters, reason, started, finished) VALUES"
+        " ('old', 1, 'linear', 'done', 'search', 100, :metrics, 0.5, 2.0, 1.5, :point, '', 1001.0, 1003.0)"
     )
     artifact = "INSERT INTO artifact (run_id, path, kind, sha256, bytes) VALUES ('old', 'run.json', 'settings', 'ab', 5000000000)"
     connection.execute(text(run), {"settings": json.dumps({"seed": 3})})
@@ -90,7 +91,9 @@ def test_a_migration_that_fails_leaves_nothing(url, monkeypatch):
     def fail(*_: object) -> None:
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr("alembic.command.upgrade", lambda config, _: (config.attributes["connection"].execute(text("CREATE TABLE run (id INT)")), fail()))
+    monkeypatch.setattr(
+        "alembic.command.upgrade", lambda config, _: (config.attributes["connection"].execute(text("CREATE TABLE run (id INT)")), fail())
+    )
     with pytest.raises(RuntimeError, match="power"):
         Store(url)
     monkeypatch.undo()

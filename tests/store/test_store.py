@@ -166,11 +166,14 @@ def test_four_processes_open_a_new_database_at_once_and_write(url, tmp_path):
     store.close()
 
 
-_KILLED = _WRITER.split("for k in")[0] + """
+_KILLED = (
+    _WRITER.split("for k in")[0]
+    + """
 store.event(TrialStarted(trial=1, candidate="a", hyperparameters={}))
 print("on", flush=True)
 sys.stdin.readline()
 """
+)
 
 
 def test_a_killed_run_is_aborted_when_it_is_looked_at(tmp_path):

@@ -153,6 +153,8 @@ def read_curves(folder: Path, metric: str) -> tuple[Curve, ...]:
 
 def _stages(events: Sequence[Event]) -> tuple[StageTime, ...]:
     starts = [event for event in events if isinstance(event, StageStarted)]
+    if not starts:
+        return ()
     ends = [event.time for event in starts[1:]] + [max((event.time for event in events), default=0.0)]
     return tuple(StageTime(name=s.stage, start=s.time, seconds=max(0.0, end - s.time)) for s, end in zip(starts, ends, strict=True))
 

@@ -39,7 +39,7 @@ class Sample:
 
 def fits(problem: Problem) -> bool:
     """One text in, a kind of head that is known."""
-    return problem.head.kind in HEADS and len(problem.inputs) == 1
+    return problem.head.kind in HEADS and problem.inputs == ("text",)
 
 
 def sample(source: Source, problem: Problem, rows: Table, shape: Anatomy) -> Sample:

@@ -1,0 +1,104 @@
+"""README.md of a bundle."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from autoft.interfaces.problem import Head, Metric, Problem
+from autoft.report import model_card
+from autoft.runtime.bundle import EncoderRecord, Manifest, PluginRecord, Provenance
+from stream_of_events import RESULT
+
+
+def manifest(**more) -> Manifest:
+    fields = {
+        "autoft": "0.1.0",
+        "created": "2026-01-01T00:00:00+00:00",
+        "problem": Problem(
+            task="text-classification",
+            fields={"text": ("review",), "label": ("stars",)},
+            inputs=("text",),
+            labels=("negative", "positive"),
+            head=Head(kind="single_label_classification", outputs=2),
+            metric=Metric(name="f1_macro"),
+            max_length=128,
+            data_sha256="ab" * 32,
+            language="en",
+        ),
+        "exporter": "onnx",
+        "encoder": EncoderRecord(name="tokenizers"),
+        "files": {"onnx/model.onnx": "cd" * 32, "tokenizer.json": "ef" * 32},
+        "provenance": Provenance(
+            candidate="full:all-mpnet-base-v2", source="all-mpnet-base-v2", run_id="reviews-1", versions={"torch": "2.13.0"}
+        ),
+        "licences": {"all-mpnet-base-v2": "Apache-2.0"},
+        "figures": {"test": {"f1_macro": 0.9, "accuracy": 0.91}, "validation": {"f1_macro": 0.91}},
+        "proof": {"passed": True, "max_difference": 6e-7, "combinations": [{}] * 15, "rows": 100, "changed_labels": 0},
+    }
+    return Manifest(**{**fields, **more})
+
+
+def front_matter(card: str) -> dict:
+    yaml = pytest.importorskip("yaml")
+    head = re.match(r"---\n(.*?)\n---\n", card, re.S)
+    return yaml.safe_load(head[1])
+
+
+def test_the_front_matter_is_what_hubs_read():
+    head = front_matter(model_card(manifest(), RESULT))
+    assert (head["license"], head["language"], head["pipeline_tag"]) == ("apache-2.0", ["en"], "text-classification")
+    assert head["metrics"] == ["f1_macro"]
+    (result,) = head["model-index"][0]["results"]
+    assert {m["type"]: m["value"] for m in result["metrics"]} == {"f1_macro": 0.9, "accuracy": 0.91}
+
+
+def test_the_card_says_use_data_figures_and_proof():
+    card = model_card(manifest(), RESULT)
+    assert 'autoft predict . "a text"' in card
+    assert "Tokenizer.from_file" in card
+    assert 'pipeline("text-classification", model="../model", tokenizer=".")' in card
+    assert "| f1_macro | 0.9100 | 0.9000 |" in card
+    assert "f1_macro of this model: 0.900, 95 % interval 0.850 to 0.940" in card
+    assert "gives the same answers as the trained model: largest difference 6.0e-07 over 15 combinations" in card
+    assert "Columns: text from review, label from stars." in card
+    assert "longer than 128" in card
+    assert "all-mpnet-base-v2: Apache-2.0" in card
+
+
+def test_a_bundle_of_another_encoder_and_with_a_plugin_says_so():
+    problem = manifest().problem.model_copy(
+        update={"inputs": ("a", "b"), "labels": (), "task": "numbers", "language": None, "max_length": None}
+    )
+    other = manifest(
+        problem=problem,
+        encoder=EncoderRecord(name="numbers"),
+        plugin_files=(PluginRecord(name="mine.py", sha256="12" * 32),),
+        licences={},
+        proof={},
+    )
+    card = model_card(other, {})
+    assert "transformers" not in card
+    assert 'model.predict([{"a": "...", "b": "..."}])' in card
+    assert "`mine.py` (sha256 1212" in card
+    assert "## Proof" not in card
+    assert "license" not in front_matter(card)
+
+
+def test_names_that_are_markup_stay_names():
+    hostile = "<script>x</script> | [a](b) `c`\n---\n# d"
+    problem = manifest().problem.model_copy(update={"labels": (hostile, "b"), "language": hostile, "fields": {"text": (hostile,)}})
+    card = model_card(manifest(problem=problem, licences={hostile: hostile}), {**RESULT, "verdict": hostile, "rows": {hostile: 1}})
+    assert front_matter(card)["language"] == [hostile]
+    body = card.split("\n---\n", 1)[1]
+    assert not re.search(r"(?<!\\)<script", body)
+    assert not re.search(r"(?<!\\)\[a\\?\]\(b\)", body)
+    assert "\n# d" not in body
+
+
+def test_the_python_in_the_card_compiles():
+    blocks = re.findall(r"```python\n(.*?)```", model_card(manifest(), RESULT), re.S)
+    assert len(blocks) == 3
+    for block in blocks:
+        compile(block, "card", "exec")

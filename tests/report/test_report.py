@@ -1,0 +1,222 @@
+"""report.html: whole, offline, and safe with hostile texts."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from autoft.interfaces.events import TrialFinished, TrialReported
+from autoft.report import Confusion, ProofTable, ReportData, confident_mistakes, write_report
+from autoft.report.charts import nice_ticks
+from stream_of_events import RESULT, events, finished
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&\x00\ud800"
+
+
+class Page(HTMLParser):
+    """Counts tags, checks that they close, keeps the text and what could be fetched."""
+
+    VOID = frozenset({"meta", "br", "img", "link", "input"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.fetched: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        self.fetched += [f"{name}={value}" for name, value in attrs if name in ("src", "href", "srcset") or name.startswith("on")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    stream = events(tmp_path)
+    (tmp_path / "events.jsonl").write_text("\n".join(event.model_dump_json() for event in stream), encoding="utf-8")
+    for trial, last in ((2, 0.7), (3, 0.91)):
+        (tmp_path / "trials" / str(trial)).mkdir(parents=True)
+        lines = [
+            TrialReported(
+                trial=trial, progress=p, metrics={"f1_macro": last * p / 100}, measures={"train_loss": 1 - p / 200}
+            ).model_dump_json()
+            for p in (33, 66, 100)
+        ]
+        (tmp_path / "trials" / str(trial) / "curve.jsonl").write_text("\n".join([*lines, '{"half']), encoding="utf-8")
+    return tmp_path
+
+
+def board(folder) -> list[TrialFinished]:
+    rows = [event for event in events(folder) if isinstance(event, TrialFinished)]
+    return sorted(rows, key=lambda row: -(row.value or 0))
+
+
+def full() -> ReportData:
+    labels, truths = ("negative", "positive"), ["negative"] * 6 + ["positive"] * 4
+    answers = [{"label": "negative", "score": 0.9}] * 5 + [{"label": "positive", "score": 0.97}] + [{"label": "positive", "score": 0.8}] * 4
+    texts = [f"text {k}" for k in range(5)] + ["the surest mistake"] + ["fine"] * 4
+    return ReportData(
+        data="reviews.csv",
+        classes={"negative": 300, "positive": 300},
+        confusion=Confusion.of(labels, truths, [a["label"] for a in answers]),
+        mistakes=confident_mistakes(texts, truths, answers),
+        proof=ProofTable.model_validate(
+            {
+                "passed": True,
+                "max_difference": 6e-7,
+                "rows": 100,
+                "changed_labels": 0,
+                "tolerance": 1e-4,
+                "combinations": [{"batch": 7, "length": 31, "padding": 16, "difference": 3e-7}],
+            }
+        ),
+    )
+
+
+def test_the_whole_report(folder):
+    page = Page(write_report(folder, RESULT, board(folder), full()).read_text(encoding="utf-8"))
+    assert page.open == []
+    assert page.fetched == []
+    assert "script" not in page.tags
+    for said in (
+        "more than chance explains",
+        "0.900 (0.850 to 0.940)",
+        "+0.110 ahead of the baseline (+0.050 to +0.170)",
+        "full:all-mpnet-base-v2 winner",
+        "trial 3: lr 1.2e-4, batch 16, epochs 3, warmup 0.1, decay 0.01",
+        "stopped 33% stopped by the scheduler",
+        "TrialError: out of memory",
+        "f1_macro on the validation rows",
+        "loss on the training rows",
+        "9 of 10 are right",
+        "the surest mistake answered positive , 97 % sure; the file says negative",
+        "0 changed answers on 100 rows; largest difference 6.0e-07, 0.0001 allowed.",
+        "7 31 16 3.0e-07",
+        "negative 300 (50 %), positive 300 (50 %)",
+        "text: review, label: stars",
+        "text is read from review",
+        "export and proof",
+    ):
+        assert said in page.text, said
+
+
+def test_the_curves_are_drawn_from_the_trials_files(folder):
+    html = write_report(folder, RESULT, board(folder)).read_text(encoding="utf-8")
+    assert html.count('class="curve s0 strong"') == 2 * 4  # two panels: a path and three points of the winner
+    assert html.count("<svg") == 2
+    xs = [float(x) for x in re.findall(r'<circle cx="([\d.]+)"', html)]
+    assert min(xs) > 46
+    assert max(xs) <= 446
+
+
+def test_hostile_texts_are_texts(folder):
+    point = {HOSTILE: HOSTILE}
+    rows = [finished(1, HOSTILE, 0.5, hyperparameters=point, reason=HOSTILE)]
+    answers = [{"label": HOSTILE, "score": 0.9}]
+    data = ReportData.model_construct(
+        **{
+            **dict(ReportData()),
+            "title": HOSTILE,
+            "data": HOSTILE,
+            "classes": {HOSTILE: 1},
+            "confusion": Confusion.model_construct(labels=(HOSTILE, "b"), matrix=((1, 1), (0, 0))),
+            "mistakes": tuple(m for m in [_mistake(HOSTILE, answers)]),
+            "notes": (HOSTILE,),
+        }
+    )
+    hostile = {
+        **RESULT,
+        "verdict": HOSTILE,
+        "run_id": HOSTILE,
+        "task": HOSTILE,
+        "metric": HOSTILE,
+        "columns": {HOSTILE: HOSTILE},
+        "bundle": HOSTILE,
+    }
+    page = Page(write_report(folder, hostile, rows, data).read_text(encoding="utf-8"))
+    assert page.open == []
+    assert page.fetched == []
+    assert "script" not in page.tags
+    assert "img" not in page.tags
+    assert page.text.count("<script>alert(1)</script>") >= 10
+
+
+def _mistake(text, answers):
+    from autoft.report import Mistake
+
+    return Mistake.model_construct(input=text, truth="b", answer=answers[0]["label"], score=answers[0]["score"])
+
+
+def test_a_result_with_nothing_in_it_still_opens(tmp_path):
+    page = Page(write_report(tmp_path, {}, []).read_text(encoding="utf-8"))
+    assert page.open == []
+    assert "There is no verdict" in page.text
+    odd = {
+        "best": 3,
+        "interval": {"winner": {"value": float("nan"), "low": 0, "high": 1}},
+        "columns": 4,
+        "rows": [],
+        "confirmed": None,
+        "seconds": "x",
+    }
+    Page(write_report(tmp_path, odd, [finished(1, "a", float("nan"))]).read_text(encoding="utf-8"))
+
+
+def test_many_classes_become_a_map_and_a_list_of_the_confused(tmp_path):
+    labels = [f"intent {k}" for k in range(77)]
+    truths = labels * 3
+    answers = [*labels, *labels, *["intent 5"] * 77]
+    data = ReportData(confusion=Confusion.of(labels, truths, answers))
+    page = Page(write_report(tmp_path, RESULT, [], data).read_text(encoding="utf-8"))
+    assert "155 of 231 are right" in page.text
+    assert page.tags.count("rect") == 1 + 77 + 76
+    assert "77 classes, the weakest first" in page.text
+
+
+def test_hundreds_of_trials_are_folded(tmp_path):
+    rows = [finished(k, f"model-{k % 12}", 0.9 - k / 1000, at=k) for k in range(1, 301)]
+    page = Page(write_report(tmp_path, {**RESULT, "trials": 300}, rows).read_text(encoding="utf-8"))
+    assert "275 more trials" in page.text
+    assert page.text.count("trial 300:") == 1
+
+
+def test_unknown_labels_are_refused():
+    with pytest.raises(KeyError):
+        Confusion.of(["a"], ["a"], ["b"])
+
+
+def test_the_most_confident_mistakes_come_first():
+    answers = [{"label": "x", "score": s} for s in (0.6, 0.9, 0.7)]
+    assert [m.score for m in confident_mistakes(["1", "2", "3"], ["y", "y", "x"], answers)] == [0.9, 0.6]
+    assert len(confident_mistakes(["1"] * 50, ["y"] * 50, [answers[0]] * 50, limit=4)) == 4
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.61, 0.93), (0, 0), (0.5, 0.5), (-3, 1200), (1e-7, 3e-7), (0.9, 0.9000001)])
+def test_ticks_enclose_the_values(low, high):
+    ticks = nice_ticks(low, high)
+    assert ticks[0] <= low <= high <= ticks[-1]
+    assert 2 <= len(ticks) <= 12
+    assert ticks == sorted(set(ticks))
+
+
+def test_times_are_placed_on_one_axis(folder):
+    rows = [finished(1, "a", 0.5, at=10, seconds=10.0), finished(2, "b", 0.6, at=20, seconds=10.0)]
+    html = write_report(folder, RESULT, rows, ReportData(stages=())).read_text(encoding="utf-8")
+    assert 'style="left:0.00%;width:50.00%"' in html
+    assert 'style="left:50.00%;width:50.00%"' in html
