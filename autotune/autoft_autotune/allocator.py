@@ -45,11 +45,13 @@ class _Arm:
 class Allocator:
     """Candidates in turn. With `clock` false no choice depends on how long anything took."""
 
-    def __init__(self, candidates: Sequence[Candidate], named: frozenset[str], *, clock: bool) -> None:
+    def __init__(self, candidates: Sequence[Candidate], named: frozenset[str], *, clock: bool, slots: int = 1) -> None:
         self._clock = clock
         self._arms = {candidate.name: _Arm(candidate) for candidate in candidates}
-        # With a clock the longest goes first, so that it is not the one that the deadline cuts off.
-        self._firsts = sorted(candidates, key=lambda c: (c.name not in named, -c.flops if clock else 0.0))
+        # Side by side the longest goes first, so that it is not the one that the deadline cuts off; one after the other the shortest,
+        # so that each gets its turn and the longest may fit its horizon into what is left.
+        turn = (-1.0 if slots > 1 else 1.0) if clock else 0.0
+        self._firsts = sorted(candidates, key=lambda c: (c.name not in named, turn * c.flops))
 
     def choose(self, seconds_left: float | None) -> Candidate | None:
         """The candidate of the next trial, or None when none is left or none fits into `seconds_left`."""
@@ -78,7 +80,7 @@ class Allocator:
         self._arms[name].exhausted = True
 
     def expected_seconds(self, name: str) -> float | None:
-        """Of one trial: the median of those measured, else by FLOPs from what others took, else unknown."""
+        """Of one trial: the median of those measured, else by FLOPs from the fastest of the others (small ones are mostly overhead)."""
         arm = self._arms[name]
         if arm.durations:
             return median(arm.durations.values())
@@ -87,7 +89,7 @@ class Allocator:
             for other in self._arms.values()
             if other.durations and other.candidate.flops
         ]
-        return median(rates) * arm.candidate.flops if rates and arm.candidate.flops else None
+        return min(rates) * arm.candidate.flops if rates and arm.candidate.flops else None
 
     def _fits(self, name: str, seconds_left: float | None) -> bool:
         arm = self._arms[name]

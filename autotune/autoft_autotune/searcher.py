@@ -23,7 +23,7 @@ class CandidateSearcher(Searcher):  # type: ignore[misc, unused-ignore]
     def __init__(self, request: SearchRequest, plan: Plan, book: Book, limits: Limits) -> None:
         super().__init__(metric=SCORE, mode="max")
         self._request, self._plan, self._book, self._limits = request, plan, book, limits
-        self._allocator = Allocator(request.candidates, request.named, clock=limits.clock)
+        self._allocator = Allocator(request.candidates, request.named, clock=limits.clock, slots=plan.concurrency)
         self._proposers = {candidate.name: Proposer(request.spaces[candidate.name]) for candidate in request.candidates}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # Ray's annotation leaves FINISHED out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from autoft.report import write_report
 from autoft.settings import Settings
 from autoft.steps.bundle import Built, build
 from autoft.steps.choose import Choice, choose
-from autoft.steps.clock import Clock
+from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
 from autoft.steps.confirm import Bench, Confirmation, confirm, refit, refit_cost
 from autoft.steps.search import fit_baseline, search
@@ -42,8 +43,9 @@ def fine_tune(settings: Settings, catalog: Catalog, *, started: float, listeners
     with quiet(settings.verbose):
         understood = understand(settings, catalog)
         folder = output_folder(settings.output, understood.data)
-        clock = Clock.of(settings, started)
-        limits = hardware.limits(clock.left())
+        budget = budget_of(settings)
+        limits = hardware.limits(None if budget is None else started + budget - time.time())
+        clock = Clock.of(settings, started, limits, understood)
         said: list[str] = []
         sample = understood.rows.take(understood.splits.train)
         choice = choose(settings.models, catalog, understood.problem, limits, sample, offline=settings.offline, say=said.append)
@@ -105,7 +107,7 @@ def _run(
     if not ranked:
         raise RunFailed(_why_nothing(journal.leaderboard), hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}")
     confirmation, fitted = _confirm(bench, ranked, clock)
-    built, winner, refitted = _export(settings, bench, confirmation, fitted)
+    built, winner, refitted = _export(settings, bench, confirmation, fitted, clock)
     conclusion = conclude(
         settings, bench, confirmation, built, winner, baseline, started=clock.started, budget=clock.budget, refitted=refitted is not None
     )
@@ -164,7 +166,7 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
 
 
 def _export(
-    settings: Settings, bench: Bench, confirmation: Confirmation, fitted: Fitted | None
+    settings: Settings, bench: Bench, confirmation: Confirmation, fitted: Fitted | None, clock: Clock
 ) -> tuple[Built, TrialFinished, Fitted | None]:
     """The first in order whose export is proved right; an export that is refused is said, and the next is taken."""
     journal = bench.journal
@@ -174,7 +176,9 @@ def _export(
         journal.stage("export and proof", row.candidate)
         try:
             model = refitted or bench.catalog.model(bench.candidates[row.candidate].model).load(journal.trial_folder(row.trial) / "model")
-            built = build(model, bench.understood, bench.catalog, settings.exporter, journal.folder / "bundle.new", bench.threads)
+            built = build(
+                model, bench.understood, bench.catalog, settings.exporter, journal.folder / "bundle.new", bench.threads, clock.proving()
+            )
         except AutoftError as error:
             journal.say(f"trial {row.trial}, {row.candidate}: {error.message}", "warning")
             continue

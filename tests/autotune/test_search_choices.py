@@ -46,7 +46,7 @@ class TestAllocator:
 
     def test_first_trials_go_longest_first_with_a_clock_and_named_before_all(self):
         third = Candidate("third", flops=1e14)
-        allocator = Allocator([SMALL, LARGE, third], frozenset({"small"}), clock=True)
+        allocator = Allocator([SMALL, LARGE, third], frozenset({"small"}), clock=True, slots=2)
         names = []
         for _ in range(3):
             names.append(allocator.choose(1000.0).name)

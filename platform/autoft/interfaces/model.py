@@ -18,7 +18,7 @@ from autoft.interfaces.space import Hyperparameters, Space
 
 @dataclass(frozen=True)
 class Limits:
-    """What a candidate may cost. `flops`: matrix products on the whole machine as measured, floating-point operations a second."""
+    """What a candidate may cost. `flops` is the speed at which the whole machine trains, floating-point operations a second."""
 
     memory: int  # bytes
     threads: int
@@ -31,7 +31,8 @@ class Limits:
 class Candidate:
     """A model with its source. `reason` says why it is, or where `proposed` is false why it is not, tried unasked.
 
-    `flops` estimates one trial with default hyperparameters, `memory` the bytes it needs; 0 where next to nothing.
+    `flops` estimates one trial with default hyperparameters, `forward` the answer to one row, `memory` the bytes a trial needs;
+    0 where next to nothing.
     """
 
     model: str
@@ -40,6 +41,7 @@ class Candidate:
     reason: str = ""
     flops: float = 0.0
     memory: int = 0
+    forward: float = 0.0
 
     @property
     def name(self) -> str:

@@ -14,13 +14,13 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from autoft.version import __version__
 from autoft.errors import DataError
 from autoft.runtime.predictor import Predictor
 from autoft.serving import openapi
 from autoft.serving.access import AccessLog
 from autoft.serving.huggingface import classes_of, parameters_of
 from autoft.serving.requests import RequestError, check_rows, read_json, rows_of
+from autoft.version import __version__
 
 LOG = logging.getLogger("autoft.serving")
 

@@ -28,8 +28,10 @@ class Built:
     session: Session
 
 
-def build(fitted: Fitted, understood: Understood, catalog: Catalog, exporter_name: str, folder: Path, threads: int) -> Built:
-    """Export into `folder` and prove it. Raises ExportError with the reasons when it is refused; then nothing is left."""
+def build(
+    fitted: Fitted, understood: Understood, catalog: Catalog, exporter_name: str, folder: Path, threads: int, seconds: float | None
+) -> Built:
+    """Export into `folder` and prove it; `seconds` bounds the proof's pass over the validation rows. Raises ExportError with the reasons when it is refused; then nothing is left."""
     exporter = catalog.exporter(exporter_name)
     problem = understood.problem
     program = fitted.program()
@@ -39,14 +41,21 @@ def build(fitted: Fitted, understood: Understood, catalog: Catalog, exporter_nam
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        return _built(fitted, program, understood, catalog, exporter, folder, threads)
+        return _built(fitted, program, understood, catalog, exporter, folder, threads, seconds)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
 def _built(
-    fitted: Fitted, program: Program, understood: Understood, catalog: Catalog, exporter: Exporter, folder: Path, threads: int
+    fitted: Fitted,
+    program: Program,
+    understood: Understood,
+    catalog: Catalog,
+    exporter: Exporter,
+    folder: Path,
+    threads: int,
+    seconds: float | None,
 ) -> Built:
     problem = understood.problem
     for name, content in program.encoder.files.items():
@@ -60,7 +69,7 @@ def _built(
     encoding = catalog.encoder(program.encoder.name).open(folder, program.encoder.config)
     session = exporter.open(folder, threads)
     rows = understood.rows.take(understood.splits.validation)
-    proof = prove(fitted, session, encoding, understood.task, problem, rows)
+    proof = prove(fitted, session, encoding, understood.task, problem, rows, seconds=seconds)
     if not proof.passed:
         raise ExportError(
             "the export was refused by the proof: " + "; ".join(proof.reasons),

@@ -1,4 +1,4 @@
-"""The deadlines of a run."""
+"""The deadlines of a run, and how its time is shared out."""
 
 from __future__ import annotations
 
@@ -6,13 +6,23 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autoft.interfaces.model import Candidate
+from autoft.hardware import matmul_flops
+from autoft.interfaces.model import Candidate, Limits
 from autoft.settings import Settings
+from autoft.steps.understand import Understood
 
 DEFAULT_BUDGET = 600.0
 """Seconds, where neither --budget nor --trials is given; such a run ends earlier once nothing more is to be gained."""
 CONFIRMATION_SHARE = 0.3
-"""The part of the budget kept for confirming and refitting."""
+"""The part of the time kept for confirming and refitting, at least."""
+LARGEST_SHARE = 0.6
+"""The same, at most."""
+START = 10.0
+"""Seconds until the first trial runs."""
+LONG = 0.4
+"""A trial that would take more than this part of the search with one core gets all cores."""
+LARGE = 110e6
+"""Parameters of a base-size source."""
 
 
 @dataclass(frozen=True)
@@ -22,26 +32,53 @@ class Clock:
     started: float
     budget: float | None
     plateau: bool
+    limits: Limits
+    train: int
+    validation: int
+    test: int
 
     @classmethod
-    def of(cls, settings: Settings, started: float) -> Clock:
-        if settings.budget is None and settings.trials is None:
-            return cls(started, DEFAULT_BUDGET, plateau=True)
-        return cls(started, settings.budget, plateau=False)
+    def of(cls, settings: Settings, started: float, limits: Limits, understood: Understood) -> Clock:
+        splits = understood.splits
+        budget = budget_of(settings)
+        plateau = settings.budget is None and budget is not None
+        return cls(started, budget, plateau, limits, len(splits.train), len(splits.validation), len(splits.test))
 
-    def left(self) -> float | None:
-        return None if self.budget is None else self.started + self.budget - time.time()
+    def closing_seconds(self, candidate: Candidate) -> float:
+        """What export, proof, test evaluation and report take: a start, the size of the graph, and the rows that are asked about."""
+        size = 16.0 * (candidate.source.parameters if candidate.source else 0) / LARGE
+        answers = candidate.forward * (2 * min(self.validation, 2_000) + self.test) / (0.7 * matmul_flops())
+        return 6.0 + size + answers
 
     def closing(self, candidates: Sequence[Candidate]) -> float | None:
         """When export, proof, test and report must begin."""
-        return None if self.budget is None else self.started + self.budget - max(closing_seconds(c) for c in candidates)
+        return None if self.budget is None else self.started + self.budget - max(map(self.closing_seconds, candidates))
 
     def searching(self, candidates: Sequence[Candidate]) -> float | None:
-        """When the search must end."""
+        """When the search must end. Time for refitting the largest candidate is kept where each candidate gets a trial all the same."""
         closing = self.closing(candidates)
-        return None if closing is None else closing - CONFIRMATION_SHARE * max(0.0, closing - self.started)
+        if closing is None:
+            return None
+        room = max(0.0, closing - time.time() - START)
+        each = [candidate.flops / self.limits.flops for candidate in candidates]
+        refit = 1.1 * max(each) * (self.train + self.validation) / max(1, self.train)
+        kept = CONFIRMATION_SHARE * room
+        if room - sum(each) >= refit:
+            kept = max(kept, min(refit, LARGEST_SHARE * room))
+        return closing - kept
+
+    def proving(self) -> float | None:
+        """Seconds after which the proof begins no further rows: half of what is left of the budget; None without one."""
+        return None if self.budget is None else max(4.0, (self.started + self.budget - time.time()) / 2)
+
+    def side_by_side(self, candidates: Sequence[Candidate], deadline: float | None) -> int | None:
+        """How many trials at once; None leaves it to the tuner. One, with all cores, where the largest would not end otherwise."""
+        if deadline is None or self.limits.gpus:
+            return None
+        alone = max(candidate.flops for candidate in candidates) / self.limits.flops * self.limits.threads
+        return 1 if alone > LONG * (deadline - time.time()) else None
 
 
-def closing_seconds(candidate: Candidate) -> float:
-    """What export, proof, test evaluation and report take, by the size of the source (measured on 2 cores: see docs/benchmarks.md)."""
-    return 7.0 + 22.0 * (candidate.source.parameters if candidate.source else 0) / 110e6
+def budget_of(settings: Settings) -> float | None:
+    """Seconds; None for a run that counts trials."""
+    return DEFAULT_BUDGET if settings.budget is None and settings.trials is None else settings.budget

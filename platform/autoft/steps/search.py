@@ -91,7 +91,7 @@ def search(
         deadline=deadline,
         trials=settings.trials,
         gpu_hours=settings.gpu_hours,
-        concurrency=settings.concurrency,
+        concurrency=settings.concurrency or clock.side_by_side(choice.tried, deadline),
         stop_file=journal.search_stop_file.resolve(),
         first_number=len(journal.leaderboard) + 1,
         verbose=settings.verbose,

@@ -81,6 +81,11 @@ class TokenEncoding:
     def max_length(self) -> int | None:
         return self._max_length
 
+    @property
+    def pad_id(self) -> int:
+        """The token id that fills up short rows."""
+        return self._fill["input_ids"]
+
     def encode(self, rows: Table, *, pad_to: int | None = None, offsets: bool = False) -> Encoded:
         """Arrays of shape (rows, longest row), or (rows, `pad_to`) where that is longer; int64."""
         tokens = self.tokenize(rows)

@@ -39,6 +39,7 @@ class TextClassification:
         wanted = _metric(metric)
         texts, labels = _learnable(table, text, label)
         classes = _classes(table, label, labels)
+        counts = Counter(labels)
         return Problem(
             task=self.name,
             fields={"text": (text,), "label": (label,)},
@@ -49,6 +50,7 @@ class TextClassification:
             max_length=length_cap(texts),
             seed=seed,
             language=language(texts),
+            extra={"class_counts": [counts[name] for name in classes]},
         )
 
     def usable(self, problem: Problem, table: Table) -> npt.NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,11 @@ class FittedClassifier:
 
     def outputs(self, rows: Table) -> Arrays:
         """`logits`, float32, (rows, outputs)."""
-        return {"logits": outputs_of(lambda ids, mask: self.model(input_ids=ids, attention_mask=mask).logits, self.encoder, rows)}
+        return {"logits": outputs_of(lambda ids, mask: self.model(input_ids=ids, attention_mask=mask).logits, self._encoding, rows)}
+
+    @cached_property
+    def _encoding(self) -> TokenEncoding:
+        return open_encoding(self.encoder)
 
     def extra(self) -> Arrays:
         return {}
@@ -56,12 +61,12 @@ def open_encoding(encoder: EncoderSpec) -> TokenEncoding:
     return TokenEncoding(tokenizer, encoder.config)
 
 
-def outputs_of(forward: Forward, encoder: EncoderSpec, rows: Table) -> npt.NDArray[np.float32]:
+def outputs_of(forward: Forward, encoding: TokenEncoding, rows: Table) -> npt.NDArray[np.float32]:
     """`forward` over all rows in full precision on the CPU, (rows, width)."""
-    tokens = tokenise(open_encoding(encoder), rows)
+    tokens = tokenise(encoding, rows)
     device = torch.device("cpu")
     limit = MemoryLimit("fitted", device, "inference")
-    return run_rows(forward, tokens, np.arange(len(rows)), int(encoder.config["pad_id"]), device, limit)
+    return run_rows(forward, tokens, np.arange(len(rows)), encoding.pad_id, device, limit)
 
 
 def program_of(graph: Any, encoder: EncoderSpec, outputs: int, config: dict[str, Any]) -> Program:

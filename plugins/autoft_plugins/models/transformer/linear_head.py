@@ -20,10 +20,11 @@ from autoft.errors import TrialError
 from autoft.interfaces.encoder import Arrays, EncoderSpec
 from autoft.interfaces.model import FitData, Program, TrialSpec
 from autoft.interfaces.source import Source
+from autoft_plugins.encoders.tokens import TokenEncoding
 from autoft_plugins.models.transformer.batches import balanced_weights
 from autoft_plugins.models.transformer.encoding import load_encoder, save_encoder
 from autoft_plugins.models.transformer.features import mean_pooled
-from autoft_plugins.models.transformer.fitted import outputs_of, program_of
+from autoft_plugins.models.transformer.fitted import open_encoding, outputs_of, program_of
 from autoft_plugins.models.transformer.loading import body
 
 HEAD_FILE = "head/model.safetensors"
@@ -102,7 +103,11 @@ class FittedHead:
 
     def outputs(self, rows: Table) -> Arrays:
         """`logits`, float32, (rows, classes)."""
-        return {"logits": outputs_of(lambda ids, mask: self.model(ids, mask)["logits"], self.encoder, rows)}
+        return {"logits": outputs_of(lambda ids, mask: self.model(ids, mask)["logits"], self._encoding, rows)}
+
+    @cached_property
+    def _encoding(self) -> TokenEncoding:
+        return open_encoding(self.encoder)
 
     def extra(self) -> Arrays:
         return {}

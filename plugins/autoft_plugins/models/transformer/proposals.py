@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -24,7 +24,6 @@ HEADS = ("single_label_classification",)
 _SAMPLE = 512
 _UNKNOWN = 0.10
 _SHARE = 0.45
-_EFFICIENCY = 0.5
 _PROCESS = 600 << 20
 _SMALLEST = 20_000_000
 
@@ -55,7 +54,15 @@ def sample(source: Source, problem: Problem, rows: Table, shape: Anatomy) -> Sam
 
 def propose(model: str, problem: Problem, sources: Sequence[Source], limits: Limits, rows: Table, *, train: bool) -> list[Candidate]:
     """A candidate a source. `train` tells fine-tuning (three times a forward pass an epoch, optimiser state) from one forward pass."""
-    return [_propose(model, problem, source, limits, rows, train) for source in sources] if fits(problem) else []
+    if not fits(problem):
+        return []
+    found = [_propose(model, problem, source, limits, rows, train) for source in sources]
+    larger = any(c.proposed and c.source and c.source.parameters >= _SMALLEST for c in found)
+    return [_too_small(c) if larger and c.proposed and c.source and c.source.parameters < _SMALLEST else c for c in found]
+
+
+def _too_small(candidate: Candidate) -> Candidate:
+    return replace(candidate, proposed=False, reason="small, for trying things out; a larger source is at hand")
 
 
 def worth_fetching(problem: Problem, cards: Sequence[SourceCard], limits: Limits) -> list[SourceCard]:
@@ -74,20 +81,20 @@ def _propose(model: str, problem: Problem, source: Source, limits: Limits, rows:
         seen = sample(source, problem, rows, shape)
     except AutoftError as error:
         return Candidate(model, source, proposed=False, reason=error.message)
-    tokens = seen.length * len(rows)
-    flops = (6.0 * epochs_for(len(rows))[1] if train else 2.0) * shape.body * tokens
+    forward = 2.0 * shape.body * seen.length
+    flops = forward * len(rows) * (3.0 * epochs_for(len(rows), shape.body)[1] if train else 1.0)
     memory = memory_needed(shape, shape.max_length(problem.max_length), train=train)
-    refuse = partial(Candidate, model, source, False, flops=flops, memory=memory)
+    refuse = partial(Candidate, model, source, False, flops=flops, memory=memory, forward=forward)
     if problem.language and source.languages and not {problem.language, "multi"} & set(source.languages):
         return refuse(f"knows {', '.join(source.languages)}; the text is {problem.language}")
     if seen.unknown > _UNKNOWN:
         return refuse(f"its vocabulary does not know {seen.unknown:.0%} of the tokens of the text")
     if memory > limits.memory:
         return refuse(f"needs about {memory / 2**30:.1f} GiB of memory, {limits.memory / 2**30:.1f} GiB are free")
-    seconds = flops / (limits.flops * _EFFICIENCY) if limits.flops else 0.0
+    seconds = flops / limits.flops if limits.flops else 0.0
     if limits.seconds is not None and seconds > _SHARE * limits.seconds:
         return refuse(f"one trial would take about {seconds:.0f} s of the {limits.seconds:.0f} s there are")
-    return Candidate(model, source, True, _reason(shape, seen, seconds), flops, memory)
+    return Candidate(model, source, True, _reason(shape, seen, seconds), flops, memory, forward)
 
 
 def _reason(shape: Anatomy, seen: Sample, seconds: float) -> str:

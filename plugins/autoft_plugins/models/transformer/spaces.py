@@ -17,6 +17,7 @@ _RATES = (
     (1.5e8, 1.5e-5, 5e-5, 1.5e-4),
     (float("inf"), 5e-6, 2e-5, 6e-5),
 )
+_LARGE = 4e7
 # (rows up to, fewest, default, most epochs)
 _EPOCHS = ((1_000, 2, 4, 8), (5_000, 2, 3, 5), (20_000, 1, 2, 4), (float("inf"), 1, 1, 3))
 
@@ -35,15 +36,16 @@ def is_uneven(problem: Problem) -> bool:
     return len(counts) > 1 and max(counts) / min(counts) > UNEVEN
 
 
-def epochs_for(rows: int) -> tuple[int, int, int]:
-    """Fewest, default and most epochs for so many rows."""
-    return next((low, default, high) for most, low, default, high in _EPOCHS if rows <= most)
+def epochs_for(rows: int, body: int) -> tuple[int, int, int]:
+    """Fewest, default and most epochs for so many rows and a body of so many parameters; large ones learn in fewer."""
+    low, default, high = next((low, default, high) for most, low, default, high in _EPOCHS if rows <= most)
+    return (low, max(low, default - 1), max(low, high - 2)) if body > _LARGE else (low, default, high)
 
 
 def full_space(body: int, problem: Problem, rows: int) -> Space:
     """For fine-tuning a source whose layers have `body` parameters on `rows` rows."""
     low, rate, high = next((low, rate, high) for most, low, rate, high in _RATES if body <= most)
-    fewest, epochs, most = epochs_for(rows)
+    fewest, epochs, most = epochs_for(rows, body)
     parameters: dict[str, Parameter] = {
         "learning_rate": LogUniform(low, high),
         "batch_size": Choice((8, 16, 32)),
