@@ -31,7 +31,10 @@ class Built:
 def build(
     fitted: Fitted, understood: Understood, catalog: Catalog, exporter_name: str, folder: Path, threads: int, seconds: float | None
 ) -> Built:
-    """Export into `folder` and prove it; `seconds` bounds the proof's pass over the validation rows. Raises ExportError with the reasons when it is refused; then nothing is left."""
+    """Export into `folder` and prove it; `seconds` bounds the proof's pass over the validation rows.
+
+    Raises ExportError with the reasons when it is refused; then nothing is left.
+    """
     exporter = catalog.exporter(exporter_name)
     problem = understood.problem
     program = fitted.program()

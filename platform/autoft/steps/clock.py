@@ -19,6 +19,8 @@ LARGEST_SHARE = 0.6
 """The same, at most."""
 START = 10.0
 """Seconds until the first trial runs."""
+OVERHEAD = 1.25
+"""What a trial takes over its training steps: evaluation, loading, saving."""
 LONG = 0.4
 """A trial that would take more than this part of the search with one core gets all cores."""
 LARGE = 110e6
@@ -55,16 +57,16 @@ class Clock:
         return None if self.budget is None else self.started + self.budget - max(map(self.closing_seconds, candidates))
 
     def searching(self, candidates: Sequence[Candidate]) -> float | None:
-        """When the search must end. Time for refitting the largest candidate is kept where each candidate gets a trial all the same."""
+        """When the search must end. Each candidate's first trial comes before all; then the refit of the largest; then the share."""
         closing = self.closing(candidates)
         if closing is None:
             return None
         room = max(0.0, closing - time.time() - START)
-        each = [candidate.flops / self.limits.flops for candidate in candidates]
-        refit = 1.1 * max(each) * (self.train + self.validation) / max(1, self.train)
+        each = [OVERHEAD * candidate.flops / self.limits.flops for candidate in candidates]
+        refit = max(each) * (self.train + self.validation) / max(1, self.train)
+        spare = max(0.0, room - sum(each))
         kept = CONFIRMATION_SHARE * room
-        if room - sum(each) >= refit:
-            kept = max(kept, min(refit, LARGEST_SHARE * room))
+        kept = max(kept, min(refit, LARGEST_SHARE * room)) if spare >= refit else min(kept, spare)
         return closing - kept
 
     def proving(self) -> float | None:

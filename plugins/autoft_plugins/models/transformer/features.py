@@ -33,18 +33,24 @@ def pooled(model: Any) -> Forward:
 
 
 def features_of(source: Source, data: FitData, config: dict[str, Any], gpus: float, stop: Callable[[], bool]) -> npt.NDArray[np.float32]:
-    """Features of all rows of `data`, float32 (rows, width). Raises TrialError when stopped before they are there."""
+    """Features, float32 (rows, width), of the rows that are learned from or validated on; those of others (test) are left zero.
+
+    Raises TrialError when stopped before they are there.
+    """
     tokens = tokenised(source, data.rows, config, data.cache)
-    key = hashlib.sha256(f"{source.sha256}:{config['max_length']}:{data.rows.sha256()}".encode()).hexdigest()[:24]
+    rows = np.union1d(data.train, data.validation)
+    what = f"{source.sha256}:{config['max_length']}:{data.rows.sha256()}:".encode() + rows.tobytes()
+    key = hashlib.sha256(what).hexdigest()[:24]
 
     def write(folder: Path) -> None:
         device = device_for(gpus)
         model = body(source).to(device.device)
         limit = MemoryLimit(source.sha256, device.device, "inference")
-        rows = np.arange(len(tokens))
-        made = run_rows(pooled(model), tokens, rows, int(config["pad_id"]), device.device, limit, precision=device.autocast, stop=stop)
-        if len(made) < len(rows):
+        part = run_rows(pooled(model), tokens, rows, int(config["pad_id"]), device.device, limit, precision=device.autocast, stop=stop)
+        if len(part) < len(rows):
             raise TrialError("stopped before the features were computed")
+        made = np.zeros((len(tokens), part.shape[1]), np.float32)
+        made[rows] = part
         np.save(folder / "features.npy", made)
 
     folder = written_once(data.cache / f"features-{key}", write)
