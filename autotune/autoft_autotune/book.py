@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from autoft.interfaces.events import Event, Status, TrialFinished, TrialReported, TrialStarted
 from autoft.interfaces.problem import Metric
 from autoft.interfaces.space import Hyperparameters
 from autoft.trial import TrialOutcome
-from autoft_autotune.weights import prune_weights
 from autoft_autotune.wire import not_pickled
 
 
@@ -36,10 +34,9 @@ class Entry:
 class Book:
     """Entries by Ray's trial id. Each trial that starts gets exactly one TrialFinished, whatever happens to it."""
 
-    def __init__(self, metric: Metric, trials: Path, on_event: Callable[[Event], None], gpus: float = 0.0) -> None:
-        self._metric, self._trials, self._tell, self._gpus = metric, trials, on_event, gpus
+    def __init__(self, metric: Metric, on_event: Callable[[Event], None], gpus: float = 0.0) -> None:
+        self._metric, self._tell, self._gpus = metric, on_event, gpus
         self._entries: dict[str, Entry] = {}
-        self._kept: dict[int, float | None] = {}
         self._gpu_seconds = 0.0
 
     def __len__(self) -> int:
@@ -105,7 +102,7 @@ class Book:
         entry.reason = entry.reason or reason
 
     def finish(self, trial_id: str) -> None:
-        """Tell of the end, once, then see to it that only the best keep their weights."""
+        """Tell of the end, once."""
         entry = self._entries[trial_id]
         if entry.finished:
             return
@@ -126,16 +123,10 @@ class Book:
                 busy_seconds=entry.busy_seconds,
             )
         )
-        self._prune(entry)
 
     def drop(self, trial_id: str) -> None:
         """A trial that was asked for and never began: no event tells of it."""
         entry = self._entries[trial_id]
         entry.finished = True
-
-    def _prune(self, entry: Entry) -> None:
-        self._kept[entry.number] = None if entry.status == "failed" else self.key(entry)
-        kept = prune_weights(self._trials, self._kept)
-        self._kept = {number: self._kept[number] for number in kept}
 
     __reduce__ = not_pickled

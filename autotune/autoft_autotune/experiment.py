@@ -43,7 +43,7 @@ def _run(request: SearchRequest, plan: Plan, on_event: Callable[[Event], None]) 
     from autoft_autotune.stopping import CandidateHalving
 
     folder = request.folder.resolve()
-    book = Book(request.data.problem.metric, folder / "trials", on_event, plan.gpus)
+    book = Book(request.data.problem.metric, on_event, plan.gpus)
     limits = Limits(request.deadline, request.stop_file.resolve(), request.gpu_hours, plan, book)
     callback = EventCallback(book)
     scratch = folder / "ray"

@@ -37,6 +37,6 @@ class Limits:
     def ended(self) -> str:
         """Why nothing may run on, or ""."""
         if self._stop_file.exists():
-            return "stopped by the user"
+            return self._stop_file.read_text(encoding="utf-8").strip() or "stopped by the user"
         left = self.seconds_left()
         return "stopped by the budget" if left is not None and left <= 0 else ""

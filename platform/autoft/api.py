@@ -69,7 +69,11 @@ def execute(settings: Settings, *, started: float, listeners: Sequence[Listener]
     from autoft.workflow import fine_tune
 
     catalog = Catalog.build([read_plugin_file(path) for path in settings.plugins])
-    finished = fine_tune(settings, catalog, started=started, listeners=[*listeners, Store(settings.database).event])
+    store = Store(settings.database)
+    try:
+        finished = fine_tune(settings, catalog, started=started, listeners=[*listeners, store.event])
+    finally:
+        store.close()
     return Run(finished.folder, finished.result, finished.leaderboard, settings.plugins)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,7 @@ class Journal:
 
     def __init__(self, folder: Path, metric: Metric, listeners: Sequence[Listener], notify: Notify = lambda _: ()) -> None:
         self.folder = folder
-        self.run_id = folder.name
+        self.run_id = f"{folder.name}-{secrets.token_hex(3)}"
         self.leaderboard = Leaderboard(metric)
         self.stages: list[tuple[str, float]] = []
         self.remarks: list[Remark] = []
@@ -71,11 +72,18 @@ class Journal:
             self.stages.append((event.stage, event.time))
         elif isinstance(event, Remark):
             self.remarks.append(event)
-        for listen in self._listeners:
-            listen(event)
+        self._tell(event)
         for warning in self._notify(event):
-            for listen in self._listeners:
-                listen(Remark(level="warning", text=warning))
+            self._tell(Remark(level="warning", text=warning))
+
+    def _tell(self, event: Event) -> None:
+        """A listener that fails (a full disk, a database gone) is said once and heard no more; the run goes on."""
+        for listen in list(self._listeners):
+            try:
+                listen(event)
+            except Exception as error:
+                self._listeners.remove(listen)
+                self._tell(Remark(level="warning", text=f"{_owner(listen)} failed and is left out from now on: {error}"))
 
     def say(self, text: str, level: str = "info") -> None:
         self.emit(Remark.model_validate({"text": text, "level": level}))
@@ -93,14 +101,20 @@ class Journal:
             self.search_stop_file.write_text(reason, encoding="utf-8")
 
     def _drop_weights(self) -> None:
-        for row in self.leaderboard.usable()[KEPT:]:
-            shutil.rmtree(self.trial_folder(row.trial) / "model", ignore_errors=True)
+        kept = {row.trial for row in self.leaderboard.usable()[:KEPT]}
+        for row in self.leaderboard:
+            if row.trial not in kept:
+                shutil.rmtree(self.trial_folder(row.trial) / "model", ignore_errors=True)
 
     def close(self) -> None:
         """Remove what only a running run needs."""
         for file in (self.stop_file, self.search_stop_file):
             file.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "cache", ignore_errors=True)
+
+
+def _owner(listen: Listener) -> str:
+    return type(getattr(listen, "__self__", listen)).__name__
 
 
 def write_json(path: Path, value: object) -> None:

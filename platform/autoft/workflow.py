@@ -49,7 +49,10 @@ def fine_tune(settings: Settings, catalog: Catalog, *, started: float, listeners
         said: list[str] = []
         sample = understood.rows.take(understood.splits.train)
         choice = choose(settings.models, catalog, understood.problem, limits, sample, offline=settings.offline, say=said.append)
-        journal = Journal(folder, understood.problem.metric, [*listeners, *_trackers(settings, catalog, folder)], catalog.notify)
+        trackers = [catalog.tracker(name) for name in settings.trackers]
+        journal = Journal(folder, understood.problem.metric, [*listeners, *(tracker.event for tracker in trackers)], catalog.notify)
+        for tracker in trackers:
+            tracker.open(journal.run_id, folder)
         try:
             with interrupts(journal):
                 return _run(settings, catalog, understood, choice, limits, clock, journal, said)
@@ -58,6 +61,8 @@ def fine_tune(settings: Settings, catalog: Catalog, *, started: float, listeners
             raise
         finally:
             journal.close()
+            for tracker in trackers:
+                tracker.close()
 
 
 def _run(
@@ -204,12 +209,3 @@ def _failed(journal: Journal, error: BaseException) -> None:
         {"schema": 1, "run_id": journal.run_id, "status": status, "reason": reason, "trials": len(journal.leaderboard)},
     )
     journal.emit(RunFailedEvent(run_id=journal.run_id, status=status, reason=reason))
-
-
-def _trackers(settings: Settings, catalog: Catalog, folder: Path) -> list[Listener]:
-    found: list[Listener] = []
-    for name in settings.trackers:
-        tracker = catalog.tracker(name)
-        tracker.open(folder.name, folder)
-        found.append(tracker.event)
-    return found

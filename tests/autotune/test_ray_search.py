@@ -31,7 +31,7 @@ def assert_consistent(events):
         ]
 
 
-def test_a_search_tells_of_each_trial_and_leaves_three_weights(toys, ray_instance):
+def test_a_search_tells_of_each_trial(toys, ray_instance):
     events = toys.search("quick", trials=10, first_number=3)
     assert_consistent(events)
     ended = finished(events)
@@ -43,8 +43,6 @@ def test_a_search_tells_of_each_trial_and_leaves_three_weights(toys, ray_instanc
     assert all(e.progress < 100 and e.value is not None and e.reason == "stopped by the scheduler" for e in stopped)
     assert len(set(measure(events, "pid"))) <= 2, "workers are used again"
     trials = toys.folder / "trials"
-    kept = {int(folder.parent.name) for folder in trials.glob("*/model")}
-    assert kept == set(sorted(ended, key=lambda n: (-ended[n].value, n))[:3])
     assert json.loads((trials / "3" / "spec.json").read_text())["hyperparameters"] == ended[3].hyperparameters
     assert not (toys.folder / "ray").exists()
 

@@ -1,9 +1,7 @@
 """What the search decides, without Ray: candidates, hyperparameters, resources, limits, weights."""
 
-import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -14,11 +12,8 @@ from autoft.interfaces.space import Choice, Integer, LogUniform, Space, Uniform
 from autoft.trial import TrialOutcome, trial_seed
 from autoft_autotune.allocator import GIVE_UP_AFTER, Allocator
 from autoft_autotune.book import Book, Entry
-from autoft_autotune.conversation import Conversation
 from autoft_autotune.limits import Limits
 from autoft_autotune.resources import Machine, Plan, make_plan, processors
-from autoft_autotune.weights import prune_weights
-from autoft_autotune.wire import TrialOrder, outcome_result, read_result, report_result
 
 SMALL, LARGE = Candidate("small", flops=1e12), Candidate("large", flops=1e13)
 GB = 2**30
@@ -231,12 +226,11 @@ class TestResources:
 class TestBook:
     def book(self, folder, gpus=0.0):
         events = []
-        book = Book(Metric(name="loss", greater_is_better=False), folder / "trials", events.append, gpus)
+        book = Book(Metric(name="loss", greater_is_better=False), events.append, gpus)
         return book, events
 
     def entry(self, book, number):
         book.open(str(number), Entry(number, "small", {}))
-        (book._trials / str(number) / "model").mkdir(parents=True)
 
     def test_each_trial_has_one_start_and_one_end(self, tmp_path):
         book, events = self.book(tmp_path)
@@ -259,17 +253,6 @@ class TestBook:
         book.finish("1")
         assert [(e.event, getattr(e, "reason", "")) for e in events] == [("trial_started", ""), ("trial_finished", "no plugin")]
 
-    def test_only_the_best_three_keep_their_weights(self, tmp_path):
-        book, _ = self.book(tmp_path)
-        ends = [("done", 0.4), ("done", 0.3), ("failed", 0.1), ("stopped", 0.2), ("done", 0.3), ("done", None)]
-        for number, (status, value) in enumerate(ends):
-            self.entry(book, number)
-            book.settle(str(number), TrialOutcome(status, 100, value=value))
-            book.finish(str(number))
-        self.entry(book, 9)
-        left = sorted(int(folder.parent.name) for folder in (tmp_path / "trials").glob("*/model"))
-        assert left == [1, 3, 4, 9]
-
     def test_gpu_seconds_bound_all_slots_together(self, tmp_path):
         book, _ = self.book(tmp_path, gpus=0.5)
         limits = Limits(None, tmp_path / "stop", 1 / 3600, Plan(4, 1, 0.5), book)
@@ -289,69 +272,3 @@ class TestBook:
         assert (limits.clock, limits.ended(), limits.deadline()) == (False, "", None)
         (tmp_path / "stop").touch()
         assert limits.ended() == "stopped by the user"
-
-
-def test_prune_keeps_the_earlier_of_equals_and_leaves_others_alone(tmp_path):
-    for number in range(5):
-        (tmp_path / str(number) / "model").mkdir(parents=True)
-    (tmp_path / "1" / "model.new").mkdir()
-    assert prune_weights(tmp_path, {0: 0.5, 1: 0.5, 2: None, 3: float("-inf")}, keep=2) == [0, 1]
-    assert sorted(str(folder.relative_to(tmp_path)) for folder in tmp_path.glob("*/model*")) == ["0/model", "1/model", "4/model"]
-
-
-class TestConversation:
-    def talk(self, answers):
-        def run(listen):
-            for percent in (50, 100):
-                answers.append(listen(TrialReported(trial=1, progress=percent, metrics={})))
-                if answers[-1] == "stop":
-                    return TrialOutcome("stopped", percent)
-            return TrialOutcome("done", 100)
-
-        return Conversation(run)
-
-    def test_reports_then_the_end(self):
-        answers = []
-        talk = self.talk(answers)
-        said = [talk.next() for _ in range(3)]
-        assert [s.progress for s in said] == [50, 100, 100]
-        assert said[-1].status == "done"
-        assert answers == ["go", "go"]
-        assert talk.close(1.0)
-
-    def test_closing_stops_a_trial_that_waits(self):
-        answers = []
-        talk = self.talk(answers)
-        talk.next()
-        assert talk.close(5.0)
-        assert answers == ["stop"]
-
-    def test_closing_before_the_beginning_and_one_that_does_not_end(self):
-        assert self.talk([]).close(0.1)
-
-        def run(listen):
-            listen(TrialReported(trial=1, progress=1, metrics={}))
-            time.sleep(2)
-            return TrialOutcome("done")
-
-        talk = Conversation(run)
-        talk.next()
-        assert not talk.close(0.1)
-
-    def test_whatever_is_raised_is_an_outcome(self):
-        def run(listen):
-            raise SystemExit(3)
-
-        outcome = Conversation(run).next()
-        assert (outcome.status, outcome.reason) == ("failed", "SystemExit: 3")
-
-
-def test_what_passes_between_processes_comes_back_the_same():
-    order = TrialOrder(3, "full:x", {"rate": 0.1 + 0.2, "kind": "a", "deep": True}, 5, None)
-    assert TrialOrder.from_json(order.to_json()) == order
-    report = TrialReported(trial=3, progress=40, metrics={"f1": float("nan")}, measures={"loss": float("inf")})
-    step = read_result(json.loads(json.dumps(report_result(report, None, 1.5, 1.0))))
-    assert step.report.measures == {"loss": float("inf")}
-    assert step.report.metrics["f1"] != step.report.metrics["f1"]
-    outcome = TrialOutcome("failed", 40, {"f1": 0.5}, 0.5, 2.0, 1.0, "no memory")
-    assert read_result(outcome_result(outcome, 0.5)).outcome == outcome

@@ -61,10 +61,22 @@ def understand(settings: Settings, catalog: Catalog) -> Understood:
             raise DataError(f"{read.origin or name}: no row has both an input and a label")
     inputs = {name: task.inputs(problem, read) for name, read in parts.items()}
     targets = {name: task.targets(problem, read) for name, read in parts.items()}
+    remarks += _seen_before(inputs)
     rows = _joined(list(inputs.values()))
     problem = problem.model_copy(update={"data_sha256": table.sha256()})
     splits = _splits(task, problem, inputs, targets, settings.seed)
     return Understood(settings.data, task, problem, match.reason, rows, np.concatenate(list(targets.values())), splits, tuple(remarks))
+
+
+def _seen_before(inputs: Mapping[str, Table]) -> list[str]:
+    """The user's own parts may overlap: that is theirs to decide, and ours to say."""
+    known = {repr(record) for record in inputs["data"].records()}
+    found = []
+    for part in ("validation", "test"):
+        again = sum(repr(record) in known for record in inputs[part].records()) if part in inputs else 0
+        if again:
+            found.append(f"{again} of {len(inputs[part])} {part} rows stand in the data to learn from, too: the {part} figures flatter")
+    return found
 
 
 def given_columns(settings: Settings) -> dict[str, tuple[str, ...]]:

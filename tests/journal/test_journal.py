@@ -1,0 +1,101 @@
+"""The stream of events and what hangs on it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from autoft.errors import SettingsError
+from autoft.interfaces.events import EVENTS, Event, Remark, TrialFinished
+from autoft.interfaces.problem import Metric
+from autoft.journal import Journal, output_folder
+
+
+def row(number: int, status: str, value: float | None) -> TrialFinished:
+    return TrialFinished.model_validate(
+        {
+            "trial": number,
+            "candidate": "c",
+            "status": status,
+            "progress": 100 if status == "done" else 30,
+            "metrics": {},
+            "value": value,
+            "seconds": 1.0,
+            "hyperparameters": {"x": number},
+        }
+    )
+
+
+def journal(folder: Path, *listeners: object, metric: Metric | None = None) -> Journal:
+    made = Journal(folder, metric or Metric(name="f1_macro"), list(listeners))  # type: ignore[arg-type]
+    made.start({"schema": 1})
+    return made
+
+
+def test_complete_trials_rank_before_stopped_and_failed_last(tmp_path: Path) -> None:
+    kept = journal(tmp_path / "run")
+    for event in (row(1, "stopped", 0.9), row(2, "done", 0.5), row(3, "failed", None), row(4, "done", 0.7)):
+        kept.emit(event)
+    with (tmp_path / "run" / "leaderboard.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["rank"], r["trial"]) for r in rows] == [("1", "4"), ("2", "2"), ("3", "1"), ("4", "3")]
+    assert json.loads(rows[0]["hyperparameters"]) == {"x": 4}
+    assert rows[3]["value"] == ""
+
+
+def test_smaller_is_better_for_an_error(tmp_path: Path) -> None:
+    kept = journal(tmp_path / "run", metric=Metric(name="mae", greater_is_better=False))
+    for event in (row(1, "done", 0.9), row(2, "done", 0.5), row(3, "done", float("nan"))):
+        kept.emit(event)
+    assert [r.trial for r in kept.leaderboard] == [2, 1, 3]
+
+
+def test_only_the_best_three_keep_their_weights(tmp_path: Path) -> None:
+    kept = journal(tmp_path / "run")
+    ends = [("done", 0.1), ("done", 0.3), ("failed", None), ("stopped", 0.9), ("done", 0.3), ("done", 0.2)]
+    for number, (status, value) in enumerate(ends):
+        (kept.trial_folder(number) / "model").mkdir(parents=True)
+        kept.emit(row(number, status, value))
+    left = sorted(int(folder.parent.name) for folder in (tmp_path / "run" / "trials").glob("*/model"))
+    assert left == [1, 4, 5]
+
+
+def test_every_event_is_a_line_that_reads_back(tmp_path: Path) -> None:
+    kept = journal(tmp_path / "run")
+    kept.stage("search")
+    kept.say("a choice")
+    kept.emit(row(1, "done", float("nan")))
+    lines = (tmp_path / "run" / "events.jsonl").read_text().splitlines()
+    assert [EVENTS.validate_json(line).event for line in lines] == ["stage_started", "remark", "trial_finished"]
+
+
+def test_a_listener_that_fails_is_said_once_and_left_out(tmp_path: Path) -> None:
+    heard: list[Event] = []
+
+    class Broken:
+        calls = 0
+
+        def event(self, event: Event) -> None:
+            self.calls += 1
+            raise OSError("no space left")
+
+    broken = Broken()
+    kept = journal(tmp_path / "run", broken.event, heard.append)
+    kept.say("one")
+    kept.say("two")
+    assert broken.calls == 1
+    texts = [event.text for event in heard if isinstance(event, Remark)]
+    assert texts == ["Broken failed and is left out from now on: no space left", "one", "two"]
+
+
+def test_an_output_folder_is_new_or_empty(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "run.json").touch()
+    with pytest.raises(SettingsError, match="another run"):
+        output_folder(tmp_path / "full", Path("data.csv"))
+    (tmp_path / "empty").mkdir()
+    assert output_folder(tmp_path / "empty", Path("data.csv")) == tmp_path / "empty"
+    assert output_folder(None, Path("some/shop.csv")).name.startswith("shop-")
