@@ -56,7 +56,9 @@ def conclude(
     manifest = _manifest(settings, bench, built, winner)
     write_manifest(built.folder, manifest)
     predictor = _predictor(bench, settings, built.folder)
+    cpu = time.process_time()
     outputs = predictor.outputs(rows)
+    journal.busy_seconds += time.process_time() - cpu
     answers = task.decode(problem, predictor.bundle.decoder(), outputs, rows)
     test_metrics = task.score(problem, targets, outputs)
     row, held = _baseline(bench, baseline, winner, outputs, refitted)
