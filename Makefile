@@ -4,7 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 BUDGET ?= 4m
 MODELS ?= full:bert-tiny,full:all-MiniLM-L6-v2,full:all-mpnet-base-v2
-DEMO ?= runs/demo-$(shell date +%Y%m%d-%H%M%S)
+COMMA := ,
+SOURCES = $(subst full:,,$(subst $(COMMA), ,$(MODELS)))
+STARTED := $(shell date +%s)
+DEMO ?= runs/demo-$(STARTED)
 
 .PHONY: help install dev demo test lint docs soak test-newest clean bench-trial bench-scores bench-startup
 
@@ -27,9 +30,10 @@ install: $(VENV)/.installed ## Make the environment.
 dev: $(VENV)/.dev ## The environment with the test tools.
 
 demo: install ## Fine-tune three real models on 600 real product reviews.
-	@$(BIN)/autoft models fetch bert-tiny all-MiniLM-L6-v2 all-mpnet-base-v2
+	@$(BIN)/autoft models fetch $(SOURCES)
 	@mkdir -p runs
 	@test -f runs/reviews.csv || $(BIN)/autoft examples reviews --rows 600 --output runs/reviews.csv
+	@echo "environment and downloads took $$(( $$(date +%s) - $(STARTED) )) s"
 	$(BIN)/autoft run runs/reviews.csv --models $(MODELS) --budget $(BUDGET) --output $(DEMO)
 
 test: dev ## All tests a newcomer runs (15 minutes at most on 2 cores).
