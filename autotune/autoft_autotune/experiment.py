@@ -13,7 +13,7 @@ from autoft.interfaces.events import Event
 from autoft.interfaces.tuner import SearchRequest
 from autoft_autotune.book import Book
 from autoft_autotune.limits import Limits
-from autoft_autotune.resources import Machine, Plan, free_memory, gpu_memory, make_plan, processors
+from autoft_autotune.resources import Machine, Plan, gpu_memory, make_plan, processors
 from autoft_autotune.session import ray_session
 
 
@@ -32,7 +32,7 @@ def _machine() -> Machine:
 
     if ray.is_initialized():
         gpus = int(_cluster("GPU"))
-    return Machine(hardware.cores(), gpus, free_memory(), gpu_memory() if hardware.gpus() else 0)
+    return Machine(hardware.cores(), gpus, hardware.free_memory(), gpu_memory() if hardware.gpus() else 0)
 
 
 def _run(request: SearchRequest, plan: Plan, on_event: Callable[[Event], None]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from autoft.interfaces.model import Candidate
 
@@ -71,22 +70,6 @@ def processors(plan: Plan, available: float) -> float:
 def _floor(share: float) -> float:
     # Ray counts resources in ten-thousandths; rounding up would leave no room for the last trial.
     return int(share * 10_000 + 1e-6) / 10_000
-
-
-def free_memory() -> int:
-    """Bytes that can be had without swapping, within the limit of the container, if any."""
-    import psutil
-
-    free = int(psutil.virtual_memory().available)
-    limit, used = (_number(Path("/sys/fs/cgroup") / name) for name in ("memory.max", "memory.current"))
-    return free if limit is None or used is None else max(0, min(free, limit - used))
-
-
-def _number(path: Path) -> int | None:
-    try:
-        return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
 
 
 def gpu_memory() -> int:

@@ -68,6 +68,7 @@ def execute(settings: Settings, *, started: float, listeners: Sequence[Listener]
     from autoft.store import Store
     from autoft.workflow import fine_tune
 
+    _need_training()
     catalog = Catalog.build([read_plugin_file(path) for path in settings.plugins])
     store = Store(settings.database)
     try:
@@ -75,6 +76,17 @@ def execute(settings: Settings, *, started: float, listeners: Sequence[Listener]
     finally:
         store.close()
     return Run(finished.folder, finished.result, finished.leaderboard, settings.plugins)
+
+
+def _need_training() -> None:
+    """Raises SettingsError where only the base is installed."""
+    from importlib.util import find_spec
+
+    from autoft.errors import SettingsError
+
+    missing = [name for name in ("torch", "transformers", "ray", "optuna", "sklearn", "onnx", "psutil") if find_spec(name) is None]
+    if missing:
+        raise SettingsError(f"a run needs what is not installed here: {', '.join(missing)}", hint="pip install 'autoft[train]'")
 
 
 def load(bundle: str | Path, *, plugins: Sequence[str | Path] = (), threads: int | None = None) -> Predictor:

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from autoft.interfaces.model import Limits
+from autoft.runtime.session import available_cores
 
 
 def cores() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processors this process may use: its affinity, and the quota of its container (cgroup v2) where there is one."""
+    return available_cores()
 
 
 def gpus() -> int:
@@ -29,10 +30,19 @@ def gpus() -> int:
 
 
 def free_memory() -> int:
-    """Bytes that can be had without swapping."""
+    """Bytes that can be had without swapping, within the limit of the container, if any."""
     import psutil
 
-    return int(psutil.virtual_memory().available)
+    free = int(psutil.virtual_memory().available)
+    limit, used = (_number(Path("/sys/fs/cgroup") / name) for name in ("memory.max", "memory.current"))
+    return free if limit is None or used is None else max(0, min(free, limit - used))
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import shutil
 import time
@@ -11,15 +12,30 @@ from pathlib import Path
 from typing import Any
 
 from autoft.errors import SettingsError
-from autoft.interfaces.events import Event, Remark, StageStarted, TrialFinished
+from autoft.interfaces.events import Event, Remark, RunFailedEvent, RunFinished, RunStarted, StageStarted, TrialFinished
 from autoft.interfaces.problem import Metric
+from autoft.interfaces.tracker import Tracker
 from autoft.leaderboard import Leaderboard
 
 Listener = Callable[[Event], None]
 Notify = Callable[[Event], Sequence[str]]
 """Hands an event to the plugins' hooks and returns warnings about plugins that raised."""
 KEPT = 3
-"""Trials whose weights stay on disk."""
+"""Trials whose weights stay on disk, beside the baseline's, which are small."""
+
+
+class Tracking:
+    """A tracker as a listener: opened as the run starts, closed as it ends."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self._tracker.open(event.run_id, Path(event.folder))
+        self._tracker.event(event)
+        if isinstance(event, RunFinished | RunFailedEvent):
+            self._tracker.close()
 
 
 class Journal:
@@ -27,10 +43,8 @@ class Journal:
 
     def __init__(self, folder: Path, metric: Metric, listeners: Sequence[Listener], notify: Notify = lambda _: ()) -> None:
         self.folder = folder
-        self.run_id = f"{folder.name}-{secrets.token_hex(3)}"
+        self.run_id = f"{folder.resolve().name}-{secrets.token_hex(3)}"
         self.leaderboard = Leaderboard(metric)
-        self.stages: list[tuple[str, float]] = []
-        self.remarks: list[Remark] = []
         self.busy_seconds = 0.0
         self._listeners = list(listeners)
         self._notify = notify
@@ -50,8 +64,12 @@ class Journal:
         return self.stop_file.exists()
 
     def start(self, facts: Mapping[str, Any]) -> None:
-        """Make the folder and write run.json, before anything else."""
+        """Make the folder and write run.json, before anything else. Raises SettingsError when another run was quicker."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            (self.folder / "run.json").touch(exist_ok=False)
+        except FileExistsError:
+            raise SettingsError(f"{self.folder} was taken by another run meanwhile", hint="name another folder with --output") from None
         write_json(self.folder / "run.json", facts)
         for name in ("trials", "data"):
             (self.folder / name).mkdir(exist_ok=True)
@@ -68,13 +86,9 @@ class Journal:
             self.leaderboard.add(event)
             self.leaderboard.write(self.folder / "leaderboard.csv")
             self._drop_weights()
-        elif isinstance(event, StageStarted):
-            self.stages.append((event.stage, event.time))
-        elif isinstance(event, Remark):
-            self.remarks.append(event)
         self._tell(event)
         for warning in self._notify(event):
-            self._tell(Remark(level="warning", text=warning))
+            self.say(warning, "warning")
 
     def _tell(self, event: Event) -> None:
         """A listener that fails (a full disk, a database gone) is said once and heard no more; the run goes on."""
@@ -83,7 +97,7 @@ class Journal:
                 listen(event)
             except Exception as error:
                 self._listeners.remove(listen)
-                self._tell(Remark(level="warning", text=f"{_owner(listen)} failed and is left out from now on: {error}"))
+                self.say(f"{_owner(listen)} failed and is left out from now on: {error}", "warning")
 
     def say(self, text: str, level: str = "info") -> None:
         self.emit(Remark.model_validate({"text": text, "level": level}))
@@ -93,6 +107,7 @@ class Journal:
 
     def stop(self, reason: str) -> None:
         """What Ctrl-C does: finish with the best so far. Safe in a signal handler."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.stop_file.write_text(reason, encoding="utf-8")
         self.stop_search(reason)
 
@@ -101,7 +116,8 @@ class Journal:
             self.search_stop_file.write_text(reason, encoding="utf-8")
 
     def _drop_weights(self) -> None:
-        kept = {row.trial for row in self.leaderboard.usable()[:KEPT]}
+        kept = {row.trial for row in self.leaderboard.contenders()[:KEPT]}
+        kept |= {row.trial for row in self.leaderboard if row.stage == "baselines"}
         for row in self.leaderboard:
             if row.trial not in kept:
                 shutil.rmtree(self.trial_folder(row.trial) / "model", ignore_errors=True)
@@ -110,34 +126,53 @@ class Journal:
         """Remove what only a running run needs."""
         for file in (self.stop_file, self.search_stop_file):
             file.unlink(missing_ok=True)
-        shutil.rmtree(self.folder / "cache", ignore_errors=True)
+        for left in (self.folder / "cache", self.folder / "bundle.new", *self.folder.glob("trials/*/model.new")):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _owner(listen: Listener) -> str:
     return type(getattr(listen, "__self__", listen)).__name__
 
 
+def _finite(value: object) -> object:
+    """What is not a number, such as the rank correlation of a constant, is null: JSON has no word for it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def write_json(path: Path, value: object) -> None:
     """Write aside, then rename."""
     aside = path.with_name(path.name + ".new")
-    aside.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    aside.write_text(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
     aside.replace(path)
 
 
+def refuse_taken(wanted: Path | None) -> None:
+    """Raises SettingsError when the folder that the user wants holds something already."""
+    if wanted is not None and wanted.is_file():
+        raise SettingsError(f"--output {wanted} is a file", hint="name a folder that is new or empty")
+    if wanted is not None and wanted.is_dir() and any(wanted.iterdir()):
+        holds = "another run" if (wanted / "run.json").exists() else "files already"
+        raise SettingsError(f"--output {wanted} holds {holds}", hint="name a folder that is new or empty")
+
+
 def output_folder(wanted: Path | None, data: Path) -> Path:
-    """The folder of a new run, not made yet. Raises SettingsError when `wanted` holds something already."""
+    """The folder of a new run: `wanted`, or one made here so that no other run takes it."""
     if wanted is not None:
-        if wanted.is_file():
-            raise SettingsError(f"--output {wanted} is a file", hint="name a folder that is new or empty")
-        if wanted.is_dir() and any(wanted.iterdir()):
-            holds = "another run" if (wanted / "run.json").exists() else "files already"
-            raise SettingsError(f"--output {wanted} holds {holds}", hint="name a folder that is new or empty")
         return wanted
     base = Path("runs") / f"{data.name.split('.')[0] or 'data'}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder, number = base, 2
-    while folder.exists():
-        folder, number = base.with_name(f"{base.name}-{number}"), number + 1
-    return folder
+    while True:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            folder, number = base.with_name(f"{base.name}-{number}"), number + 1
+        else:
+            return folder
 
 
 def versions() -> dict[str, str]:

@@ -46,6 +46,13 @@ class Leaderboard:
         """The trials that left weights and a score, best first."""
         return [row for row in self if row.value is not None and row.status in ("done", "stopped")]
 
+    def contenders(self) -> list[TrialFinished]:
+        """The same by score alone: a stopped trial may be the best there is."""
+        return sorted(self.usable(), key=lambda row: (-self._score(row), row.trial))
+
+    def _score(self, row: TrialFinished) -> float:
+        return float("-inf") if row.value is None else self.metric.key(row.value)
+
     def write(self, path: Path) -> None:
         """Write aside, then rename, so that a reader never sees half a file."""
         aside = path.with_suffix(".csv.new")

@@ -50,6 +50,7 @@ class Proof(Frozen):
     tolerance: float
     combinations: tuple[Combination, ...]
     rows: int = Field(description="rows whose predictions were compared")
+    of_rows: int = Field(default=0, description="rows there were; more than `rows` where the time or 2,000 rows were up")
     changed_labels: int
     reasons: tuple[str, ...] = Field(description="why it was refused, in words; empty when it passed")
     seconds: float
@@ -71,6 +72,9 @@ class _Findings:
     def difference(self, expected: Arrays, given: Arrays) -> float | None:
         """The largest of all outputs, or None with a note of what is wrong with their names, shapes or values."""
         largest = 0.0
+        if not expected:
+            self.broken.setdefault("the fitted model gives no outputs to compare with")
+            return None
         for name, values in expected.items():
             problem = _fault(name, values, given.get(name), given)
             if problem is not None:
@@ -117,6 +121,7 @@ def prove(
         tolerance=tolerance,
         combinations=tuple(findings.combinations),
         rows=findings.rows,
+        of_rows=len(rows),
         changed_labels=findings.changed,
         reasons=reasons,
         seconds=round(time.monotonic() - started, 3),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,9 +55,10 @@ class _Reporter:
         listen: Callable[[TrialReported], Decision],
         deadline: float | None,
         stop_file: Path | None,
+        fixed_horizon: bool,
     ) -> None:
         self._spec, self._data, self._task, self._folder, self._listen = spec, data, task, folder, listen
-        self._deadline, self._stop_file = deadline, stop_file
+        self._deadline, self._stop_file, self._fixed_horizon = deadline, stop_file, fixed_horizon
         self._targets = data.targets[data.validation]
         self._stale = 0
         self.stopped = ""
@@ -73,7 +75,7 @@ class _Reporter:
             if self.outcome.value is None or key > problem.metric.key(self.outcome.value):
                 self.outcome.metrics, self.outcome.value, self._stale = metrics, metrics[problem.metric.name], 0
                 replace_folder(self._folder / "model", save)
-                np.savez(self._folder / "validation.npz", allow_pickle=False, rows=self._data.validation, **outputs)
+                self._keep_outputs(outputs)
             else:
                 self._stale += 1
         event = TrialReported(trial=self._spec.number, progress=percent, metrics=metrics, measures=measures)
@@ -86,15 +88,23 @@ class _Reporter:
             decision, self.outcome.reason = "stop", f"early stopping: {PATIENCE} evaluations without a better score"
         return "stop" if self.stop_requested() else decision
 
+    def _keep_outputs(self, outputs: Arrays) -> None:
+        aside = self._folder / "validation.new.npz"
+        arrays: dict[str, Any] = {"rows": self._data.validation, **outputs}
+        np.savez(aside, **arrays)
+        aside.replace(self._folder / "validation.npz")
+
     def stop_requested(self) -> bool:
+        if self.outcome.progress >= 100:
+            return False  # there is nothing left to stop
         if not self.stopped and self._stop_file is not None and self._stop_file.exists():
             self.stopped = self._stop_file.read_text(encoding="utf-8").strip() or "stopped by the user"
         if not self.stopped and self._deadline is not None and time.time() >= self._deadline:
             self.stopped = "stopped by the budget"
-        return bool(self.stopped) and self.outcome.progress < 100
+        return bool(self.stopped)
 
     def seconds_left(self) -> float | None:
-        return None if self._deadline is None else self._deadline - time.time()
+        return None if self._deadline is None or self._fixed_horizon else self._deadline - time.time()
 
 
 def replace_folder(folder: Path, save: Save) -> None:
@@ -117,18 +127,20 @@ def run_trial(
     listen: Callable[[TrialReported], Decision] = lambda _: "go",
     deadline: float | None = None,
     stop_file: Path | None = None,
+    fixed_horizon: bool = False,
     verbose: bool = False,
 ) -> TrialOutcome:
     """Fit `spec` and leave spec.json, curve.jsonl, validation.npz and model/ (the best weights) in `folder`.
 
-    `listen` hears each evaluation and answers "go" or "stop". Whatever a model raises becomes a failed outcome with its
-    reason; only KeyboardInterrupt and SystemExit pass. The fitted model is in the outcome as it was when `fit` returned.
+    `listen` hears each evaluation and answers "go" or "stop". With `fixed_horizon` a model is not told of the deadline and cannot shorten
+    its schedule. Whatever a model raises becomes a failed outcome with its reason; only KeyboardInterrupt and SystemExit pass. The fitted
+    model is in the outcome as it was when `fit` returned.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = asdict(spec)
     written["candidate"] = spec.candidate.name
     (folder / "spec.json").write_text(json.dumps(written, indent=2, default=str) + "\n", encoding="utf-8")
-    reporter = _Reporter(spec, data, task, folder, listen, deadline, stop_file)
+    reporter = _Reporter(spec, data, task, folder, listen, deadline, stop_file, fixed_horizon)
     outcome = reporter.outcome
     started, cpu = time.monotonic(), time.process_time()
     try:
@@ -136,7 +148,7 @@ def run_trial(
         outcome.status = "stopped" if reporter.stopped else "done"
         outcome.reason = reporter.stopped or outcome.reason
     except AutoftError as error:
-        outcome.status, outcome.reason = "failed", error.message
+        outcome.status, outcome.reason = ("stopped", reporter.stopped) if reporter.stopped else ("failed", error.message)
     except Exception as error:
         outcome.status, outcome.reason = "failed", f"{type(error).__name__}: {error}"
         import traceback

@@ -14,7 +14,7 @@ from autoft.catalog import Catalog
 from autoft.errors import AutoftError, ExportError, RunFailed
 from autoft.interfaces.events import RunFailedEvent, RunFinished, RunStarted, RunStatus, TrialFinished
 from autoft.interfaces.model import FitData, Fitted, Limits
-from autoft.journal import Journal, Listener, output_folder, versions, write_json
+from autoft.journal import Journal, Listener, Tracking, output_folder, refuse_taken, versions, write_json
 from autoft.leaderboard import Leaderboard
 from autoft.process import interrupts, quiet
 from autoft.report import write_report
@@ -42,17 +42,18 @@ def fine_tune(settings: Settings, catalog: Catalog, *, started: float, listeners
     """Run `settings`. Raises InputError before anything is written, RunFailed when no model could be exported and proved."""
     with quiet(settings.verbose):
         understood = understand(settings, catalog)
-        folder = output_folder(settings.output, understood.data)
+        refuse_taken(settings.output)
         budget = budget_of(settings)
         limits = hardware.limits(None if budget is None else started + budget - time.time())
         clock = Clock.of(settings, started, limits, understood)
         said: list[str] = []
         sample = understood.rows.take(understood.splits.train)
         choice = choose(settings.models, catalog, understood.problem, limits, sample, offline=settings.offline, say=said.append)
+        catalog.tuner(settings.tuner)
+        catalog.exporter(settings.exporter)
         trackers = [catalog.tracker(name) for name in settings.trackers]
-        journal = Journal(folder, understood.problem.metric, [*listeners, *(tracker.event for tracker in trackers)], catalog.notify)
-        for tracker in trackers:
-            tracker.open(journal.run_id, folder)
+        folder = output_folder(settings.output, understood.data)
+        journal = Journal(folder, understood.problem.metric, [*listeners, *map(Tracking, trackers)], catalog.notify)
         try:
             with interrupts(journal):
                 return _run(settings, catalog, understood, choice, limits, clock, journal, said)
@@ -61,8 +62,6 @@ def fine_tune(settings: Settings, catalog: Catalog, *, started: float, listeners
             raise
         finally:
             journal.close()
-            for tracker in trackers:
-                tracker.close()
 
 
 def _run(
@@ -94,6 +93,8 @@ def _run(
     )
     data.cache.mkdir(parents=True, exist_ok=True)
     baseline = fit_baseline(settings, catalog, understood, data, limits, journal)
+    deadline = clock.searching(choice.tried)
+    slots = settings.concurrency or clock.side_by_side(choice.tried, deadline)
     candidates = {c.name: c for c in (*choice.tried, *([baseline] if baseline else []))}
     bench = Bench(
         journal,
@@ -103,12 +104,12 @@ def _run(
         candidates,
         limits.threads,
         limits.gpus,
-        settings.concurrency or limits.threads,
+        slots or limits.threads,
         settings.validation is not None,
         settings.verbose,
     )
-    search(settings, catalog, choice, clock, journal, data, baseline)
-    ranked = journal.leaderboard.usable()
+    search(settings, catalog, choice, clock, journal, data, baseline, deadline, slots)
+    ranked = journal.leaderboard.contenders()
     if not ranked:
         raise RunFailed(_why_nothing(journal.leaderboard), hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}")
     confirmation, fitted = _confirm(bench, ranked, clock)
@@ -198,8 +199,8 @@ def _why_nothing(leaderboard: Leaderboard) -> str:
 
 
 def _failed(journal: Journal, error: BaseException) -> None:
-    """Tell the stream, if the run had begun."""
-    if not (journal.folder / "run.json").exists():
+    """Tell the stream, if the run had begun and not finished."""
+    if not (journal.folder / "run.json").exists() or (journal.folder / "result.json").exists():
         return
     aborted = isinstance(error, KeyboardInterrupt | SystemExit)
     reason = error.message if isinstance(error, AutoftError) else f"{type(error).__name__}: {error}"

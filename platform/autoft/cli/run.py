@@ -59,6 +59,8 @@ def _process_start() -> float:
     try:
         import psutil
 
-        return float(psutil.Process().create_time())
+        created = float(psutil.Process().create_time())
     except ImportError:
         return time.time()
+    # A clock that was set since the machine started must not eat the budget.
+    return created if 0 <= time.time() - created < 60 else time.time()

@@ -9,7 +9,8 @@ from pydantic import ConfigDict, Field
 from autoft.interfaces.events import RunStatus
 from autoft.interfaces.problem import Frozen
 
-Figures = dict[str, float]
+Figures = dict[str, float | None]
+"""None where a figure is not a number."""
 
 
 class BaselineResult(Frozen):
@@ -34,7 +35,8 @@ class Verified(Frozen):
     max_difference: float
     tolerance: float
     combinations: int
-    rows: int
+    rows: int = Field(description="validation rows whose predictions were compared")
+    of_rows: int = Field(description="validation rows there are")
     changed_labels: int
 
 

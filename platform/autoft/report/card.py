@@ -82,8 +82,11 @@ def _use(manifest: Manifest) -> str:
     else:
         row = json.dumps(dict.fromkeys(problem.inputs, "..."), ensure_ascii=False)
         lines += ["", "```python", "import autoft", "", 'model = autoft.load(".")', f"model.predict([{row}])", "```"]
-    if manifest.encoder.name == "tokenizers" and "tokenizer.json" in manifest.files:
-        lines += ["", *_with_onnxruntime(manifest), "", *_with_transformers()]
+    if manifest.encoder.name == "tokens" and "tokenizer.json" in manifest.files:
+        lines += ["", *_with_onnxruntime(manifest)]
+        # A frozen source with a head of ours is no class that transformers knows.
+        if manifest.provenance.candidate.startswith("full:"):
+            lines += ["", *_with_transformers()]
     else:
         lines += [
             "",
@@ -187,8 +190,8 @@ def _limits(manifest: Manifest) -> str:
         "",
         "The model answers for inputs like those it learned from. On others its figures do not hold: measure first.",
     ]
-    if manifest.problem.max_length:
-        lines.append(f"Inputs longer than {manifest.problem.max_length} units of its encoder are cut there.")
+    if longest := manifest.encoder.config.get("max_length"):
+        lines.append(f"Inputs longer than {longest} units of its encoder are cut there.")
     if manifest.licences:
         lines.append("Licences: " + ", ".join(f"{_md(what)}: {_md(licence)}" for what, licence in manifest.licences.items()) + ".")
     return "\n".join(lines)

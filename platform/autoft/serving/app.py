@@ -115,7 +115,7 @@ def _facts(predictor: Predictor, name: str) -> dict[str, Any]:
         "task": problem.task,
         "inputs": list(problem.inputs),
         "labels": list(problem.labels),
-        "max_length": problem.max_length,
+        "max_length": predictor.bundle.manifest.encoder.config.get("max_length"),
         "autoft": {"serving": __version__, "bundle": manifest.autoft},
         "threads": predictor.threads,
         **kept,

@@ -32,8 +32,16 @@ def choose(
 ) -> Choice:
     """Raises SettingsError for a name nobody knows and SourceError where weights cannot be had."""
     if models:
-        return _named(models, catalog, problem, limits, rows, offline=offline, say=say)
-    return _unasked(catalog, problem, limits, rows, offline=offline, say=say)
+        made = _named(models, catalog, problem, limits, rows, offline=offline, say=say)
+    else:
+        made = _unasked(catalog, problem, limits, rows, offline=offline, say=say)
+    if not made.tried:
+        reasons = "; ".join(f"{candidate.name}: {candidate.reason}" for candidate in made.passed_over)
+        raise SettingsError(
+            f"no model suits this {problem.task} problem" + (f" ({reasons})" if reasons else ""),
+            hint="--models NAME tries one all the same; autoft plugins lists the models",
+        )
+    return made
 
 
 def _named(names: Sequence[str], catalog: Catalog, problem: Problem, limits: Limits, rows: Table, *, offline: bool, say: Say) -> Choice:

@@ -54,7 +54,7 @@ def conclude(
     journal.stage("test", f"{len(test)} rows")
     rows, targets = understood.rows.take(test), understood.targets[test]
     manifest = _manifest(settings, bench, built, winner)
-    write_manifest(built.folder, manifest)
+    manifest = write_manifest(built.folder, manifest)
     predictor = _predictor(bench, settings, built.folder)
     cpu = time.process_time()
     outputs = predictor.outputs(rows)
@@ -68,6 +68,7 @@ def conclude(
         problem,
         winner.candidate,
         row.candidate if row else "majority",
+        itself=row is not None and row.trial == winner.trial,
         rows=len(test),
         folds=confirmation.folds,
         seeds=confirmation.seeds,
@@ -122,6 +123,7 @@ def _verified(built: Built) -> dict[str, Any]:
         "tolerance": proof.tolerance,
         "combinations": len(proof.combinations),
         "rows": proof.rows,
+        "of_rows": proof.of_rows,
         "changed_labels": proof.changed_labels,
     }
 
@@ -130,6 +132,7 @@ def _manifest(settings: Settings, bench: Bench, built: Built, winner: TrialFinis
     understood, problem = bench.understood, bench.understood.problem
     decoder = decoder_for(built.fitted, understood, bench.journal.trial_folder(winner.trial) / "validation.npz")
     sample = understood.rows.take(understood.splits.validation[:8])
+    everything = understood.rows.take(understood.learnable)
     answers = understood.task.decode(problem, decoder, built.fitted.outputs(sample), sample)
     source = bench.candidates[winner.candidate].source
     return Manifest(
@@ -140,7 +143,7 @@ def _manifest(settings: Settings, bench: Bench, built: Built, winner: TrialFinis
         export_details=built.details,
         encoder=EncoderRecord(name=built.program.encoder.name, config=dict(built.program.encoder.config)),
         decoder=write_decoder(built.folder, decoder),
-        input_schema=input_schema(problem, sample),
+        input_schema=input_schema(problem, everything),
         output_schema=schema_of(answers),
         provenance=Provenance(
             candidate=winner.candidate,
@@ -177,11 +180,17 @@ def _baseline(
         return None, understood.task.constant(understood.problem, understood.targets[learned], len(test))
     if winner.trial == first.trial:
         return first, outputs
+    saved = bench.journal.trial_folder(first.trial) / "model"
+    if not refitted and saved.is_dir():
+        return first, bench.catalog.model(bench.candidates[first.candidate].model).load(saved).outputs(test)
     data = replace(bench.data, train=learned, validation=np.empty(0, dtype=np.int64))
     outcome = bench.run(first, data, "baseline", trial_seed(understood.problem.seed, first.trial), None, stoppable=False)
-    if outcome.fitted is None:
-        raise RuntimeError(f"the baseline could not be fitted again: {outcome.reason}")
-    return first, outcome.fitted.outputs(test)
+    if outcome.fitted is not None:
+        return first, outcome.fitted.outputs(test)
+    bench.journal.say(
+        f"the baseline could not be fitted again ({outcome.reason}); it stays as it learned from the training rows", "warning"
+    )
+    return first, bench.catalog.model(bench.candidates[first.candidate].model).load(saved).outputs(test)
 
 
 def _constant_metrics(bench: Bench) -> dict[str, float]:

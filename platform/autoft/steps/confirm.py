@@ -51,7 +51,7 @@ class Bench:
     def cost(self, row: TrialFinished, rows: int) -> float:
         """Seconds that this trial will take here on `rows` rows; two threads for one give about 1.7 times the speed."""
         share = max(1, self.threads // max(1, self.concurrency))
-        gain = float((self.threads / share) ** 0.75)
+        gain = 1.0 if self.gpus else float((self.threads / share) ** 0.75)
         complete = 100 / max(row.progress, 1)
         return 1.0 + row.seconds * complete * rows / max(1, len(self.data.train)) / gain
 
@@ -68,6 +68,7 @@ class Bench:
             self.journal.folder / "cache" / name,
             deadline=deadline,
             stop_file=self.journal.stop_file if stoppable else None,
+            fixed_horizon=True,
             verbose=self.verbose,
         )
         self.journal.busy_seconds += outcome.busy_seconds

@@ -68,23 +68,35 @@ def judge(task: Task, problem: Problem, targets: npt.NDArray[Any], winner: Array
 
 def _interval(value: float, samples: npt.NDArray[np.float64]) -> Interval:
     tail = 50 * (1 - COVERAGE)
-    return Interval(value, float(np.percentile(samples, tail)), float(np.percentile(samples, 100 - tail)))
+    return Interval(value, float(np.nanpercentile(samples, tail)), float(np.nanpercentile(samples, 100 - tail)))
 
 
 def verdict(
-    judgement: Judgement, problem: Problem, winner: str, baseline: str, *, rows: int, folds: int, seeds: int, refit: bool, refit_rows: int
+    judgement: Judgement,
+    problem: Problem,
+    winner: str,
+    baseline: str,
+    *,
+    itself: bool,
+    rows: int,
+    folds: int,
+    seeds: int,
+    refit: bool,
+    refit_rows: int,
 ) -> str:
     """Three or four sentences for a reader who knows no statistics."""
     metric = problem.metric.name
     said = [f"{winner} reaches {metric} {judgement.winner} on {rows} test rows that no choice was made on."]
-    if winner == baseline:
+    if itself:
         said.append("It is the baseline itself: no candidate did better on the validation rows.")
+    elif judgement.lead.value != judgement.lead.value:
+        said.append(f"The baseline {baseline} has no figure to hold it against.")
     elif judgement.better:
         said.append(f"It beats the baseline {baseline} ({judgement.baseline.value:.3f}) by {judgement.lead}: more than chance explains.")
     elif judgement.lead.value > 0:
         said.append(
             f"It is ahead of the baseline {baseline} ({judgement.baseline.value:.3f}) by {judgement.lead}, "
-            "but with so few test rows that may be chance: it does not provably beat it."
+            "which may be chance: it does not provably beat it."
         )
     else:
         said.append(f"It does NOT beat the baseline {baseline} ({judgement.baseline.value:.3f}); its lead is {judgement.lead}.")
@@ -93,7 +105,7 @@ def verdict(
             f"The choice was confirmed over {folds} further folds." if folds else f"The choice was confirmed over {seeds} further seeds."
         )
     else:
-        said.append("There was no time to confirm the choice on further folds.")
+        said.append("The choice was not confirmed on further folds.")
     said.append(
         f"The model was fitted anew on all {refit_rows} rows that are not test."
         if refit

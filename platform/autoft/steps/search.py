@@ -68,14 +68,23 @@ def fit_baseline(
 
 
 def search(
-    settings: Settings, catalog: Catalog, choice: Choice, clock: Clock, journal: Journal, data: FitData, baseline: Candidate | None
+    settings: Settings,
+    catalog: Catalog,
+    choice: Choice,
+    clock: Clock,
+    journal: Journal,
+    data: FitData,
+    baseline: Candidate | None,
+    deadline: float | None,
+    slots: int | None,
 ) -> None:
-    """Hand the candidates to the tuner."""
+    """Hand the candidates to the tuner, `slots` at a time, until `deadline`."""
+    if journal.stopping:
+        return
     journal.stage("search")
     spaces = {c.name: catalog.model(c.model).space(c, data.problem, len(data.train)) for c in choice.tried}
     if baseline and baseline.name in spaces:
         spaces[baseline.name] = _without_default(spaces[baseline.name])
-    deadline = clock.searching(choice.tried)
     if deadline is not None and deadline <= time.time():
         journal.say("the budget leaves no time to search: the baseline is what there is", "warning")
         return
@@ -91,7 +100,7 @@ def search(
         deadline=deadline,
         trials=settings.trials,
         gpu_hours=settings.gpu_hours,
-        concurrency=settings.concurrency or clock.side_by_side(choice.tried, deadline),
+        concurrency=slots,
         stop_file=journal.search_stop_file.resolve(),
         first_number=len(journal.leaderboard) + 1,
         verbose=settings.verbose,

@@ -126,4 +126,10 @@ def _splits(task: Task, problem: Problem, inputs: Mapping[str, Table], targets: 
         if part in inputs:
             found[part] = np.arange(start, start + len(inputs[part]), dtype=np.int64)
             start += len(inputs[part])
+    for part, rows in found.items():
+        if not len(rows):
+            raise DataError(
+                f"{inputs['data'].origin}: there are too few different rows for a {part} part",
+                hint="label more rows, or give --validation FILE and --test FILE",
+            )
     return Splits(**found)

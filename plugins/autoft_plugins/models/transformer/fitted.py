@@ -21,6 +21,9 @@ from autoft_plugins.models.transformer.stepping import MemoryLimit
 from autoft_plugins.models.transformer.tokenization import tokenise
 from autoft_plugins.models.transformer.training import save_model
 
+PRIVATE = ("_name_or_path", "auto_map")
+"""Facts of a config that are not the model's: where it was loaded from, and code that is never run."""
+
 
 class FittedClassifier:
     """A transformers classifier and its encoder."""
@@ -44,7 +47,9 @@ class FittedClassifier:
         save_model(self.model, self.encoder, folder)
 
     def program(self) -> Program:
-        return program_of(self.model, self.encoder, int(self.model.config.num_labels), self.model.config.to_dict())
+        config = {name: value for name, value in self.model.config.to_dict().items() if name not in PRIVATE}
+        config["architectures"] = [type(self.model).__name__]
+        return program_of(self.model, self.encoder, int(self.model.config.num_labels), config)
 
 
 def load_classifier(folder: Path) -> FittedClassifier:

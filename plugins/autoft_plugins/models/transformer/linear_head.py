@@ -24,7 +24,7 @@ from autoft_plugins.encoders.tokens import TokenEncoding
 from autoft_plugins.models.transformer.batches import balanced_weights
 from autoft_plugins.models.transformer.encoding import load_encoder, save_encoder
 from autoft_plugins.models.transformer.features import mean_pooled
-from autoft_plugins.models.transformer.fitted import open_encoding, outputs_of, program_of
+from autoft_plugins.models.transformer.fitted import PRIVATE, open_encoding, outputs_of, program_of
 from autoft_plugins.models.transformer.loading import body
 
 HEAD_FILE = "head/model.safetensors"
@@ -129,10 +129,11 @@ class FittedHead:
         return [self._folder / "config.json", *weights, *sorted(self._folder.glob("*.safetensors.index.json"))]
 
     def _config(self) -> dict[str, Any]:
-        config: dict[str, Any] = json.loads((self._folder / "config.json").read_text(encoding="utf-8"))
+        whole: dict[str, Any] = json.loads((self._folder / "config.json").read_text(encoding="utf-8"))
+        config = {name: value for name, value in whole.items() if name not in (*PRIVATE, "_num_labels")}
         config["id2label"] = {str(i): label for i, label in enumerate(self._labels)}
         config["label2id"] = {label: i for i, label in enumerate(self._labels)}
-        return config | {"problem_type": "single_label_classification"}
+        return config | {"problem_type": "single_label_classification", "architectures": [PooledClassifier.__name__]}
 
 
 def _stamp(folder: Path) -> str:
