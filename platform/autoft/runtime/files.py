@@ -33,10 +33,12 @@ class RowFile:
 def stream_file(path: Path, wanted: Collection[str]) -> RowFile | None:
     """The rows of a plain CSV, TSV or JSON-lines file in UTF-8 that has one of the `wanted` columns.
 
-    None for any other file: it may be fine, but a reader has to see the whole of it. Raises DataError naming the line.
+    None for any other file: it may be fine, but a reader has to see the whole of it. Raises DataError naming the line of JSON lines.
     """
     suffix = path.suffix.lower()
     if suffix not in (*DELIMITERS, *LINES) or not path.is_file() or not _is_utf8(path):
+        return None
+    if suffix in DELIMITERS and not _is_plain(path, DELIMITERS[suffix]):
         return None
     rows = _lines_of_json(path) if suffix in LINES else _delimited(path, DELIMITERS[suffix])
     first = next(rows, None)
@@ -55,6 +57,24 @@ def _is_utf8(path: Path) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _is_plain(path: Path, delimiter: str) -> bool:
+    """Whether the whole file has one reading. What quotes mean in a tab-separated file, or behind a space, only a reader can tell."""
+    if delimiter == "\t":
+        return not _holds(path, b'"')
+    try:
+        for row in _delimited(path, delimiter):
+            if any(cell.startswith(" ") and cell.lstrip(" ").startswith('"') for cell in row.values()):
+                return False
+    except DataError:
+        return False
+    return True
+
+
+def _holds(path: Path, character: bytes) -> bool:
+    with path.open("rb") as file:
+        return any(character in block for block in iter(lambda: file.read(_BLOCK), b""))
 
 
 def _delimited(path: Path, delimiter: str) -> Iterator[Mapping[str, Any]]:

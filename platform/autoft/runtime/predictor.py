@@ -15,6 +15,7 @@ from autoft.interfaces.exporter import Exporter
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
 from autoft.runtime.bundle import Bundle
+from autoft.runtime.schemas import stands_alone
 from autoft.runtime.session import available_cores
 
 ROWS_BY_LENGTH = 8
@@ -41,7 +42,8 @@ class Predictor:
         self._decoder = bundle.decoder()
         self._encoding = _opened(encoder, bundle)
         self._session = exporter.open(bundle.folder, self.threads)
-        self._numeric = _numeric_roles(bundle)
+        self._schemas: Mapping[str, Any] = bundle.manifest.input_schema.get("properties", {})
+        self._numeric = _numeric_roles(self._schemas)
 
     @property
     def problem(self) -> Problem:
@@ -78,19 +80,26 @@ class Predictor:
     def _record(self, row: Any, number: int) -> dict[str, Any]:
         if not isinstance(row, Mapping):
             if len(self.problem.inputs) == 1:
-                return {self.problem.inputs[0]: well_formed(row)}
+                role = self.problem.inputs[0]
+                return {role: self._value(row, role, f"row {number}: {role}")}
             roles = ", ".join(self.problem.inputs)
             raise DataError(f"row {number}: a value alone is not enough, this model needs {roles}", hint=f"give an object with {roles}")
         record: dict[str, Any] = {}
         for role in self.problem.inputs:
             names = self.problem.fields.get(role, ())
             if role in row:
-                record[role] = row[role]
+                record[role] = self._value(row[role], role, f"row {number}: {role}")
             elif len(names) == 1 and names[0] in row:
-                record[role] = row[names[0]]
+                record[role] = self._value(row[names[0]], role, f"row {number}: {names[0]}")
             else:
                 record |= {name: row[name] for name in names if name in row}
         return {name: well_formed(value) for name, value in record.items()}
+
+    def _value(self, value: Any, role: str, where: str) -> Any:
+        """A number that is written as a text is read, as it is in files; the value of a role's only column may come without its list."""
+        if role in self._numeric and isinstance(value, str):
+            value = _number(value, where)
+        return [value] if stands_alone(value, role, self.problem, self._schemas.get(role, {})) else value
 
     def _columns(self, chunk: Sequence[Mapping[str, Any]], first_line: int) -> Table:
         """The input columns alone, under the names they had when the model learned."""
@@ -152,21 +161,24 @@ def well_formed(value: Any) -> Any:
     return value
 
 
-def _numeric_roles(bundle: Bundle) -> frozenset[str]:
+def _numeric_roles(schemas: Mapping[str, Any]) -> frozenset[str]:
     """Inputs that the model learned as numbers: in a file of texts, such as CSV, they have to be read as such."""
-    properties = bundle.manifest.input_schema.get("properties", {})
-    kinds = {role: schema.get("items", schema).get("type") for role, schema in properties.items()}
+    kinds = {role: schema.get("items", schema).get("type") for role, schema in schemas.items()}
     return frozenset(role for role, kind in kinds.items() if kind in ("number", ["number", "null"]))
 
 
 def _numbers(values: list[Any], column: str, first_line: int) -> list[Any]:
-    numbers: list[Any] = []
-    for line, value in enumerate(values, first_line):
-        try:
-            numbers.append((float(value) if value.strip() else None) if isinstance(value, str) else value)
-        except ValueError:
-            raise DataError(f"line {line}: {column} should be a number, not {value!r}") from None
-    return numbers
+    return [
+        _number(value, f"line {line}: {column}") if isinstance(value, str) else value for line, value in enumerate(values, first_line)
+    ]
+
+
+def _number(text: str, where: str) -> float | None:
+    """None for an empty cell. Raises DataError."""
+    try:
+        return float(text) if text.strip() else None
+    except ValueError:
+        raise DataError(f"{where} should be a number, not {text!r}") from None
 
 
 def _sizes(rows: Table) -> list[int]:

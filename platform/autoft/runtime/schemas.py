@@ -62,6 +62,11 @@ def complaint(schema: Mapping[str, Any], value: Any) -> str | None:
     return None
 
 
+def stands_alone(value: Any, role: str, problem: Problem, schema: Mapping[str, Any]) -> bool:
+    """Whether `value` is the one item of an array: the role takes arrays by its `schema`, and learned them from a single column."""
+    return "array" in schema.get("type", ()) and len(problem.fields.get(role, ())) == 1 and isinstance(value, str | int | float)
+
+
 _WORDS = {"string": "a text", "number": "a number", "boolean": "true or false", "array": "a list", "object": "an object", "null": "null"}
 
 

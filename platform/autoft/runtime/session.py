@@ -13,6 +13,9 @@ from autoft.runtime.external import external_tensors
 LARGEST = 2**31 - 1
 """Bytes of the largest graph: protobuf holds no more in one file."""
 
+# TensorFloat-32 would round products to ten bits, and answers would no longer be those that were proved.
+_PROVIDERS: tuple[tuple[str, dict[str, str]], ...] = (("CUDAExecutionProvider", {"use_tf32": "0"}), ("CPUExecutionProvider", {}))
+
 
 def available_cores() -> int:
     """Processors this process may use: its affinity, and the quota of its container (cgroup v2) where there is one."""
@@ -42,10 +45,9 @@ class OnnxSession:
         options.inter_op_num_threads = 1
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3  # errors
-        wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
         present = ort.get_available_providers()
         try:
-            self._session = ort.InferenceSession(path, options, providers=[name for name in wanted if name in present])
+            self._session = ort.InferenceSession(path, options, providers=[one for one in _PROVIDERS if one[0] in present])
         except Exception as error:
             raise BundleError(f"{path} is no graph that onnxruntime {ort.__version__} can open: {_first_line(error)}") from error
         self.inputs = tuple(item.name for item in self._session.get_inputs())

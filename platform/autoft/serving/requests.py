@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from autoft.interfaces.problem import Problem
 from autoft.runtime.predictor import well_formed
-from autoft.runtime.schemas import complaint
+from autoft.runtime.schemas import complaint, stands_alone
 
 MOST_INPUTS = 1024
 """Rows of one request."""
@@ -77,16 +77,27 @@ def rows_of(body: Mapping[str, Any], problem: Problem, schema: Mapping[str, Any]
 
     `schema` is the bundle's schema of a row. Raises RequestError.
     """
-    if "inputs" not in body or "inputs" in problem.inputs:
+    if _is_row(body, problem, schema):
         check_row(body, "", problem, schema)
         return [body], True
-    both = [name for name in _names(problem) if name in body]
+    both = [name for name in _names(problem) if name in body and name != "inputs"]
     if both:
         raise RequestError(422, f"give either inputs or {both[0]}, not both", both[0])
     inputs = body["inputs"]
     if not isinstance(inputs, list):
         raise RequestError(422, f"inputs should be a list, not {_word(inputs)}", "inputs")
     return check_rows(inputs, problem, schema), False
+
+
+def _is_row(body: Mapping[str, Any], problem: Problem, schema: Mapping[str, Any]) -> bool:
+    """Whether the body is a row itself. Where a column is called `inputs`, a list there is a list of rows unless it suits the column."""
+    if "inputs" not in body:
+        return True
+    role = next((role for role in problem.inputs if "inputs" in (role, *problem.fields.get(role, ()))), None)
+    if role is None:
+        return False
+    expected = schema.get("properties", {}).get(role, {})
+    return not isinstance(body["inputs"], list) or ("array" in expected.get("type", ()) and complaint(expected, body["inputs"]) is None)
 
 
 def check_rows(inputs: Sequence[Any], problem: Problem, schema: Mapping[str, Any]) -> list[Any]:
@@ -98,7 +109,7 @@ def check_rows(inputs: Sequence[Any], problem: Problem, schema: Mapping[str, Any
         if isinstance(row, Mapping):
             check_row(row, f"{where}.", problem, schema)
         elif len(problem.inputs) == 1:
-            _check_value(row, where, problem.inputs[0], schema)
+            _check_value(row, where, problem.inputs[0], problem, schema)
         else:
             raise RequestError(422, f"{where} should be an object with {', '.join(problem.inputs)}, not {_word(row)}", where)
     return list(inputs)
@@ -113,11 +124,14 @@ def check_row(row: Mapping[str, Any], prefix: str, problem: Problem, schema: Map
             raise RequestError(422, f"{prefix}{wanted} is missing", f"{prefix}{wanted}")
         key = role if role in row else names[0]
         if role in row or len(names) == 1:
-            _check_value(row[key], prefix + key, role, schema)
+            _check_value(row[key], prefix + key, role, problem, schema)
 
 
-def _check_value(value: Any, where: str, role: str, schema: Mapping[str, Any]) -> None:
-    reason = complaint(schema.get("properties", {}).get(role, {}), value)
+def _check_value(value: Any, where: str, role: str, problem: Problem, schema: Mapping[str, Any]) -> None:
+    expected = schema.get("properties", {}).get(role, {})
+    if stands_alone(value, role, problem, expected):
+        expected = expected.get("items", {})
+    reason = complaint(expected, value)
     if reason:
         raise RequestError(422, f"{where} {reason}", where)
 

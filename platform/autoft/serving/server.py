@@ -19,9 +19,11 @@ from autoft.serving.app import create_app
 GRACE = 30
 """Seconds that accepted requests have to finish once the server is told to stop."""
 
+_BACKLOG = 2048
+
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket on `host`:`port`, port 0 for any free one. Raises InputError when it cannot be had."""
+    """A listening socket on `host`:`port`, port 0 for any free one. Raises InputError when it cannot be had."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (socket.gaierror, UnicodeError, OverflowError) as error:
@@ -32,6 +34,8 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        # On some systems a port that is bound but not listened on can be bound once more.
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise _refusal(host, port, error) from None

@@ -89,7 +89,7 @@ def resolve(name: str, cards: Mapping[str, SourceCard], *, offline: bool = False
     What is not at hand is fetched unless `offline`. A card's name comes before a folder of that name: write ./name for the folder.
     Raises SourceError with the nearest name, or with how to get the weights.
     """
-    card = cards.get(name) or next((one for one in cards.values() if one.hub_id == name and not Path(name).is_dir()), None)
+    card = cards.get(name) or next((one for one in cards.values() if name and one.hub_id == name and not Path(name).is_dir()), None)
     if card is not None:
         return _of_card(card, offline=offline, progress=progress)
     folder = Path(name).expanduser()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autoft import sources
@@ -47,8 +47,8 @@ def choose(
 def _named(names: Sequence[str], catalog: Catalog, problem: Problem, limits: Limits, rows: Table, *, offline: bool, say: Say) -> Choice:
     tried: dict[str, Candidate] = {}
     passed: dict[str, Candidate] = {}
-    for text in names:
-        model, source = _parse(text, catalog, offline=offline, say=say)
+    asked = [(text, *_parse(text, catalog, offline=offline, say=say)) for text in names]
+    for text, model, source in _distinct(asked, catalog):
         models = [model] if model else list(catalog.models)
         pool = [source] if source else sources.at_hand(list(catalog.sources.values()))
         found = [c for name in models for c in catalog.model(name).candidates(problem, pool, limits, rows) if source is None or c.source]
@@ -73,6 +73,45 @@ def _parse(text: str, catalog: Catalog, *, offline: bool, say: Say) -> tuple[str
     if colon and head in catalog.models:
         return head, _source(tail, catalog, offline=offline, say=say)
     return None, _source(text, catalog, offline=offline, say=say)
+
+
+_Asked = tuple[str, str | None, Source | None]
+
+
+def _distinct(asked: Sequence[_Asked], catalog: Catalog) -> list[_Asked]:
+    """A folder is known by its last part only: where another source has that name, a part of its sha256 is added to it."""
+    folders: dict[str, Path] = {}
+    for text, _, source in asked:
+        if source and _is_known(text, catalog):
+            folders[source.name] = source.folder
+    found: list[_Asked] = []
+    for text, model, source in asked:
+        if source and not _is_known(text, catalog):
+            source = _renamed(source, folders, catalog)
+        found.append((text, model, source))
+    return found
+
+
+def _is_known(text: str, catalog: Catalog) -> bool:
+    """Whether what `text` names has a card."""
+    return any(card.name == name or (card.hub_id and card.hub_id == name) for name in _names_in(text) for card in catalog.sources.values())
+
+
+def _names_in(text: str) -> tuple[str, str]:
+    return text, text.partition(":")[2]
+
+
+def _renamed(source: Source, folders: dict[str, Path], catalog: Catalog) -> Source:
+    for name in (source.name, f"{source.name}-{source.sha256[:8]}"):
+        card = catalog.sources.get(name)
+        own = sources.find(card) if card else None
+        if card and (own is None or own.folder.resolve() != source.folder.resolve()):
+            continue
+        if folders.setdefault(name, source.folder).resolve() == source.folder.resolve():
+            return source if name == source.name else replace(source, name=name)
+    raise SettingsError(
+        f"--models: {folders[name]} and {source.folder} have one name and hold the same weights", hint="name one of them, or rename a folder"
+    )
 
 
 def _source(text: str, catalog: Catalog, *, offline: bool, say: Say) -> Source:

@@ -155,21 +155,23 @@ class Store:
 
     def artifact_added(self, run_id: str, kind: str, path: str | Path) -> ArtifactRecord:
         """Hash a file of the run's folder and remember it. `path` is relative to that folder, or inside it."""
-        with self._session(writes=True) as session:
+        with self._session() as session:
             run = session.get(Run, run_id)
             if run is None:
                 raise InputError(f"no run {run_id!r} in {self.shown_url}", hint="autoft runs")
             folder = Path(run.folder)
-            file = (folder / path).absolute()
-            if not file.resolve().is_relative_to(folder.resolve()):
-                raise ValueError(f"{file} is not inside {folder}")
-            with file.open("rb") as opened:
-                digest = hashlib.file_digest(opened, "sha256").hexdigest()
-            name = file.relative_to(folder).as_posix()
-            artifact = Artifact(run_id=run_id, kind=kind, path=name, sha256=digest, bytes=file.stat().st_size)
-            record = ArtifactRecord.model_validate(artifact.model_dump())
+        file = (folder / path).absolute()
+        if not file.resolve().is_relative_to(folder.resolve()):
+            raise ValueError(f"{file} is not inside {folder}")
+        # Before the transaction: a large file takes a while, and others want to write.
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        name = file.relative_to(folder).as_posix()
+        artifact = Artifact(run_id=run_id, kind=kind, path=name, sha256=digest, bytes=file.stat().st_size)
+        record = ArtifactRecord.model_validate(artifact.model_dump())
+        with self._session(writes=True) as session:
             session.merge(artifact)
-            return record
+        return record
 
     def artifacts_found(self, run_id: str) -> None:
         """Remember what stands in the run's folder: the files of `KINDS` and those of the bundle."""
@@ -184,7 +186,7 @@ class Store:
         """Take in a run from its folder, by its events.jsonl: one of another machine, or one that was moved. Raises InputError."""
         recorder, run_id, path = Recorder(self, here=False), "", folder / "events.jsonl"
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{folder} is no folder of a run: events.jsonl cannot be read ({error})", hint="autoft runs") from None
         for number, line in enumerate(lines, start=1):

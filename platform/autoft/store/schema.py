@@ -46,7 +46,7 @@ def _refused(url: str, reason: str) -> InputError:
         reason = reason.replace(str(password), "***")
     return InputError(
         f"the database {masked(url)} cannot be opened: {' '.join(reason.split())}",
-        hint=f"set {VARIABLE} or --database to a path like sqlite:///runs.db or postgresql://user@host/name",
+        hint=f"set {VARIABLE} to a path like sqlite:///runs.db or postgresql://user@host/name",
     )
 
 

@@ -34,6 +34,8 @@ _MARKS = "\u0300-\u036f\u0900-\u109f\u1780-\u17ff'\u2019"
 _WORD = re.compile(f"[{_UNSPACED}]|[^\\W{_UNSPACED}][^\\W{_UNSPACED}{_MARKS}]*(?:[{_MARKS}][^\\W{_UNSPACED}]*)*")
 _LONGEST_REMEMBERED = 40
 _REMEMBERED = 50_000
+_LONGEST_CHUNK = 2048
+"""Characters of a chunk that count: what is longer without a space is no prose, but encoded data, and would fill the memory."""
 
 
 def normalise(text: str) -> str:
@@ -52,10 +54,12 @@ def word_grams(text: str, sizes: tuple[int, int]) -> Iterator[str]:
                 yield " ".join(words[start : start + size])
 
 
-def character_grams(chunk: str, sizes: tuple[int, int]) -> list[str]:
-    """Runs of characters within a chunk between spaces; its edges count as one space each."""
-    padded = f" {chunk} "
-    return [padded[i : i + size] for size in range(sizes[0], sizes[1] + 1) for i in range(len(padded) - size + 1)]
+def character_grams(chunk: str, sizes: tuple[int, int]) -> Iterator[str]:
+    """Runs of characters within the first 2048 of a chunk between spaces; its edges count as one space each."""
+    padded = f" {chunk[:_LONGEST_CHUNK]} "
+    for size in range(sizes[0], sizes[1] + 1):
+        for start in range(len(padded) - size + 1):
+            yield padded[start : start + size]
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ def learn(
     """The terms that stand in at least `minimum` of the texts, at most `limit` of them, the most frequent first."""
     words: Counter[str] = Counter()
     characters: Counter[str] = Counter()
-    grams: dict[str, list[str]] = {}
+    grams: dict[str, tuple[str, ...]] = {}
     count = 0
     for text in texts:
         count += 1
@@ -119,11 +123,14 @@ def learn(
         words.update(set(word_grams(text, word_sizes)))
         seen: set[str] = set()
         for chunk in set(text.split()):
+            if len(chunk) > _LONGEST_REMEMBERED:
+                seen.update(character_grams(chunk, character_sizes))
+                continue
             known = grams.get(chunk)
             if known is None:
-                known = character_grams(chunk, character_sizes)
-                if len(chunk) <= _LONGEST_REMEMBERED:
-                    grams[chunk] = known
+                if len(grams) >= _REMEMBERED:
+                    grams.clear()
+                known = grams[chunk] = tuple(character_grams(chunk, character_sizes))
             seen.update(known)
         characters.update(seen)
     kept = [(-n, 0, term) for term, n in words.items() if n >= minimum] + [(-n, 1, term) for term, n in characters.items() if n >= minimum]

@@ -118,11 +118,10 @@ class LinearFitted:
     def outputs(self, rows: Table) -> Arrays:
         """`logits` (n, outputs), summed in double precision."""
         texts = self.encoding.texts(rows)
+        weight = self.weight.astype(np.float64)
         logits = np.empty((len(texts), len(self.bias)), dtype=np.float32)
         for begin in range(0, len(texts), _BLOCK):
-            ids, values, starts = self.encoding.sparse(texts[begin : begin + _BLOCK])
-            terms = self.weight[ids].astype(np.float64) * values[:, None]
-            logits[begin : begin + _BLOCK] = np.add.reduceat(terms, starts[:-1], axis=0) + self.bias
+            logits[begin : begin + _BLOCK] = _matrix(self.encoding, texts[begin : begin + _BLOCK]) @ weight + self.bias
         return {"logits": logits}
 
     def extra(self) -> Arrays:
@@ -155,10 +154,17 @@ class LinearFitted:
         }
 
 
+def _matrix(encoding: NgramEncoding, texts: list[str]) -> Any:
+    """The features as a scipy matrix, float64 (rows, terms + 1)."""
+    from scipy.sparse import csr_matrix
+
+    ids, values, starts = encoding.sparse(texts)
+    return csr_matrix((values.astype(np.float64), ids, starts), shape=(len(texts), len(encoding.vocabulary) + 1))
+
+
 def _regress(
     encoding: NgramEncoding, texts: list[str], targets: npt.NDArray[Any], weights: npt.NDArray[Any] | None, spec: TrialSpec
 ) -> LogisticRegression:
-    from scipy.sparse import csr_matrix
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -167,8 +173,7 @@ def _regress(
         raise TrialError(f"all {len(targets)} rows to learn from are of one class")
     power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[spec.hyperparameters.get("class_weight", "none")]
     shares = (len(targets) / (len(classes) * counts)) ** power
-    ids, values, starts = encoding.sparse(texts)
-    matrix = csr_matrix((values.astype(np.float64), ids, starts), shape=(len(texts), len(encoding.vocabulary) + 1))
+    matrix = _matrix(encoding, texts)
     regression = LogisticRegression(
         C=float(spec.hyperparameters["C"]),
         class_weight=dict(zip(classes.tolist(), shares.tolist(), strict=True)),

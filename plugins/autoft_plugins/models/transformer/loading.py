@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from autoft.errors import TrialError
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.source import Source
+from autoft.sources.cache import weight_files
 from autoft_plugins.models.transformer.heads import head_kind
 
 transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
@@ -39,7 +40,7 @@ def state_of(source: Source) -> dict[str, Tensor]:
     state = _states.pop(source.sha256, None)
     if state is None:
         state = {}
-        for path in sorted(source.folder.glob("*.safetensors")):
+        for path in weight_files(source.folder):
             state |= {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
     _states[source.sha256] = state
     while len(_states) > _KEPT_SOURCES:
@@ -84,14 +85,25 @@ def _instantiate(auto: Any, source: Source, config: Any) -> Loaded:
         attn_implementation=_attention(made),
     )
     fresh = frozenset(facts["missing_keys"]) | frozenset(key for key, *_ in facts["mismatched_keys"])
-    sizes = {name: value.numel() for name, value in model.named_parameters()}
-    missing = sum(size for name, size in sizes.items() if name in fresh)
-    if missing > 0.25 * sum(sizes.values()):
+    drawn = _drawn(model, fresh)
+    if drawn:
         raise TrialError(
-            f"source {source.name!r}: {missing / sum(sizes.values()):.0%} of the weights of {type(model).__name__} are not in its files",
-            hint=f"autoft models fetch {source.name}",
+            f"source {source.name!r}: {len(drawn)} weights of the body of {type(model).__name__} are not in its files, or of another shape"
+            f" than its config.json says; the first is {drawn[0]}",
+            hint="copy or fetch the source again, or choose another one: autoft models",
         )
     return Loaded(model, fresh)
+
+
+def _drawn(model: Any, fresh: frozenset[str]) -> list[str]:
+    """Weights of the body that are drawn at random because the source lacks them. A pooler may be: many sources are published without,
+    and it belongs to the head that is learned."""
+    body_weights = set(map(id, model.base_model.parameters()))
+    return [
+        name
+        for name, value in model.named_parameters()
+        if name in fresh and id(value) in body_weights and "pooler" not in name.split(".")
+    ]
 
 
 def _attention(made: Any) -> str:

@@ -38,10 +38,7 @@ class MemoryLimit:
     def halve(self, width: int, rows: int) -> None:
         """`rows` rows of `width` tokens were too much. Raises TrialError when that was a single row."""
         if rows <= 1:
-            raise TrialError(
-                f"out of memory with a single row of {width} tokens",
-                hint="choose a smaller source (autoft models), or a smaller --max-length",
-            )
+            raise TrialError(f"out of memory with a single row of {width} tokens", hint="choose a smaller source: autoft models")
         _known_limits[self._key] = width * (rows // 2)
 
 
