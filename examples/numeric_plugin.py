@@ -27,6 +27,12 @@ def is_number(value):
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def probabilities(logits):
+    # Without the row's maximum the exponential of a large logit would overflow.
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    return p / p.sum(1, keepdims=True)
+
+
 class NumericClassification:
     name = "numeric-classification"
     summary = "A class from columns of numbers."
@@ -65,7 +71,12 @@ class NumericClassification:
 
     def targets(self, problem, table):
         codes = {label: code for code, label in enumerate(problem.labels)}
-        return np.array([codes[str(v)] for v in table[problem.fields["label"][0]]])
+        found = [str(v) for v in table[problem.fields["label"][0]]]
+        for number, label in enumerate(found, 1):
+            if label not in codes:
+                known = ", ".join(problem.labels)
+                raise DataError(f"{table.origin}, row {number}: the label {label!r} is not among those to learn: {known}")
+        return np.array([codes[label] for label in found])
 
     def strata(self, problem, targets):
         return targets
@@ -84,14 +95,12 @@ class NumericClassification:
         return Decoder()
 
     def decode(self, problem, decoder, outputs, inputs):
-        logits = outputs["logits"].astype(np.float64)
-        p = np.exp(logits - logits.max(1, keepdims=True))
-        p /= p.sum(1, keepdims=True)
+        p = probabilities(outputs["logits"].astype(np.float64))
         return [{"label": problem.labels[int(r.argmax())], "score": float(r.max())} for r in p]
 
     def check_inputs(self, problem, records):
         names = problem.fields["features"]
-        for number, record in enumerate(records):
+        for number, record in enumerate(records, 1):
             values = record.get("features", [record.get(n) for n in names])
             if not isinstance(values, list) or len(values) != len(names) or not all(is_number(v) for v in values):
                 raise DataError(f"row {number}: features: {len(names)} numbers are needed: {', '.join(names)}")
@@ -99,7 +108,7 @@ class NumericClassification:
 
 
 class Columns:
-    """Standardised numbers."""
+    """Standardised numbers, and a 1 for the intercept."""
 
     name = "columns"
     summary = "Numeric columns, standardised."
@@ -108,12 +117,13 @@ class Columns:
     def open(self, folder, config):
         opened = Columns()
         opened.mean, opened.scale = np.array(config["mean"]), np.array(config["scale"])
-        opened.inputs = (Tensor("features", "float32", ("batch", len(config["mean"]))),)
+        opened.inputs = (Tensor("features", "float32", ("batch", len(config["mean"]) + 1)),)
         return opened
 
     def encode(self, rows, *, pad_to=None, offsets=False):
         values = (np.array(list(rows["features"]), dtype=np.float64).reshape(len(rows), -1) - self.mean) / self.scale
         n = len(rows)
+        values = np.hstack([values, np.ones((n, 1))])
         return Encoded({"features": values.astype(np.float32)}, np.ones(n, np.int64), np.zeros(n, bool))
 
     def resized(self, rows, length):
@@ -132,19 +142,19 @@ class Softmax:
 
     def space(self, candidate, problem, rows):
         parameters = {"learning_rate": LogUniform(1e-3, 10.0), "epochs": Integer(5, 50)}
-        return Space(parameters, {"learning_rate": 0.5, "epochs": 20})
+        return Space(parameters, {"learning_rate": 2.0, "epochs": 50})
 
     def fit(self, spec, data, report):
         features = np.array(list(data.rows["features"]), dtype=np.float64)
         train = features[data.train]
         config = {"mean": train.mean(0).tolist(), "scale": (train.std(0) + 1e-9).tolist()}
-        fitted = Line(data.problem, config, np.zeros((train.shape[1], len(data.problem.labels))))
-        x = (train - config["mean"]) / np.array(config["scale"])
+        fitted = Line(data.problem, config, np.zeros((train.shape[1] + 1, len(data.problem.labels))))
+        x = Columns().open(None, config).encode(data.rows.take(data.train)).arrays["features"].astype(np.float64)
         truth = np.eye(len(data.problem.labels))[data.targets[data.train]]
         epochs = spec.hyperparameters["epochs"]
         for epoch in range(epochs):
-            p = np.exp(x @ fitted.weight)
-            fitted.weight = fitted.weight + spec.hyperparameters["learning_rate"] * x.T @ (truth - p / p.sum(1, keepdims=True)) / len(x)
+            p = probabilities(x @ fitted.weight)
+            fitted.weight = fitted.weight + spec.hyperparameters["learning_rate"] * x.T @ (truth - p) / len(x)
             outputs = fitted.outputs(data.rows.take(data.validation))
             if report((epoch + 1) / epochs, outputs, fitted.save) == "stop":
                 break
@@ -191,8 +201,14 @@ class Line:
             (Tensor("logits", "float32", ("batch", outputs)),),
             {"features": np.zeros((2, inputs), np.float32)},
         )
-        labels = dict(enumerate(self.problem.labels))
-        return Program((part,), EncoderSpec("columns", self.config), {"model_type": "softmax", "id2label": labels})
+        config = {
+            "model_type": "softmax",
+            "architectures": ["Softmax"],
+            "problem_type": self.problem.head.kind,
+            "id2label": dict(enumerate(self.problem.labels)),
+            "label2id": {label: code for code, label in enumerate(self.problem.labels)},
+        }
+        return Program((part,), EncoderSpec("columns", self.config), config)
 
 
 @autoft.hookimpl

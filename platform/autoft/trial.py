@@ -21,7 +21,8 @@ from autoft.interfaces.model import Decision, FitData, Fitted, Model, Save, Tria
 from autoft.interfaces.task import Task
 
 PATIENCE = 4
-"""Evaluations without a better score after which a trial ends by itself."""
+"""Evaluations without a better score after which a trial ends by itself, once they are also `PATIENT` percent of its horizon."""
+PATIENT = 30
 
 
 def trial_seed(seed: int, number: int) -> int:
@@ -60,7 +61,7 @@ class _Reporter:
         self._spec, self._data, self._task, self._folder, self._listen = spec, data, task, folder, listen
         self._deadline, self._stop_file, self._fixed_horizon = deadline, stop_file, fixed_horizon
         self._targets = data.targets[data.validation]
-        self._stale = 0
+        self._stale, self._best_at = 0, 0
         self.stopped = ""
         self.outcome = TrialOutcome("running")
 
@@ -74,6 +75,7 @@ class _Reporter:
             key = problem.metric.key(metrics[problem.metric.name])
             if self.outcome.value is None or key > problem.metric.key(self.outcome.value):
                 self.outcome.metrics, self.outcome.value, self._stale = metrics, metrics[problem.metric.name], 0
+                self._best_at = percent
                 replace_folder(self._folder / "model", save)
                 self._keep_outputs(outputs)
             else:
@@ -84,7 +86,7 @@ class _Reporter:
         decision = self._listen(event)
         if decision == "stop" and percent < 100:
             self.stopped = self.stopped or "stopped by the scheduler"
-        elif self._stale >= PATIENCE:
+        elif self._stale >= PATIENCE and percent - self._best_at >= PATIENT:
             decision, self.outcome.reason = "stop", f"early stopping: {PATIENCE} evaluations without a better score"
         return "stop" if self.stop_requested() else decision
 

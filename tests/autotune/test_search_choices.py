@@ -57,10 +57,18 @@ class TestAllocator:
     def test_durations_matter_with_a_clock_only(self):
         for clock, expected in ((True, "small"), (False, "large")):
             allocator = Allocator([SMALL, LARGE], frozenset(), clock=clock)
-            for number, (name, key, seconds) in enumerate((("small", 0.5, 2.0), ("large", 0.9, 60.0))):
+            for number, (name, key, seconds) in enumerate((("small", 0.88, 2.0), ("large", 0.9, 60.0))):
                 allocator.started(name)
                 allocator.observed(name, number, key, seconds, 100)
             assert allocator.choose(20.0).name == expected
+
+    def test_time_too_short_for_the_leader_is_not_spent_on_those_far_behind(self):
+        allocator = Allocator([SMALL, LARGE], frozenset(), clock=True)
+        for number, (name, key, seconds) in enumerate((("small", 0.5, 2.0), ("large", 0.9, 60.0))):
+            allocator.started(name)
+            allocator.observed(name, number, key, seconds, 100)
+        assert allocator.choose(100.0).name == "large"
+        assert allocator.choose(20.0) is None
 
     def test_an_untried_candidate_is_judged_by_its_flops(self):
         allocator = Allocator([SMALL, LARGE], frozenset(), clock=True)

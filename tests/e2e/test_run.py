@@ -58,6 +58,10 @@ def test_leaves_what_the_contract_says(finished: Path) -> None:
         assert (finished / name).stat().st_size > 0, name
     assert (finished / "bundle" / "onnx" / "model.onnx").exists()
     assert open_bundle(finished / "bundle").manifest.figures["test"] == result.best.test
+    config = json.loads((finished / "bundle" / "config.json").read_text())
+    assert config["id2label"] == {"0": "bad", "1": "good"}
+    assert config["architectures"][0] in ("BertForSequenceClassification", "PooledClassifier", "AutoftLinear")
+    assert "_name_or_path" not in config
 
 
 def test_leaderboard_and_events_agree(finished: Path) -> None:

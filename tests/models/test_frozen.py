@@ -62,3 +62,70 @@ def test_weights_lift_the_rare_class(tiny_source, text_data, listening):
     Frozen().fit(spec_of(tiny_source("bert"), balance="weights", C=0.001), data, weighted)
     gain = [float((r.outputs[0]["logits"][:, 1] - r.outputs[0]["logits"][:, 0]).mean()) for r in (plain, weighted)]
     assert gain[1] > gain[0]
+
+
+def test_another_tokenizer_over_the_same_weights_is_another_cache(tiny_source, text_data, listening, tmp_path):
+    import json
+    import shutil
+    from dataclasses import replace
+
+    from autoft_plugins.models.transformer.anatomy import anatomy
+
+    data, source = text_data(rows=40), tiny_source("bert")
+    folder = tmp_path / "source"
+    shutil.copytree(source.folder, folder)
+    source = replace(source, folder=folder)
+    assert anatomy(source).positions == 64
+    first = Frozen().fit(spec_of(source), data, listening()).head.weight
+    content = json.loads((folder / "tokenizer.json").read_text())
+    vocabulary = content["model"]["vocab"]
+    vocabulary["good"], vocabulary["bad"] = vocabulary["bad"], vocabulary["good"]
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"model_max_length": 48}))
+    assert anatomy(source).positions == 48
+    assert not np.array_equal(Frozen().fit(spec_of(source), data, listening()).head.weight, first)
+    assert len(list(data.cache.glob("tokens-*"))) == len(list(data.cache.glob("features-*"))) == 2
+
+
+def test_a_slow_tokenizer_is_converted_into_the_cache_folder(tiny_source, tmp_path, monkeypatch):
+    import shutil
+    from dataclasses import replace
+
+    from autoft.errors import SourceError
+    from autoft_plugins.models.transformer.anatomy import tokenizer_path
+
+    folder = tmp_path / "source"
+    shutil.copytree(tiny_source("bert").folder, folder)
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good"]) + "\n")
+    source = replace(tiny_source("bert"), folder=folder)
+    monkeypatch.setenv("AUTOFT_CACHE", str(tmp_path / "cache"))
+    first = tokenizer_path(source)
+    assert first.is_relative_to(tmp_path / "cache")
+    assert '"good"' in first.read_text()
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "bad"]) + "\n")
+    assert '"bad"' in tokenizer_path(source).read_text()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("AUTOFT_CACHE", str(tmp_path / "file"))
+    with pytest.raises(SourceError, match="cannot be written"):
+        tokenizer_path(source)
+
+
+def test_only_the_weights_that_count_are_read_and_copied(tiny_source, text_data, listening, tmp_path):
+    import shutil
+    from dataclasses import replace
+
+    from autoft_plugins.models.transformer.anatomy import anatomy
+
+    folder = tmp_path / "source"
+    shutil.copytree(tiny_source("bert").folder, folder)
+    own = anatomy(tiny_source("bert")).parameters
+    (folder / "adapter.safetensors").write_bytes(b"not these")
+    source = replace(tiny_source("bert"), folder=folder, sha256="other")
+    assert anatomy(source).parameters == own
+    fitted = Frozen().fit(spec_of(source), text_data(rows=20), listening())
+    (tmp_path / "model").mkdir()
+    fitted.save(tmp_path / "model")
+    assert [path.name for path in (tmp_path / "model").glob("*.safetensors")] == ["model.safetensors"]

@@ -294,3 +294,52 @@ def test_models_register_without_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def _copy(source, folder, change):
+    """The source with other weights: `change` edits the tensors by name."""
+    import shutil
+
+    from safetensors.numpy import load_file, save_file
+
+    shutil.copytree(source.folder, folder)
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return replace(source, folder=folder, sha256=str(folder))
+
+
+@pytest.mark.parametrize("architecture", ["bert", "albert", "modernbert"])
+@pytest.mark.parametrize("way", ["classifier", "body"])
+def test_a_body_that_would_be_drawn_at_random_is_refused(architecture, way, tiny_source, text_data, tmp_path):
+    from autoft_plugins.models.transformer import loading
+
+    problem = text_data(rows=20).problem
+    load = loading.body if way == "body" else lambda source: loading.classifier(source, problem, 0.1, 1)
+    source = tiny_source(architecture)
+
+    def without_one(tensors):
+        del tensors[next(name for name in sorted(tensors) if "layers." in name or "layer." in name)]
+
+    def of_another_shape(tensors):
+        name = next(name for name in sorted(tensors) if "word_embeddings" in name or "tok_embeddings" in name)
+        tensors[name] = tensors[name][:, :8].copy()
+
+    for number, change in enumerate((without_one, of_another_shape)):
+        with pytest.raises(TrialError, match="1 weights of the body"):
+            load(_copy(source, tmp_path / str(number), change))
+
+
+@pytest.mark.parametrize("architecture", ["bert", "roberta", "electra", "albert", "xlm-roberta", "mpnet"])
+def test_a_body_without_a_pooler_or_with_buffers_is_whole(architecture, tiny_source, text_data, tmp_path):
+    from autoft_plugins.models.transformer import loading
+
+    def published(tensors):
+        for name in [name for name in tensors if name.startswith("pooler.")]:
+            del tensors[name]
+        tensors["embeddings.position_ids"] = np.arange(64)[None]
+
+    source = _copy(tiny_source(architecture), tmp_path / "source", published)
+    loaded = loading.classifier(source, text_data(rows=20).problem, 0.1, 1)
+    assert all("pooler" in name or "classifier" in name for name in loaded.fresh)
+    loading.body(source)

@@ -28,7 +28,7 @@ def manifest(**more) -> Manifest:
             language="en",
         ),
         "exporter": "onnx",
-        "encoder": EncoderRecord(name="tokenizers"),
+        "encoder": EncoderRecord(name="tokens", config={"max_length": 128}),
         "files": {"onnx/model.onnx": "cd" * 32, "tokenizer.json": "ef" * 32},
         "provenance": Provenance(
             candidate="full:all-mpnet-base-v2", source="all-mpnet-base-v2", run_id="reviews-1", versions={"torch": "2.13.0"}

@@ -105,6 +105,43 @@ def test_files_that_need_a_reader(bundle: Path, tmp_path: Path, name: str, conte
         assert [row["label"] for row in csv.DictReader(file, delimiter="\t")] == ["good", "bad"]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("quotes.tsv", 'id\treview\n1\tgreat 5" screen\n2\tawful\n3\t"great" they said\n4\tawful 3" one\n'),
+        ("opened.tsv", 'id\treview\n1\t"great\n2\tawful\n3\tgreat"\n4\tawful\n'),
+        ("backslash.csv", 'id,review\n1,"great \\"phone\\", yes"\n2,awful\n3,great\n4,awful\n'),
+        ("trailing.csv", "id,review\n1,great\n2,awful,\n3,great\n  \n4,awful\n"),
+        ("spaced.csv", 'id, review\n1, "great\n2, 3"\n2, awful\n3, great\n4, awful\n'),
+        ("spaced_cells.csv", 'id,review\n1, "great"\n2, awful\n3, great\n4, awful\n'),
+    ],
+)
+def test_no_row_is_lost_or_merged(bundle: Path, tmp_path: Path, name: str, content: str) -> None:
+    from autoft.loading import read_rows
+    from autoft.runtime.files import stream_file
+
+    (tmp_path / name).write_text(content)
+    assert stream_file(tmp_path / name, ["review"]) is None
+    predict(bundle, "--input", tmp_path / name, "--output", tmp_path / "out.jsonl")
+    found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["label"] for row in found] == ["good", "bad", "good", "bad"]
+    assert [row["review"] for row in found] == list(read_rows(tmp_path / name)["review"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.csv", 'id,review\n1,"great, said ""they""\nreally"\n\n2,awful\n'), ("a.tsv", "id\treview\n1\tgreat\n2\tawful\n")],
+)
+def test_what_streams_reads_as_a_reader_does(tmp_path: Path, name: str, content: str) -> None:
+    from autoft.loading import read_rows
+    from autoft.runtime.files import stream_file
+
+    (tmp_path / name).write_text(content)
+    streamed = stream_file(tmp_path / name, ["review"])
+    assert streamed is not None
+    assert [row["review"] for row in streamed.rows] == list(read_rows(tmp_path / name)["review"])
+
+
 def test_a_file_without_output_goes_to_the_screen(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "in.tsv").write_text("id\treview\n1\tgreat\n2\tawful\n")
     assert [line.split()[0] for line in predict(bundle, "--input", tmp_path / "in.tsv").stdout.splitlines()] == ["good", "bad"]
@@ -114,7 +151,7 @@ def test_a_file_without_output_goes_to_the_screen(bundle: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.csv", "review,id\ngreat,1\nawful\n", "line 3: the row has 1 cells, the header has 2"),
+        ("a.csv", "review,id\ngreat,1\nawful\n", "line 3: the row has 1 cells, the first one has 2"),
         ("a.csv", 'review,id\n"great,1\n', "quot"),
         ("a.jsonl", '{"review": "great"}\n{"review"\n', "line 2: no JSON"),
         ("a.jsonl", '{"review": "great"}\n3\n', "line 2: no JSON object"),

@@ -94,5 +94,21 @@ def test_size_limit_and_absence(graph: Path, monkeypatch: pytest.MonkeyPatch) ->
         OnnxSession(graph.with_name("other.onnx"), 1)
 
 
+def test_a_gpu_multiplies_in_full_precision(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnxruntime as ort
+
+    asked: list[object] = []
+    make = ort.InferenceSession
+
+    def session(path: Path, options: object, providers: list[object]) -> object:
+        asked.extend(providers)
+        return make(path, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider", "CUDAExecutionProvider"])
+    monkeypatch.setattr(ort, "InferenceSession", session)
+    OnnxSession(graph, 1)
+    assert asked == [("CUDAExecutionProvider", {"use_tf32": "0"}), ("CPUExecutionProvider", {})]
+
+
 def test_cores_are_at_least_one() -> None:
     assert available_cores() >= 1

@@ -14,7 +14,7 @@ from autoft.loading import load_predictor
 from autoft.runtime.predictor import Predictor
 from autoft.serving import requests as requests_module
 from autoft.serving.app import create_app
-from small_bundle import make_bundle
+from small_bundle import make_bundle, problem
 
 
 @pytest.fixture
@@ -36,6 +36,16 @@ def test_one_answer_and_a_list(client: TestClient) -> None:
     assert [answer["label"] for answer in many] == ["bad", "good", "bad"]
     assert client.post("/predict", json={"inputs": []}).json() == []
     assert client.post("/predict", json={"review": "great"}).json() == one.json()
+
+
+def test_a_column_may_be_called_inputs(tmp_path: Path) -> None:
+    made = make_bundle(tmp_path / "odd", problem=problem().model_copy(update={"fields": {"text": ("inputs",), "label": ("rating",)}}))
+    client = TestClient(create_app(load_predictor(made, threads=1), name="odd"))
+    assert client.post("/predict", json={"inputs": "great"}).json()["label"] == "good"
+    many = client.post("/predict", json={"inputs": ["awful", {"inputs": "great"}, {"text": "awful"}]})
+    assert [answer["label"] for answer in many.json()] == ["bad", "good", "bad"]
+    assert client.post("/predict", json={"inputs": 3}).json()["field"] == "inputs"
+    assert client.post("/predict", json={"inputs": ["a"], "text": "b"}).json()["field"] == "text"
 
 
 def test_hugging_face_shapes(client: TestClient) -> None:

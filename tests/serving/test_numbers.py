@@ -7,12 +7,14 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from click.testing import CliRunner
 from fastapi.testclient import TestClient
 from onnx import TensorProto, helper, numpy_helper, save
 
 from autoft.cli.predict import command
+from autoft.data.table import Table
 from autoft.errors import DataError
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.loading import load_predictor
@@ -74,6 +76,46 @@ def test_served_by_role_and_by_columns(numbers: Path) -> None:
         assert (response.status_code, response.json()["field"]) == (422, field)
     assert client.post("/predict", json={"features": [1]}).status_code == 422
     assert client.post("/predict", json={"a": "x", "b": 1}).status_code == 422
+
+
+def test_one_column_needs_no_list(numbers: Path) -> None:
+    manifest = Manifest.model_validate_json((numbers / "autoft.json").read_bytes())
+    problem = manifest.problem.model_copy(update={"fields": {"features": ("x",), "label": ("kind",)}})
+    weight = numpy_helper.from_array(np.array([[-1, 1]], np.float32), "weight")
+    graph = onnx.load(numbers / "onnx" / "model.onnx")
+    graph.graph.initializer[0].CopyFrom(weight)
+    graph.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 1
+    save(graph, numbers / "onnx" / "model.onnx")
+    encoder = EncoderRecord(name="columns", config={"mean": [0], "scale": [1]})
+    write_manifest(numbers, manifest.model_copy(update={"problem": problem, "encoder": encoder}))
+    client = TestClient(create_app(load_predictor(numbers, plugin_files=[PLUGIN], threads=1), name="numbers"))
+    for body in ({"x": 3.2}, {"x": [3.2]}, {"features": 3.2}):
+        assert client.post("/predict", json=body).json()["label"] == "more"
+    many = client.post("/predict", json={"inputs": [3.2, {"x": -1}, [-2]]}).json()
+    assert [answer["label"] for answer in many] == ["more", "less", "less"]
+    for value in ("three", None, {}, True):
+        response = client.post("/predict", json={"x": value})
+        assert (response.status_code, response.json()["field"]) == (422, "x")
+    assert CliRunner().invoke(command, [str(numbers), "--plugin", str(PLUGIN), "3.2"]).stdout.startswith("more")
+    refused = CliRunner().invoke(command, [str(numbers), "--plugin", str(PLUGIN), "three"])
+    assert isinstance(refused.exception, DataError)
+    assert refused.exception.message == "row 1: features should be a number, not 'three'"
+
+
+def test_the_example_names_a_label_it_never_learned_and_its_numbers_stay_finite(numbers: Path) -> None:
+    import runpy
+
+    module = runpy.run_path(str(PLUGIN))
+    problem = Manifest.model_validate_json((numbers / "autoft.json").read_bytes()).problem
+    task = module["NumericClassification"]()
+    with pytest.raises(DataError, match=r"t\.csv, row 2: the label 'other'"):
+        task.targets(problem, Table({"a": [1, 2], "b": [1, 2], "kind": ["less", "other"]}, "t.csv"))
+    with pytest.raises(DataError, match="row 2: features"):
+        task.check_inputs(problem, [{"a": 1, "b": 2}, {"a": 1}])
+    assert module["probabilities"](np.array([[2000.0, 0.0], [0.0, 0.0]])).tolist() == [[1.0, 0.0], [0.5, 0.5]]
+    config = module["Line"](problem, {"mean": [0, 0], "scale": [1, 1]}, np.zeros((2, 2))).program().config
+    assert config["problem_type"] == "single_label_classification"
+    assert config["architectures"]
 
 
 def test_predicted_from_a_file(numbers: Path, tmp_path: Path) -> None:

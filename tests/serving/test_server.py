@@ -117,6 +117,10 @@ def test_without_the_serve_extra_it_says_how_to_get_it(bundle: Path) -> None:
 def test_addresses() -> None:
     with bind("127.0.0.1", 0) as listener:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address_of(listener))
+        _, port = listener.getsockname()
+        with pytest.raises(InputError, match="in use") as caught:
+            bind("127.0.0.1", port)
+        assert caught.value.exit_code == 2
     for host in ("no.such.host.invalid", "203.0.113.1"):
         with pytest.raises(InputError) as caught:
             bind(host, 0)

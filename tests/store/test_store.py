@@ -117,6 +117,33 @@ def test_a_moved_folder_is_adopted_by_its_events(store, stream, tmp_path):
         store.adopt(new)
 
 
+def test_a_line_separator_within_a_text_ends_no_line(store, stream, tmp_path):
+    folder = tmp_path / "out"
+    lines = [event.model_dump_json() for event in stream.events(folder)]
+    odd = TrialFinished(trial=9, candidate="x", status="failed", progress=0, metrics={}, value=None, seconds=1, hyperparameters={},
+                        reason="before\u2028after")  # fmt: skip
+    (folder / "events.jsonl").write_text("\n".join([*lines[:-1], odd.model_dump_json(), lines[-1], ""]), encoding="utf-8")
+    run = store.adopt(folder)
+    assert run.status == "done"
+    assert {t.number: t.reason for t in store.trials(run.id)}[9] == "before\u2028after"
+
+
+def test_an_artifact_is_hashed_while_others_may_write(store, stream, tmp_path, monkeypatch):
+    store.event(stream.events(tmp_path / "out")[0])
+    (tmp_path / "out").mkdir(exist_ok=True)
+    (tmp_path / "out" / "large").write_bytes(b"x")
+    real, open_now = hashlib.file_digest, []
+
+    def digest(file, name):
+        open_now.append(store._engine.pool.checkedout() if hasattr(store._engine.pool, "checkedout") else 0)
+        store.event(TrialStarted(trial=7, candidate="x", hyperparameters={}))
+        return real(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", digest)
+    assert store.artifact_added("reviews-1", "x", "large").bytes == 1
+    assert open_now == [0]
+
+
 def test_an_artifact_outside_the_folder_is_refused(store, stream, tmp_path):
     store.event(stream.events(tmp_path / "out")[0])
     (tmp_path / "secret").write_text("x")

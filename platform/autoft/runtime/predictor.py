@@ -168,9 +168,7 @@ def _numeric_roles(schemas: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _numbers(values: list[Any], column: str, first_line: int) -> list[Any]:
-    return [
-        _number(value, f"line {line}: {column}") if isinstance(value, str) else value for line, value in enumerate(values, first_line)
-    ]
+    return [_number(value, f"line {line}: {column}") if isinstance(value, str) else value for line, value in enumerate(values, first_line)]
 
 
 def _number(text: str, where: str) -> float | None:

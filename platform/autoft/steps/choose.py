@@ -93,24 +93,23 @@ def _distinct(asked: Sequence[_Asked], catalog: Catalog) -> list[_Asked]:
 
 
 def _is_known(text: str, catalog: Catalog) -> bool:
-    """Whether what `text` names has a card."""
-    return any(card.name == name or (card.hub_id and card.hub_id == name) for name in _names_in(text) for card in catalog.sources.values())
-
-
-def _names_in(text: str) -> tuple[str, str]:
-    return text, text.partition(":")[2]
+    """Whether what `text` names, with a model before it or alone, has a card."""
+    wanted = {text, text.partition(":")[2]} - {""}
+    ids = {name for name in wanted if not Path(name).is_dir()}
+    return any(card.name in wanted or card.hub_id in ids for card in catalog.sources.values())
 
 
 def _renamed(source: Source, folders: dict[str, Path], catalog: Catalog) -> Source:
     for name in (source.name, f"{source.name}-{source.sha256[:8]}"):
         card = catalog.sources.get(name)
         own = sources.find(card) if card else None
-        if card and (own is None or own.folder.resolve() != source.folder.resolve()):
+        if own and own.folder.resolve() != source.folder.resolve():
             continue
         if folders.setdefault(name, source.folder).resolve() == source.folder.resolve():
             return source if name == source.name else replace(source, name=name)
     raise SettingsError(
-        f"--models: {folders[name]} and {source.folder} have one name and hold the same weights", hint="name one of them, or rename a folder"
+        f"--models: {folders[name]} and {source.folder} have one name and hold the same weights",
+        hint="name one of them, or rename a folder",
     )
 
 

@@ -21,7 +21,7 @@ START = 10.0
 """Seconds until the first trial runs."""
 OVERHEAD = 1.25
 """What a trial takes over its training steps: evaluation, loading, saving."""
-LONG = 0.4
+LONG = 0.7
 """A trial that would take more than this part of the search with one core gets all cores."""
 LARGE = 110e6
 """Parameters of a base-size source."""

@@ -21,6 +21,8 @@ from autoft.trial import TrialOutcome, run_trial, trial_seed
 FOLDS = 4
 """The most further folds (or seeds)."""
 FOLDS_WITHOUT_CLOCK = 2
+WITHOUT_EVALUATION = 0.85
+"""The share of a trial's time that is training."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +126,8 @@ def _refolded(bench: Bench, number: int) -> FitData:
 
 
 def refit_cost(bench: Bench, row: TrialFinished) -> float:
-    """Seconds."""
-    return bench.cost(row, len(bench.understood.learnable))
+    """Seconds; without validation rows there is nothing to evaluate and nothing to save on the way."""
+    return WITHOUT_EVALUATION * bench.cost(row, len(bench.understood.learnable))
 
 
 def refit(bench: Bench, row: TrialFinished, deadline: float | None) -> Fitted | None:

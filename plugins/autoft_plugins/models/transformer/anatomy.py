@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -13,11 +14,16 @@ from typing import Any
 
 from autoft.errors import SourceError
 from autoft.interfaces.source import Source
+from autoft.sources import cache_folder
+from autoft.sources.cache import file_sha256, weight_files
 from autoft_plugins.encoders.tokens import TOKENIZER_FILE
 
 DEFAULT_LENGTH = 256
 """Tokens a text may have where the problem names no length."""
 
+_TOKENIZER_FILES = (
+    "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model", "*.spm", "*.tiktoken",
+)  # fmt: skip
 _LOOKUPS = ("word_embeddings", "position_embeddings", "token_type_embeddings", "embed_tokens", "tok_embeddings", "wte.", "wpe.")
 
 
@@ -40,11 +46,11 @@ class Anatomy:
 
 def anatomy(source: Source) -> Anatomy:
     """Read config.json and the headers of the safetensors files. Raises SourceError."""
-    return _anatomy(source.folder, source.name)
+    return _anatomy(source.folder, source.name, f"{source.sha256}:{tokenizer_sha256(source)}")
 
 
 @cache
-def _anatomy(folder: Path, name: str) -> Anatomy:
+def _anatomy(folder: Path, name: str, state: str) -> Anatomy:  # noqa: ARG001
     config = _json(folder / "config.json", name)
     shapes = _shapes(folder, name)
     layers = int(_first(config, "num_hidden_layers", "n_layers", "n_layer", default=12))
@@ -68,7 +74,7 @@ def _positions(config: dict[str, Any], folder: Path) -> int:
 
 def _shapes(folder: Path, name: str) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in weight_files(folder):
         with path.open("rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         shapes |= {key: tuple(value["shape"]) for key, value in header.items() if key != "__metadata__"}
@@ -77,16 +83,26 @@ def _shapes(folder: Path, name: str) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def tokenizer_sha256(source: Source) -> str:
+    """One hash over the files of a source's tokenizer, which `Source.sha256` leaves out. Raises SourceError."""
+    found = {path for pattern in _TOKENIZER_FILES for path in source.folder.glob(pattern) if path.is_file()}
+    try:
+        lines = [f"{path.name} {file_sha256(path)}" for path in sorted(found)]
+    except OSError as error:
+        hint = f"autoft models fetch {source.name}"
+        raise SourceError(f"source {source.name!r}: its tokenizer cannot be read: {error}", hint=hint) from error
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def tokenizer_path(source: Source) -> Path:
-    """The source's tokenizer.json; made once in the user's cache for sources that have only a slow tokenizer. Raises SourceError."""
+    """The source's tokenizer.json; made once in the cache folder for sources that have only a slow tokenizer. Raises SourceError."""
     own = source.folder / TOKENIZER_FILE
     return own if own.is_file() else _converted(source)
 
 
 def _converted(source: Source) -> Path:
-    from platformdirs import user_cache_path
-
-    path = user_cache_path("autoft") / "tokenizers" / source.sha256 / TOKENIZER_FILE
+    key = hashlib.sha256(f"{source.sha256}:{tokenizer_sha256(source)}".encode()).hexdigest()
+    path = cache_folder() / "tokenizers" / key / TOKENIZER_FILE
     if path.is_file():
         return path
     from transformers import AutoTokenizer
@@ -97,13 +113,17 @@ def _converted(source: Source) -> Path:
     except Exception as error:  # any of a dozen kinds, by which converter fails
         raise SourceError(
             f"source {source.name!r}: its tokenizer cannot be converted to {TOKENIZER_FILE}: {error}",
-            hint="pip install sentencepiece tiktoken, or choose another source: autoft models",
+            hint="pip install tiktoken where it needs that, or choose another source: autoft models",
         ) from error
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(content)
-    Path(aside).replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+        Path(aside).replace(path)
+    except OSError as error:
+        reason = f"the cache folder {path.parent} cannot be written: {error.strerror or error}"
+        raise SourceError(reason, hint="export AUTOFT_CACHE=FOLDER") from error
     return path
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from autoft.errors import TrialError
 from autoft.interfaces.model import FitData
 from autoft.interfaces.source import Source
+from autoft_plugins.models.transformer.anatomy import tokenizer_sha256
 from autoft_plugins.models.transformer.inference import Forward, run_rows
 from autoft_plugins.models.transformer.loading import body
 from autoft_plugins.models.transformer.precision import device_for
@@ -39,7 +40,7 @@ def features_of(source: Source, data: FitData, config: dict[str, Any], gpus: flo
     """
     tokens = tokenised(source, data.rows, config, data.cache)
     rows = np.union1d(data.train, data.validation)
-    what = f"{source.sha256}:{config['max_length']}:{data.rows.sha256()}:".encode() + rows.tobytes()
+    what = f"{source.sha256}:{tokenizer_sha256(source)}:{config['max_length']}:{data.rows.sha256()}:".encode() + rows.tobytes()
     key = hashlib.sha256(what).hexdigest()[:24]
 
     def write(folder: Path) -> None:

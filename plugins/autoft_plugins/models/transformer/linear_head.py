@@ -20,6 +20,7 @@ from autoft.errors import TrialError
 from autoft.interfaces.encoder import Arrays, EncoderSpec
 from autoft.interfaces.model import FitData, Program, TrialSpec
 from autoft.interfaces.source import Source
+from autoft.sources.cache import weight_files
 from autoft_plugins.encoders.tokens import TokenEncoding
 from autoft_plugins.models.transformer.batches import balanced_weights
 from autoft_plugins.models.transformer.encoding import load_encoder, save_encoder
@@ -125,8 +126,9 @@ class FittedHead:
         return program_of(self.model, self.encoder, len(self.head.bias), self._config())
 
     def _body_files(self) -> list[Path]:
-        weights = sorted(self._folder.glob("*.safetensors"))
-        return [self._folder / "config.json", *weights, *sorted(self._folder.glob("*.safetensors.index.json"))]
+        weights = weight_files(self._folder)
+        index = self._folder / "model.safetensors.index.json"
+        return [self._folder / "config.json", *weights, *([index] if len(weights) > 1 and index.is_file() else [])]
 
     def _config(self) -> dict[str, Any]:
         whole: dict[str, Any] = json.loads((self._folder / "config.json").read_text(encoding="utf-8"))
@@ -138,7 +140,7 @@ class FittedHead:
 
 def _stamp(folder: Path) -> str:
     """Tells the weights of a folder from others that stood there before, without reading them."""
-    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.safetensors"))]
+    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in weight_files(folder)]
     return f"{folder.resolve()}:{facts}"
 
 

@@ -100,9 +100,7 @@ def _drawn(model: Any, fresh: frozenset[str]) -> list[str]:
     and it belongs to the head that is learned."""
     body_weights = set(map(id, model.base_model.parameters()))
     return [
-        name
-        for name, value in model.named_parameters()
-        if name in fresh and id(value) in body_weights and "pooler" not in name.split(".")
+        name for name, value in model.named_parameters() if name in fresh and id(value) in body_weights and "pooler" not in name.split(".")
     ]
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from autoft.data.table import Table
 from autoft.interfaces.source import Source
 from autoft_plugins.encoders.tokens import TokenEncoding, open_tokenizer
-from autoft_plugins.models.transformer.anatomy import tokenizer_path
+from autoft_plugins.models.transformer.anatomy import tokenizer_path, tokenizer_sha256
 
 _BLOCK = 4096
 
@@ -61,7 +61,8 @@ def tokenise(encoding: TokenEncoding, rows: Table) -> TokenisedRows:
 
 def tokenised(source: Source, rows: Table, config: dict[str, Any], cache: Path) -> TokenisedRows:
     """The rows in the tokens of a source, from the cache where another trial has been before."""
-    key = hashlib.sha256(f"{source.sha256}:{config['max_length']}:{rows.sha256()}".encode()).hexdigest()[:24]
+    what = f"{source.sha256}:{tokenizer_sha256(source)}:{config['max_length']}:{rows.sha256()}"
+    key = hashlib.sha256(what.encode()).hexdigest()[:24]
 
     def write(folder: Path) -> None:
         encoding = TokenEncoding(open_tokenizer(tokenizer_path(source), int(config["max_length"])), config)

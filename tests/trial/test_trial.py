@@ -1,0 +1,113 @@
+"""One trial: what it keeps, when it ends, and what becomes of errors."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autoft.data.table import Table
+from autoft.errors import TrialError
+from autoft.interfaces.model import Candidate, FitData, Report, TrialSpec
+from autoft.interfaces.problem import Head, Metric, Problem
+from autoft.trial import TrialOutcome, run_trial, trial_seed
+
+
+class Task:
+    """Scores are what the model hands over."""
+
+    def score(self, problem: Problem, targets: Any, outputs: dict[str, Any]) -> dict[str, float]:
+        return {"f1_macro": float(outputs["logits"].mean())}
+
+
+class Model:
+    def __init__(self, fit: Callable[[Report], None]) -> None:
+        self._fit = fit
+
+    def fit(self, spec: TrialSpec, data: FitData, report: Report) -> str:
+        self._fit(report)
+        return "fitted"
+
+
+def scores(*values: float, horizon: int | None = None) -> Callable[[Report], None]:
+    """A model that reports these scores one after the other."""
+
+    def fit(report: Report) -> None:
+        for step, value in enumerate(values, start=1):
+            save = lambda folder, v=value: (folder / "weights").write_text(str(v))  # noqa: E731
+            if report(step / (horizon or len(values)), {"logits": np.full((2, 1), value)}, save, train_loss=1.0) == "stop":
+                return
+
+    return fit
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., TrialOutcome]:
+    problem = Problem(task="t", fields={}, inputs=("text",), head=Head(kind="k", outputs=1), metric=Metric(name="f1_macro"))
+    rows = Table({"text": ["a"] * 4})
+    data = FitData(problem, rows, np.zeros(4), np.array([0, 1]), np.array([2, 3]), tmp_path)
+
+    def go(fit: Callable[[Report], None], **how: Any) -> TrialOutcome:
+        return run_trial(TrialSpec(1, Candidate("m"), {"x": 1}, 7), data, Model(fit), Task(), tmp_path / "trial", **how)  # type: ignore[arg-type]
+
+    return go
+
+
+def test_the_best_weights_and_outputs_are_kept(run: Callable[..., TrialOutcome], tmp_path: Path) -> None:
+    outcome = run(scores(0.2, 0.8, 0.5))
+    assert (outcome.status, outcome.progress, outcome.value) == ("done", 100, 0.8)
+    assert (tmp_path / "trial" / "model" / "weights").read_text() == "0.8"
+    with np.load(tmp_path / "trial" / "validation.npz") as stored:
+        assert stored["rows"].tolist() == [2, 3]
+        assert stored["logits"].mean() == pytest.approx(0.8)
+    assert json.loads((tmp_path / "trial" / "spec.json").read_text())["seed"] == 7
+    assert len((tmp_path / "trial" / "curve.jsonl").read_text().splitlines()) == 3
+
+
+def test_early_stopping_waits_for_a_share_of_the_horizon(run: Callable[..., TrialOutcome]) -> None:
+    long = run(scores(0.9, *[0.1] * 99))
+    assert (long.status, long.progress) == ("done", 31)
+    assert "early stopping" in long.reason
+    assert run(scores(0.9, 0.1, 0.1, 0.1, 0.1)).progress == 100
+
+
+def test_a_trial_that_is_complete_as_the_deadline_passes_is_done(run: Callable[..., TrialOutcome]) -> None:
+    assert run(scores(0.5), deadline=time.time() - 1).status == "done"
+    late = run(scores(0.5, 0.6), deadline=time.time() - 1)
+    assert (late.status, late.reason, late.progress) == ("stopped", "stopped by the budget", 50)
+
+
+def test_a_stop_file_says_why(run: Callable[..., TrialOutcome], tmp_path: Path) -> None:
+    (tmp_path / "stop").write_text("enough")
+    outcome = run(scores(0.5, 0.6), stop_file=tmp_path / "stop")
+    assert (outcome.status, outcome.reason) == ("stopped", "enough")
+
+
+def test_with_a_fixed_horizon_a_model_does_not_see_the_deadline(run: Callable[..., TrialOutcome]) -> None:
+    seen: list[float | None] = []
+    for fixed in (False, True):
+        run(lambda report: seen.append(report.seconds_left()), deadline=time.time() + 50, fixed_horizon=fixed)
+    assert seen[0] == pytest.approx(50, abs=5)
+    assert seen[1] is None
+
+
+def test_errors_become_failed_trials_with_their_reason(run: Callable[..., TrialOutcome], tmp_path: Path) -> None:
+    def refuses(report: Report) -> None:
+        raise TrialError("the loss is not finite")
+
+    def breaks(report: Report) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    assert (run(refuses).status, run(refuses).reason) == ("failed", "the loss is not finite")
+    assert run(breaks).reason == "ZeroDivisionError: division by zero"
+    assert "ZeroDivisionError" in (tmp_path / "trial" / "error.txt").read_text()
+
+
+def test_seeds_depend_on_the_run_and_the_number_alone() -> None:
+    assert trial_seed(7, 3) == trial_seed(7, 3)
+    assert len({trial_seed(seed, number) for seed in range(5) for number in range(20)}) == 100
