@@ -58,17 +58,8 @@ class Allocator:
         first = next((c for c in self._firsts if not self._arms[c.name].asked and self._fits(c.name, seconds_left)), None)
         if first is not None:
             return first
-        arms = [arm for name, arm in self._arms.items() if arm.asked and self._fits(name, seconds_left) and self._may_win(arm)]
+        arms = [arm for name, arm in self._arms.items() if arm.asked and self._fits(name, seconds_left)]
         return max(arms, key=self._bound).candidate if arms else None
-
-    def _may_win(self, arm: _Arm) -> bool:
-        """Whether another trial could still matter. Once the leader has no time for another, what is left goes to its confirmation
-        and refit rather than to candidates far behind."""
-        scored = [other for other in self._arms.values() if other.best is not None]
-        if not self._clock or arm.best is None or not scored:
-            return True
-        leader = max(other.best for other in scored if other.best is not None)
-        return arm.best >= leader - NOISE * abs(leader)
 
     def started(self, name: str) -> None:
         self._arms[name].asked += 1

@@ -44,7 +44,7 @@ def _run(request: SearchRequest, plan: Plan, on_event: Callable[[Event], None]) 
 
     folder = request.folder.resolve()
     book = Book(request.data.problem.metric, on_event, plan.gpus)
-    limits = Limits(request.deadline, request.stop_file.resolve(), request.gpu_hours, plan, book)
+    limits = Limits(request.deadline, request.stop_file.resolve(), request.gpu_hours, plan, book, request.later)
     callback = EventCallback(book)
     scratch = folder / "ray"
     tuner = tune.Tuner(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from autoft_autotune.book import Book
@@ -12,8 +13,16 @@ from autoft_autotune.resources import Plan
 class Limits:
     """Asked before each trial and between results. All times are on `time.time()`."""
 
-    def __init__(self, deadline: float | None, stop_file: Path, gpu_hours: float | None, plan: Plan, book: Book) -> None:
-        self._deadline, self._stop_file, self._book = deadline, stop_file, book
+    def __init__(
+        self,
+        deadline: float | None,
+        stop_file: Path,
+        gpu_hours: float | None,
+        plan: Plan,
+        book: Book,
+        later: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        self._deadline, self._stop_file, self._book, self._later = deadline, stop_file, book, later
         # What all slots together use up in a second; without GPUs their hours have no meaning.
         self._gpu_rate = plan.concurrency * plan.gpus
         self._gpu_seconds = gpu_hours * 3600 if gpu_hours is not None and self._gpu_rate else None
@@ -25,6 +34,8 @@ class Limits:
 
     def deadline(self) -> float | None:
         """By which a trial that starts now must end. Such deadlines never fall, and all slots together cannot outspend the GPU hours."""
+        if self._deadline is not None:
+            self._deadline = max(self._deadline, self._later() or 0.0)
         if self._gpu_seconds is None:
             return self._deadline
         gpu = time.time() + (self._gpu_seconds - self._book.gpu_seconds()) / self._gpu_rate

@@ -108,7 +108,12 @@ def _run(
         settings.validation is not None,
         settings.verbose,
     )
-    search(settings, catalog, choice, clock, journal, data, baseline, deadline, slots)
+
+    def later() -> float | None:
+        found = journal.leaderboard.contenders()
+        return clock.put_off(candidates[found[0].candidate], refit_cost(bench, found[0])) if found else None
+
+    search(settings, catalog, choice, clock, journal, data, baseline, deadline, slots, later)
     ranked = journal.leaderboard.contenders()
     if not ranked:
         raise RunFailed(_why_nothing(journal.leaderboard), hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}")

@@ -62,14 +62,6 @@ class TestAllocator:
                 allocator.observed(name, number, key, seconds, 100)
             assert allocator.choose(20.0).name == expected
 
-    def test_time_too_short_for_the_leader_is_not_spent_on_those_far_behind(self):
-        allocator = Allocator([SMALL, LARGE], frozenset(), clock=True)
-        for number, (name, key, seconds) in enumerate((("small", 0.5, 2.0), ("large", 0.9, 60.0))):
-            allocator.started(name)
-            allocator.observed(name, number, key, seconds, 100)
-        assert allocator.choose(100.0).name == "large"
-        assert allocator.choose(20.0) is None
-
     def test_an_untried_candidate_is_judged_by_its_flops(self):
         allocator = Allocator([SMALL, LARGE], frozenset(), clock=True)
         allocator.started("small")
@@ -260,6 +252,15 @@ class TestBook:
         book.explain("1", "no plugin")
         book.finish("1")
         assert [(e.event, getattr(e, "reason", "")) for e in events] == [("trial_started", ""), ("trial_finished", "no plugin")]
+
+    def test_a_deadline_may_be_put_off_and_is_never_brought_forward(self, tmp_path):
+        later = [None]
+        limits = Limits(time.time() + 10, tmp_path / "stop", None, Plan(2, 1), self.book(tmp_path)[0], lambda: later[0])
+        assert limits.seconds_left() == pytest.approx(10, abs=1)
+        later[0] = time.time() + 60
+        assert limits.seconds_left() == pytest.approx(60, abs=1)
+        later[0] = time.time() + 5
+        assert limits.seconds_left() == pytest.approx(60, abs=1)
 
     def test_gpu_seconds_bound_all_slots_together(self, tmp_path):
         book, _ = self.book(tmp_path, gpus=0.5)

@@ -27,7 +27,7 @@ class SearchRequest:
 
     `named` are the candidates the user asked for by name: each gets a trial while the deadline allows.
     `first_number` is the number of the first trial. `stop_file`: once it exists, all trials end at their next step;
-    its text is the reason.
+    its text is the reason. `later` gives a later deadline, once what has been measured allows one; it is asked again and again.
     """
 
     data: FitData
@@ -44,6 +44,7 @@ class SearchRequest:
     stop_file: Path
     first_number: int = 1
     verbose: bool = False
+    later: Callable[[], float | None] = lambda: None
 
 
 @runtime_checkable

@@ -48,7 +48,7 @@ class Clock:
 
     def closing_seconds(self, candidate: Candidate) -> float:
         """What export, proof, test evaluation and report take: a start, the size of the graph, and the rows that are asked about."""
-        size = 16.0 * (candidate.source.parameters if candidate.source else 0) / LARGE
+        size = 26.0 * (candidate.source.parameters if candidate.source else 0) / LARGE
         answers = candidate.forward * (2 * min(self.validation, 2_000) + self.test) / (0.7 * matmul_flops())
         return 6.0 + size + answers
 
@@ -72,6 +72,14 @@ class Clock:
     def proving(self) -> float | None:
         """Seconds after which the proof begins no further rows: half of what is left of the budget; None without one."""
         return None if self.budget is None else max(4.0, (self.started + self.budget - time.time()) / 2)
+
+    def put_off(self, winner: Candidate, refit: float) -> float | None:
+        """A later end of the search, now that the winner so far and the seconds of its refit are known: just before that refit, or,
+        where it does not fit any more, when export must begin."""
+        closing = self.closing([winner])
+        if closing is None:
+            return None
+        return closing - refit if closing - refit > time.time() else closing
 
     def side_by_side(self, candidates: Sequence[Candidate], deadline: float | None) -> int | None:
         """How many trials at once; None leaves it to the tuner. One, with all cores, where the largest would not end otherwise."""

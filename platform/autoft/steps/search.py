@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from autoft.catalog import Catalog
@@ -77,8 +78,9 @@ def search(
     baseline: Candidate | None,
     deadline: float | None,
     slots: int | None,
+    later: Callable[[], float | None],
 ) -> None:
-    """Hand the candidates to the tuner, `slots` at a time, until `deadline`."""
+    """Hand the candidates to the tuner, `slots` at a time, until `deadline`, which `later` may put off."""
     if journal.stopping:
         return
     journal.stage("search")
@@ -104,6 +106,7 @@ def search(
         stop_file=journal.search_stop_file.resolve(),
         first_number=len(journal.leaderboard) + 1,
         verbose=settings.verbose,
+        later=later,
     )
 
     def hear(event: Event) -> None:
