@@ -110,6 +110,9 @@ def _run(
     )
 
     def later() -> float | None:
+        # Deadlines are never brought forward: a cheap winner of the first minute must not put off the end for a dear one to come.
+        if not {c.name for c in choice.tried} <= {row.candidate for row in journal.leaderboard}:
+            return None
         found = journal.leaderboard.contenders()
         return clock.put_off(candidates[found[0].candidate], refit_cost(bench, found[0])) if found else None
 
