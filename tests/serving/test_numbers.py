@@ -32,9 +32,9 @@ def numbers(tmp_path: Path) -> Path:
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["features", "weight"], ["logits"])],
         "softmax",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", 2])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", 3])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 2])],
-        [numpy_helper.from_array(np.array([[-1, 1], [1, -1]], np.float32), "weight")],
+        [numpy_helper.from_array(np.array([[-1, 1], [1, -1], [0, 0]], np.float32), "weight")],
     )
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), folder / "onnx" / "model.onnx")
     problem = Problem(
@@ -81,10 +81,10 @@ def test_served_by_role_and_by_columns(numbers: Path) -> None:
 def test_one_column_needs_no_list(numbers: Path) -> None:
     manifest = Manifest.model_validate_json((numbers / "autoft.json").read_bytes())
     problem = manifest.problem.model_copy(update={"fields": {"features": ("x",), "label": ("kind",)}})
-    weight = numpy_helper.from_array(np.array([[-1, 1]], np.float32), "weight")
+    weight = numpy_helper.from_array(np.array([[-1, 1], [0, 0]], np.float32), "weight")
     graph = onnx.load(numbers / "onnx" / "model.onnx")
     graph.graph.initializer[0].CopyFrom(weight)
-    graph.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 1
+    graph.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 2
     save(graph, numbers / "onnx" / "model.onnx")
     encoder = EncoderRecord(name="columns", config={"mean": [0], "scale": [1]})
     write_manifest(numbers, manifest.model_copy(update={"problem": problem, "encoder": encoder}))
