@@ -23,7 +23,7 @@ HEADS = ("single_label_classification",)
 
 _SAMPLE = 512
 _UNKNOWN = 0.10
-_SHARE = 0.45
+_SHARE = 0.8
 _PROCESS = 600 << 20
 _SMALLEST = 20_000_000
 
