@@ -18,7 +18,7 @@ EXPLORATION = 0.35
 NOISE = 0.05
 """Differences below this share of the best score do not set candidates apart."""
 
-SHARE = 0.8
+SHARE = 0.95
 """A trial is started when at least this share of its expected duration is left; a candidate's first already at `FIRST_SHARE`."""
 
 FIRST_SHARE = 0.5
