@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import pytest
+import yaml
 
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.report import model_card
@@ -41,7 +41,6 @@ def manifest(**more) -> Manifest:
 
 
 def front_matter(card: str) -> dict:
-    yaml = pytest.importorskip("yaml")
     head = re.match(r"---\n(.*?)\n---\n", card, re.S)
     return yaml.safe_load(head[1])
 

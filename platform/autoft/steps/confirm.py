@@ -81,7 +81,7 @@ def confirm(bench: Bench, ranked: Sequence[TrialFinished], deadline: float | Non
     """`deadline` bounds confirmation and refit together; a fold that would leave no time for the refit is not begun."""
     contenders = list(ranked[:2])
     unchanged = Confirmation(tuple(ranked))
-    if len(contenders) < 2 or bench.journal.stopping or (contenders[0].stage == "baselines" and len(ranked) == 1):
+    if len(contenders) < 2 or bench.journal.stopping:
         return unchanged
     figures = {row.trial: [_value(row)] for row in contenders}
     done = 0
