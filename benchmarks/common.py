@@ -24,7 +24,8 @@ def read(name: str) -> tuple[list[str], list[str]]:
     """Texts and labels of one file of the data folder."""
     with (data_folder() / name).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    return [row["text"] for row in rows], [row["label"] for row in rows]
+    text, label = (next(n for n in names if n in rows[0]) for names in (("text", "review"), ("label", "category")))
+    return [row[text] for row in rows], [row[label] for row in rows]
 
 
 def source(name: str):

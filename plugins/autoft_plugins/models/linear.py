@@ -64,8 +64,8 @@ class Linear:
         if class_counts(problem) and not is_uneven(problem):
             return Space(parameters, default, ({**default, "C": default["C"] * 3},))
         parameters["class_weight"] = Choice(("none", "sqrt", "balanced"))
-        default["class_weight"] = "sqrt"
-        return Space(parameters, default, ({**default, "class_weight": "balanced"}, {**default, "class_weight": "none"}))
+        default["class_weight"] = "balanced"
+        return Space(parameters, default, ({**default, "class_weight": "sqrt"}, {**default, "class_weight": "none"}))
 
     def fit(self, spec: TrialSpec, data: FitData, report: Report) -> LinearFitted:
         """Raises TrialError when the rows to learn from hold fewer than two classes."""
