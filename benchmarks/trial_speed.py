@@ -24,6 +24,7 @@ def trial(found, train, test, seed: int, threads: int, epochs: int) -> dict[str,
     from autoft.data.table import Table
     from autoft.hardware import limits
     from autoft.interfaces.model import FitData, TrialSpec
+    from autoft.interfaces.task import Decoder
     from autoft.trial import run_trial
 
     catalog = Catalog.build()
@@ -41,7 +42,7 @@ def trial(found, train, test, seed: int, threads: int, epochs: int) -> dict[str,
         outcome = run_trial(spec, data, model, task, Path(scratch) / "trial")
         if outcome.fitted is None:
             sys.exit(f"the trial failed: {outcome.reason}")
-        return {"seconds": outcome.seconds, **task.score(problem, truth, outcome.fitted.outputs(held))}
+        return {"seconds": outcome.seconds, **task.score(problem, truth, task.decide(problem, Decoder(), outcome.fitted.outputs(held)))}
 
 
 def main() -> None:

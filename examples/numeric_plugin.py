@@ -85,14 +85,14 @@ class NumericClassification:
         counts = np.bincount(targets, minlength=len(problem.labels)) + 1e-9
         return {"logits": np.tile(np.log(counts / counts.sum()).astype(np.float32), (rows, 1))}
 
-    def score(self, problem, targets, outputs):
-        return {"accuracy": float((outputs["logits"].argmax(1) == targets).mean())}
-
-    def labels_of(self, problem, outputs):
-        return outputs["logits"].argmax(1)
-
     def fit_decoder(self, problem, outputs, targets):
         return Decoder()
+
+    def decide(self, problem, decoder, outputs):
+        return outputs["logits"].argmax(1)
+
+    def score(self, problem, targets, decisions):
+        return {"accuracy": float((decisions == targets).mean())}
 
     def decode(self, problem, decoder, outputs, inputs):
         p = probabilities(outputs["logits"].astype(np.float64))

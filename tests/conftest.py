@@ -168,13 +168,15 @@ class ListeningReport:
         self.outputs: list[Arrays] = []
         self.measures: list[dict[str, float]] = []
         self.saves: list[Save] = []
+        self.extras: list[Arrays] = []
         self.steps = 0
         self._left, self._stop_after = left, stop_after
 
-    def __call__(self, progress: float, outputs: Arrays, save: Save, **measures: float) -> Decision:
+    def __call__(self, progress: float, outputs: Arrays, save: Save, *, extra: Arrays | None = None, **measures: float) -> Decision:
         self.progress.append(progress)
         self.outputs.append(outputs)
         self.measures.append(measures)
+        self.extras.append(extra or {})
         return "go"
 
     def stop_requested(self) -> bool:

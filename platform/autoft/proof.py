@@ -17,11 +17,11 @@ from pydantic import Field
 
 from autoft.data.table import Table
 from autoft.errors import ExportError
-from autoft.interfaces.encoder import Arrays, Encoding
+from autoft.interfaces.encoder import Arrays, Encoding, joined
 from autoft.interfaces.exporter import Session
 from autoft.interfaces.model import Fitted
 from autoft.interfaces.problem import Frozen, Problem
-from autoft.interfaces.task import Task
+from autoft.interfaces.task import Decoder, Task
 
 TOLERANCE = 1e-4
 MOST_ROWS = 2_000
@@ -176,7 +176,7 @@ def _try(session: Session, encoding: Encoding, asked: Table, pad_to: int | None,
         difference=None,
     )
     try:
-        given = session.run(encoded.arrays)
+        given = encoded.by_row(session.run(encoded.arrays))
     except Exception as error:  # a session is a plugin's: whatever it raises is a refusal
         findings.combinations.append(tried)
         findings.errors[tried] = str(error)
@@ -199,6 +199,7 @@ def _predict(
 ) -> None:
     """Compare all rows, in batches by length as a server would see them."""
     order = np.random.default_rng(problem.seed).permutation(len(rows))[:MOST_ROWS]
+    decoder = Decoder(arrays=fitted.extra())
     for begin in range(0, len(order), _CHUNK):
         if begin and deadline is not None and time.monotonic() >= deadline:
             return
@@ -212,17 +213,20 @@ def _predict(
         if findings.difference(expected, given) is None:
             return
         findings.pairs.append((expected, given))
-        before, after = np.asarray(task.labels_of(problem, expected)), np.asarray(task.labels_of(problem, given))
-        findings.changed += int((before != after).reshape(len(chunk), -1).any(axis=1).sum())
+        before, after = (np.asarray(task.decide(problem, decoder, outputs)) for outputs in (expected, given))
+        if before.dtype.kind != "f":
+            findings.changed += int((before != after).reshape(len(chunk), -1).any(axis=1).sum())
         findings.rows += len(chunk)
 
 
 def _in_batches(session: Session, encoding: Encoding, rows: Table) -> Arrays:
-    lengths = encoding.encode(rows).lengths
-    order = np.argsort(lengths, kind="stable")
-    parts = [session.run(encoding.encode(rows.take(order[i : i + _BATCH])).arrays) for i in range(0, len(order), _BATCH)]
-    back = np.argsort(order, kind="stable")
-    return {name: np.concatenate([part[name] for part in parts])[back] for name in parts[0]}
+    order = np.argsort(encoding.encode(rows).lengths, kind="stable")
+    pieces = []
+    for begin in range(0, len(order), _BATCH):
+        numbers = order[begin : begin + _BATCH]
+        encoded = encoding.encode(rows.take(numbers))
+        pieces.append((numbers, encoded.by_row(session.run(encoded.arrays))))
+    return joined(pieces, len(rows))
 
 
 def _fault(name: str, expected: npt.NDArray[Any], given: npt.NDArray[Any] | None, outputs: Arrays) -> str | None:

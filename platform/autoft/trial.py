@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from autoft.errors import AutoftError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.events import Status, TrialReported
 from autoft.interfaces.model import Decision, FitData, Fitted, Model, Save, TrialSpec
-from autoft.interfaces.task import Task
+from autoft.interfaces.problem import Problem
+from autoft.interfaces.task import Decoder, Task
 
 PATIENCE = 4
 """Evaluations without a better score after which a trial ends by itself, once they are also `PATIENT` percent of its horizon."""
@@ -65,13 +67,13 @@ class _Reporter:
         self.stopped = ""
         self.outcome = TrialOutcome("running")
 
-    def __call__(self, progress: float, outputs: Arrays, save: Save, **measures: float) -> Decision:
+    def __call__(self, progress: float, outputs: Arrays, save: Save, *, extra: Arrays | None = None, **measures: float) -> Decision:
         problem = self._data.problem
         percent = min(100, max(1, round(progress * 100)))
         self.outcome.progress = percent
         metrics: dict[str, float] = {}
         if len(self._targets):
-            metrics = self._task.score(problem, self._targets, outputs)
+            metrics = self._task.score(problem, self._targets, decisions(self._task, problem, outputs, self._targets, extra or {}))
             key = problem.metric.key(metrics[problem.metric.name])
             if self.outcome.value is None or key > problem.metric.key(self.outcome.value):
                 self.outcome.metrics, self.outcome.value, self._stale = metrics, metrics[problem.metric.name], 0
@@ -107,6 +109,19 @@ class _Reporter:
 
     def seconds_left(self) -> float | None:
         return None if self._deadline is None or self._fixed_horizon else self._deadline - time.time()
+
+
+def decisions(task: Task, problem: Problem, outputs: Arrays, targets: npt.NDArray[Any], extra: Arrays) -> npt.NDArray[Any]:
+    """Decisions on rows that their decoder was not fitted on: it is fitted on each half of the rows, for the other."""
+    if len(targets) < 2:
+        return task.decide(problem, Decoder(arrays=extra), outputs)
+    half = np.arange(len(targets)) % 2 == 0
+    parts = []
+    for own in (half, ~half):
+        decoder = task.fit_decoder(problem, {name: array[~own] for name, array in outputs.items()}, targets[~own])
+        parts.append(task.decide(problem, decoder.joined(extra), {name: array[own] for name, array in outputs.items()}))
+    back = np.argsort(np.concatenate([np.flatnonzero(half), np.flatnonzero(~half)]))
+    return np.concatenate(parts)[back]
 
 
 def replace_folder(folder: Path, save: Save) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 import autoft
 from autoft.interfaces.space import Choice, Integer, LogUniform, Space, Uniform
+from autoft.interfaces.task import Decoder
 
 
 class Rest:
@@ -29,8 +30,14 @@ class ToyTask(Rest):
     name = "toy"
     summary = "numbers"
 
-    def score(self, problem, targets, outputs):
-        return {"accuracy": float(outputs["logits"][0, 0])}
+    def fit_decoder(self, problem, outputs, targets):
+        return Decoder()
+
+    def decide(self, problem, decoder, outputs):
+        return outputs["logits"][:, 0]
+
+    def score(self, problem, targets, decisions):
+        return {"accuracy": float(decisions[0])}
 
 
 class Base(Rest):

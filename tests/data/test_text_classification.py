@@ -292,7 +292,7 @@ def test_the_constant_answer():
     outputs = TASK.constant(problem, np.array([0, 0, 0, 1]), 3)
     assert outputs["logits"].shape == (3, 2)
     assert np.allclose(np.exp(outputs["logits"]), [[0.75, 0.25]] * 3)
-    assert TASK.labels_of(problem, outputs).tolist() == [0, 0, 0]
+    assert TASK.decide(problem, Decoder(), outputs).tolist() == [0, 0, 0]
     assert np.isfinite(TASK.constant(problem, np.array([0, 0]), 1)["logits"]).all()
 
 
@@ -316,7 +316,7 @@ def test_scores_equal_scikit_learn():
     problem = learned(table(text=SENTENCES, label=["a", "b", "c", "d"] * 5))
     for rows in (1, 7, 200):
         targets, logits = rng.integers(0, 3, rows), rng.normal(size=(rows, 4))
-        found = TASK.score(problem, targets, {"logits": logits})
+        found = TASK.score(problem, targets, TASK.decide(problem, Decoder(), {"logits": logits}))
         predicted = logits.argmax(1)
         wanted = metrics.f1_score(targets, predicted, labels=range(4), average="macro", zero_division=0)
         assert found == pytest.approx({"accuracy": metrics.accuracy_score(targets, predicted), "f1_macro": wanted})

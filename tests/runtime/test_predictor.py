@@ -11,6 +11,7 @@ import pytest
 
 from autoft.data.table import Table
 from autoft.errors import BundleError, DataError
+from autoft.interfaces.encoder import joined
 from autoft.loading import load_predictor
 from autoft.runtime import predictor as predictor_module
 from autoft.runtime.bundle import EncoderRecord, PluginRecord
@@ -82,7 +83,7 @@ def test_outputs_are_the_graphs_in_order(predictor: Predictor) -> None:
 
 def test_outputs_of_unequal_length_are_filled_with_zeros() -> None:
     pieces = [([2, 0], np.ones((2, 3, 2))), ([1], np.full((1, 1, 2), 2.0))]
-    whole = predictor_module._joined(pieces, 3)
+    whole = joined([(numbers, {"logits": array}) for numbers, array in pieces], 3)["logits"]
     assert whole.shape == (3, 3, 2)
     assert whole[1].tolist() == [[2, 2], [0, 0], [0, 0]]
 

@@ -15,14 +15,21 @@ from autoft.data.table import Table
 from autoft.errors import TrialError
 from autoft.interfaces.model import Candidate, FitData, Report, TrialSpec
 from autoft.interfaces.problem import Head, Metric, Problem
-from autoft.trial import TrialOutcome, run_trial, trial_seed
+from autoft.interfaces.task import Decoder
+from autoft.trial import TrialOutcome, decisions, run_trial, trial_seed
 
 
 class Task:
-    """Scores are what the model hands over."""
+    """Scores are what the model hands over. Decoders remember the targets they were fitted on."""
 
-    def score(self, problem: Problem, targets: Any, outputs: dict[str, Any]) -> dict[str, float]:
-        return {"f1_macro": float(outputs["logits"].mean())}
+    def fit_decoder(self, problem: Problem, outputs: dict[str, Any], targets: Any) -> Decoder:
+        return Decoder({"fitted_on": targets.tolist()})
+
+    def decide(self, problem: Problem, decoder: Decoder, outputs: dict[str, Any]) -> Any:
+        return outputs["logits"][:, 0]
+
+    def score(self, problem: Problem, targets: Any, decisions: Any) -> dict[str, float]:
+        return {"f1_macro": float(decisions.mean())}
 
 
 class Model:
@@ -111,3 +118,16 @@ def test_errors_become_failed_trials_with_their_reason(run: Callable[..., TrialO
 def test_seeds_depend_on_the_run_and_the_number_alone() -> None:
     assert trial_seed(7, 3) == trial_seed(7, 3)
     assert len({trial_seed(seed, number) for seed in range(5) for number in range(20)}) == 100
+
+
+def test_no_row_is_decided_by_a_decoder_that_was_fitted_on_it() -> None:
+    class Watching(Task):
+        def decide(self, problem: Problem, decoder: Decoder, outputs: dict[str, Any]) -> Any:
+            assert not set(outputs["logits"][:, 0].tolist()) & set(decoder.config["fitted_on"])
+            assert decoder.arrays["transitions"].shape == (2, 2)
+            return outputs["logits"][:, 0]
+
+    problem = Problem(task="t", fields={}, inputs=("text",), head=Head(kind="k", outputs=1), metric=Metric(name="f1_macro"))
+    numbers = np.arange(5.0)
+    made = decisions(Watching(), problem, {"logits": numbers[:, None]}, numbers, {"transitions": np.zeros((2, 2))})  # type: ignore[arg-type]
+    assert made.tolist() == numbers.tolist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -36,13 +36,22 @@ class EncoderSpec:
 @dataclass(frozen=True)
 class Encoded:
     """`arrays` by input name, first axis = rows; `truncated` (n,) tells which rows lost content to `max_length`;
-    `unknown` and `lengths` (n,) count unknown and all units, where the encoder has such a notion."""
+    `unknown` and `lengths` (n,) count unknown and all units, where the encoder has such a notion.
+
+    `collect`, where it is given, turns the graph's outputs for `arrays` into outputs of the rows: a row may have several windows,
+    and its outputs may be those of its words or a text. Axes that vary between rows are filled up with zeros.
+    """
 
     arrays: Arrays
     lengths: npt.NDArray[np.int64]
     truncated: npt.NDArray[np.bool_]
     unknown: npt.NDArray[np.int64] | None = None
     offsets: tuple[tuple[tuple[int, int], ...], ...] | None = None
+    collect: Callable[[Arrays], Arrays] | None = None
+
+    def by_row(self, outputs: Arrays) -> Arrays:
+        """The graph's outputs for `arrays` with the rows as first axis."""
+        return self.collect(outputs) if self.collect else outputs
 
 
 class Encoding(Protocol):
@@ -77,3 +86,17 @@ class Encoder(Protocol):
     def open(self, folder: Path, config: Mapping[str, Any]) -> Encoding:
         """Raises BundleError when a file is missing or unreadable."""
         ...
+
+
+def joined(pieces: Sequence[tuple[Sequence[int] | npt.NDArray[np.int64], Arrays]], rows: int) -> Arrays:
+    """Outputs of `rows` rows from those of parts of them, each with its row numbers; shorter axes are filled up with zeros."""
+    return {name: _joined([(numbers, arrays[name]) for numbers, arrays in pieces], rows) for name in (pieces[0][1] if pieces else ())}
+
+
+def _joined(pieces: Sequence[tuple[Any, npt.NDArray[Any]]], rows: int) -> npt.NDArray[Any]:
+    shape = tuple(max(sizes) for sizes in zip(*(array.shape[1:] for _, array in pieces), strict=True))
+    whole = np.zeros((rows, *shape), dtype=np.result_type(*(array.dtype for _, array in pieces)))
+    for numbers, array in pieces:
+        corner: tuple[Any, ...] = (np.asarray(numbers), *(slice(size) for size in array.shape[1:]))
+        whole[corner] = array
+    return whole

@@ -82,9 +82,10 @@ Save: TypeAlias = Callable[[Path], None]
 class Report(Protocol):
     """How a model tells of its progress and learns when to end."""
 
-    def __call__(self, progress: float, outputs: Arrays, save: Save, **measures: float) -> Decision:
+    def __call__(self, progress: float, outputs: Arrays, save: Save, *, extra: Arrays | None = None, **measures: float) -> Decision:
         """`progress` in (0, 1] of the trial's own horizon; `outputs` of the validation rows; `save` writes the weights as they are
-        now into a folder (called at once or never); `measures` are further numbers for the curve, e.g. train_loss."""
+        now into a folder (called at once or never); `extra` is what `Fitted.extra` would give now; `measures` are further numbers
+        for the curve, e.g. train_loss."""
         ...
 
     def stop_requested(self) -> bool:

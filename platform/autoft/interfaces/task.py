@@ -30,6 +30,10 @@ class Decoder:
     config: Mapping[str, Any] = field(default_factory=dict)
     arrays: Arrays = field(default_factory=dict)
 
+    def joined(self, arrays: Arrays) -> Decoder:
+        """With a model's own arrays (`Fitted.extra`) beside those of the task."""
+        return Decoder(self.config, {**arrays, **self.arrays})
+
 
 @runtime_checkable
 class Task(Protocol):
@@ -58,7 +62,10 @@ class Task(Protocol):
         ...
 
     def targets(self, problem: Problem, table: Table) -> npt.NDArray[Any]:
-        """Targets, shape (n,) or (n, outputs). Raises DataError naming the row of a value that is not understood."""
+        """Targets, first axis = rows: codes (n,), a number a label (n, outputs), a code a word (n, words) filled up with -1, texts (n,).
+
+        Raises DataError naming the row of a value that is not understood.
+        """
         ...
 
     def strata(self, problem: Problem, targets: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
@@ -69,16 +76,17 @@ class Task(Protocol):
         """Outputs for `rows` rows of the best answer that ignores its input: the majority baseline."""
         ...
 
-    def score(self, problem: Problem, targets: npt.NDArray[Any], outputs: Arrays) -> dict[str, float]:
-        """All metrics of the task by name; holds `problem.metric.name`."""
-        ...
-
-    def labels_of(self, problem: Problem, outputs: Arrays) -> npt.NDArray[Any]:
-        """The hard decision a row, compared by the proof: an export must change none."""
-        ...
-
     def fit_decoder(self, problem: Problem, outputs: Arrays, targets: npt.NDArray[Any]) -> Decoder:
-        """From validation rows that the model did not learn from."""
+        """From validation rows that the model did not learn from; any number of them, of any classes."""
+        ...
+
+    def decide(self, problem: Problem, decoder: Decoder, outputs: Arrays) -> npt.NDArray[Any]:
+        """The decision a row, first axis = rows, in the form of the targets: what is scored, and what the proof compares where it is
+        no floating-point number: an export must change none. `Decoder()` stands for one that was not fitted."""
+        ...
+
+    def score(self, problem: Problem, targets: npt.NDArray[Any], decisions: npt.NDArray[Any]) -> dict[str, float]:
+        """All metrics of the task by name; holds `problem.metric.name`. Fast: intervals ask for a thousand."""
         ...
 
     def decode(self, problem: Problem, decoder: Decoder, outputs: Arrays, inputs: Table) -> list[dict[str, Any]]:

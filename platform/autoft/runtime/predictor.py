@@ -6,11 +6,9 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from autoft.data.table import Table
 from autoft.errors import BundleError, DataError
-from autoft.interfaces.encoder import Arrays, Encoder, Encoding
+from autoft.interfaces.encoder import Arrays, Encoder, Encoding, joined
 from autoft.interfaces.exporter import Exporter
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
@@ -62,11 +60,7 @@ class Predictor:
 
         Where an output has an axis that varies between batches, shorter ones are filled with zeros.
         """
-        parts: dict[str, list[tuple[list[int], np.ndarray[Any, Any]]]] = {}
-        for numbers, _, arrays in self._batches(rows):
-            for name, array in arrays.items():
-                parts.setdefault(name, []).append((numbers, array))
-        return {name: _joined(pieces, len(rows)) for name, pieces in parts.items()}
+        return joined([(numbers, arrays) for numbers, _, arrays in self._batches(rows)], len(rows))
 
     def stream(self, records: Iterable[Mapping[str, Any]], *, first_line: int = 1) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
         """Each record with its answer, in order, a chunk of rows in memory at a time. Columns are found as in a data file:
@@ -135,7 +129,8 @@ class Predictor:
             numbers = order[begin : begin + self._rows_at_once(sizes[order[begin]])]
             begin += len(numbers)
             batch = rows.take(numbers)
-            yield numbers, batch, self._session.run(self._encoding.encode(batch).arrays)
+            encoded = self._encoding.encode(batch)
+            yield numbers, batch, encoded.by_row(self._session.run(encoded.arrays))
 
     def _rows_at_once(self, longest: int) -> int:
         if self._encoding.max_length is not None:
@@ -185,12 +180,3 @@ def _sizes(rows: Table) -> list[int]:
         for number, value in enumerate(rows[name]):
             sizes[number] += len(value) if isinstance(value, str | list | tuple) else 0
     return sizes
-
-
-def _joined(pieces: list[tuple[list[int], np.ndarray[Any, Any]]], rows: int) -> np.ndarray[Any, Any]:
-    shape = tuple(max(sizes) for sizes in zip(*(array.shape[1:] for _, array in pieces), strict=True))
-    whole = np.zeros((rows, *shape), dtype=pieces[0][1].dtype)
-    for numbers, array in pieces:
-        corner: tuple[Any, ...] = (np.asarray(numbers), *(slice(size) for size in array.shape[1:]))
-        whole[corner] = array
-    return whole

@@ -89,4 +89,4 @@ def decoder_for(fitted: Fitted, understood: Understood, validation: Path) -> Dec
         rows = stored["rows"]
         outputs = {name: stored[name] for name in stored.files if name != "rows"}
     decoder = understood.task.fit_decoder(understood.problem, outputs, understood.targets[rows])
-    return Decoder(decoder.config, {**fitted.extra(), **decoder.arrays})
+    return decoder.joined(fitted.extra())

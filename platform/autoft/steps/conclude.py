@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.events import TrialFinished
-from autoft.interfaces.model import Candidate
+from autoft.interfaces.model import Candidate, Fitted
+from autoft.interfaces.task import Decoder
 from autoft.journal import versions
 from autoft.report import Confusion, ProofTable, ReportData, confident_mistakes, model_card
 from autoft.runtime.bundle import EncoderRecord, Manifest, PluginRecord, Provenance, open_bundle, write_decoder, write_manifest
@@ -59,10 +61,12 @@ def conclude(
     cpu = time.process_time()
     outputs = predictor.outputs(rows)
     journal.busy_seconds += time.process_time() - cpu
-    answers = task.decode(problem, predictor.bundle.decoder(), outputs, rows)
-    test_metrics = task.score(problem, targets, outputs)
-    row, held = _baseline(bench, baseline, winner, outputs, refitted)
-    judgement = judge(task, problem, targets, outputs, held, settings.seed)
+    decoder = predictor.bundle.decoder()
+    answers = task.decode(problem, decoder, outputs, rows)
+    decided = task.decide(problem, decoder, outputs)
+    test_metrics = task.score(problem, targets, decided)
+    row, held = _baseline(bench, baseline, winner, decided, refitted)
+    judgement = judge(task, problem, targets, decided, held, settings.seed)
     said = verdict(
         judgement,
         problem,
@@ -169,34 +173,40 @@ def _predictor(bench: Bench, settings: Settings, folder: Path) -> Predictor:
 
 
 def _baseline(
-    bench: Bench, baseline: Candidate | None, winner: TrialFinished, outputs: Arrays, refitted: bool
-) -> tuple[TrialFinished | None, Arrays]:
-    """The baseline's row and its outputs on the test rows, after learning from the same rows as the winner did."""
+    bench: Bench, baseline: Candidate | None, winner: TrialFinished, decided: npt.NDArray[Any], refitted: bool
+) -> tuple[TrialFinished | None, npt.NDArray[Any]]:
+    """The baseline's row and its decisions on the test rows, after learning from the same rows as the winner did."""
     understood = bench.understood
     test = understood.rows.take(understood.splits.test)
     learned = understood.learnable if refitted else understood.splits.train
     first = next((row for row in bench.journal.leaderboard if baseline and row.stage == "baselines" and row.value is not None), None)
     if first is None:
-        return None, understood.task.constant(understood.problem, understood.targets[learned], len(test))
+        constant = understood.task.constant(understood.problem, understood.targets[learned], len(test))
+        return None, understood.task.decide(understood.problem, Decoder(), constant)
     if winner.trial == first.trial:
-        return first, outputs
+        return first, decided
+
+    def decisions(fitted: Fitted) -> npt.NDArray[Any]:
+        decoder = decoder_for(fitted, understood, bench.journal.trial_folder(first.trial) / "validation.npz")
+        return understood.task.decide(understood.problem, decoder, fitted.outputs(test))
+
     saved = bench.journal.trial_folder(first.trial) / "model"
     if not refitted and saved.is_dir():
-        return first, bench.catalog.model(bench.candidates[first.candidate].model).load(saved).outputs(test)
+        return first, decisions(bench.catalog.model(bench.candidates[first.candidate].model).load(saved))
     data = replace(bench.data, train=learned, validation=np.empty(0, dtype=np.int64))
     outcome = bench.run(first, data, "baseline", trial_seed(understood.problem.seed, first.trial), None, stoppable=False)
     if outcome.fitted is not None:
-        return first, outcome.fitted.outputs(test)
+        return first, decisions(outcome.fitted)
     bench.journal.say(
         f"the baseline could not be fitted again ({outcome.reason}); it stays as it learned from the training rows", "warning"
     )
-    return first, bench.catalog.model(bench.candidates[first.candidate].model).load(saved).outputs(test)
+    return first, decisions(bench.catalog.model(bench.candidates[first.candidate].model).load(saved))
 
 
 def _constant_metrics(bench: Bench) -> dict[str, float]:
     task, problem, data = bench.understood.task, bench.understood.problem, bench.data
     outputs = task.constant(problem, data.targets[data.train], len(data.validation))
-    return task.score(problem, data.targets[data.validation], outputs)
+    return task.score(problem, data.targets[data.validation], task.decide(problem, Decoder(), outputs))
 
 
 def _finish_bundle(bench: Bench, built: Built, manifest: Manifest, result: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
 
@@ -45,12 +44,14 @@ class Judgement:
         return {name: vars(getattr(self, name)) for name in ("winner", "baseline", "lead")}
 
 
-def judge(task: Task, problem: Problem, targets: npt.NDArray[Any], winner: Arrays, baseline: Arrays, seed: int) -> Judgement:
-    """Paired bootstrap over test rows. Leads are turned so that greater is better."""
+def judge(
+    task: Task, problem: Problem, targets: npt.NDArray[Any], winner: npt.NDArray[Any], baseline: npt.NDArray[Any], seed: int
+) -> Judgement:
+    """Paired bootstrap of the decisions on the test rows. Leads are turned so that greater is better."""
     name, sign = problem.metric.name, 1.0 if problem.metric.greater_is_better else -1.0
 
-    def figure(outputs: Arrays, rows: npt.NDArray[np.int64]) -> float:
-        return task.score(problem, targets[rows], {key: value[rows] for key, value in outputs.items()})[name]
+    def figure(decisions: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> float:
+        return task.score(problem, targets[rows], decisions[rows])[name]
 
     generator = np.random.default_rng(seed)
     samples = np.empty((RESAMPLES, 2))

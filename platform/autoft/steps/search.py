@@ -10,6 +10,7 @@ from autoft.catalog import Catalog
 from autoft.interfaces.events import Event, TrialFinished, TrialReported, TrialStarted
 from autoft.interfaces.model import Candidate, Decision, FitData, Limits, TrialSpec
 from autoft.interfaces.space import Space
+from autoft.interfaces.task import Decoder
 from autoft.interfaces.tuner import SearchRequest
 from autoft.journal import Journal
 from autoft.settings import Settings
@@ -26,7 +27,8 @@ def fit_baseline(
     journal.stage("baselines")
     problem = understood.problem
     constant = understood.task.constant(problem, understood.targets[data.train], len(data.validation))
-    figure = understood.task.score(problem, understood.targets[data.validation], constant)[problem.metric.name]
+    decided = understood.task.decide(problem, Decoder(), constant)
+    figure = understood.task.score(problem, understood.targets[data.validation], decided)[problem.metric.name]
     journal.say(f"an answer that ignores its input scores {problem.metric.name} {figure:.3f} on the validation rows")
     model = catalog.models.get("linear")
     found = model.candidates(problem, [], limits, data.rows.take(data.train[:500])) if model else []

@@ -81,15 +81,14 @@ class TextClassification:
         counts = np.maximum(np.bincount(targets, minlength=problem.head.outputs), 0.5)
         return {"logits": np.tile(np.log(counts / counts.sum()).astype(np.float32), (rows, 1))}
 
-    def score(self, problem: Problem, targets: npt.NDArray[Any], outputs: Arrays) -> dict[str, float]:
-        predicted = self.labels_of(problem, outputs)
-        return {"accuracy": accuracy(targets, predicted), "f1_macro": f1_macro(targets, predicted, problem.head.outputs)}
-
-    def labels_of(self, problem: Problem, outputs: Arrays) -> npt.NDArray[Any]:  # noqa: ARG002
-        return decisions(outputs["logits"])
-
     def fit_decoder(self, problem: Problem, outputs: Arrays, targets: npt.NDArray[Any]) -> Decoder:  # noqa: ARG002
         return Decoder({"function": "softmax"})
+
+    def decide(self, problem: Problem, decoder: Decoder, outputs: Arrays) -> npt.NDArray[Any]:  # noqa: ARG002
+        return decisions(outputs["logits"])
+
+    def score(self, problem: Problem, targets: npt.NDArray[Any], decisions: npt.NDArray[Any]) -> dict[str, float]:
+        return {"accuracy": accuracy(targets, decisions), "f1_macro": f1_macro(targets, decisions, problem.head.outputs)}
 
     def decode(self, problem: Problem, decoder: Decoder, outputs: Arrays, inputs: Table) -> list[dict[str, Any]]:  # noqa: ARG002
         """`{"label", "score", "scores": {class: probability}}` a row, unrounded."""
