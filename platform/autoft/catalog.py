@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import pluggy
 
@@ -14,7 +14,6 @@ from autoft.data.names import nearest
 from autoft.errors import PluginError
 from autoft.hookspecs import PROJECT, Hooks
 from autoft.interfaces.encoder import Encoder
-from autoft.interfaces.events import Event
 from autoft.interfaces.exporter import Exporter
 from autoft.interfaces.model import Model
 from autoft.interfaces.reader import Reader
@@ -23,6 +22,9 @@ from autoft.interfaces.task import Task
 from autoft.interfaces.tracker import Tracker
 from autoft.interfaces.tuner import PluginFile, Tuner
 from autoft.plugins import Loaded, explain, load_installed, load_plugin_file
+
+if TYPE_CHECKING:
+    from autoft.interfaces.events import Event
 
 _T = TypeVar("_T")
 
@@ -81,14 +83,14 @@ class Catalog:
     _silenced: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @classmethod
-    def build(cls, plugin_files: Sequence[PluginFile] = ()) -> Catalog:
-        """Load every installed plugin and these files.
+    def build(cls, plugin_files: Sequence[PluginFile] = (), *, kinds: Collection[str] = tuple(KINDS)) -> Catalog:
+        """Load every installed plugin and these files; of other `kinds` than these nothing is asked for, so that nothing is imported.
 
         Raises PluginError when two plugins give the same name, or when one of the files, which the user named, fails.
         """
         unique = {file.sha256: file for file in plugin_files}.values()
         files = [Loaded(file.name, f"file {file.name} ({file.sha256[:8]})", load_plugin_file(file)) for file in unique]
-        catalog = cls.of([*load_installed(), *files], plugin_files)
+        catalog = cls.of([*load_installed(), *files], plugin_files, kinds=kinds)
         asked = {file.origin for file in files}
         for record in catalog.plugins:
             if record.origin in asked and record.failure:
@@ -96,12 +98,12 @@ class Catalog:
         return catalog
 
     @classmethod
-    def of(cls, loaded: Iterable[Loaded], plugin_files: Sequence[PluginFile] = ()) -> Catalog:
+    def of(cls, loaded: Iterable[Loaded], plugin_files: Sequence[PluginFile] = (), *, kinds: Collection[str] = tuple(KINDS)) -> Catalog:
         """The catalog of these plugins alone. Raises PluginError when two of them give the same name."""
-        builder = _Builder()
+        builder = _Builder(kinds)
         records = tuple(builder.add(one) for one in loaded)
-        kinds = {kind: MappingProxyType(builder.objects[kind]) for kind in KINDS}
-        return cls(**cast(Any, kinds), plugins=records, plugin_files=tuple(plugin_files), _managers=builder.managers)
+        objects = {kind: MappingProxyType(builder.objects[kind]) for kind in KINDS}
+        return cls(**cast(Any, objects), plugins=records, plugin_files=tuple(plugin_files), _managers=builder.managers)
 
     def task(self, name: str) -> Task:
         """Raises PluginError with the nearest name, as all of these do."""
@@ -170,7 +172,8 @@ def _manager() -> pluggy.PluginManager:
 class _Builder:
     """Registers plugins one after the other, each with a manager of its own so that a failure has one name, and keeps who gave what."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Collection[str]) -> None:
+        self._kinds = kinds
         self.managers: dict[str, pluggy.PluginManager] = {}
         self.objects: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
         self._givers: dict[tuple[str, str], str] = {}
@@ -196,7 +199,7 @@ class _Builder:
         """Everything the plugin gives; what is wrong with one kind or object does not cost the others."""
         gives: list[Given] = []
         faults: list[tuple[str, bool]] = []
-        for kind in KINDS:
+        for kind in self._kinds:
             hook = f"{PROJECT}_register_{kind}"
             try:
                 objects = [one for given in getattr(manager.hook, hook)() for one in given]

@@ -5,19 +5,22 @@ Each docstring has five parts: when it is called, in which process, its paramete
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pluggy
 
-from autoft.interfaces.encoder import Encoder
-from autoft.interfaces.events import RunFailedEvent, RunFinished, RunStarted, TrialFinished, TrialReported, TrialStarted
-from autoft.interfaces.exporter import Exporter
-from autoft.interfaces.model import Model
-from autoft.interfaces.reader import Reader
-from autoft.interfaces.source import SourceCard
-from autoft.interfaces.task import Task
-from autoft.interfaces.tracker import Tracker
-from autoft.interfaces.tuner import Tuner
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autoft.interfaces.encoder import Encoder
+    from autoft.interfaces.events import RunFailedEvent, RunFinished, RunStarted, TrialFinished, TrialReported, TrialStarted
+    from autoft.interfaces.exporter import Exporter
+    from autoft.interfaces.model import Model
+    from autoft.interfaces.reader import Reader
+    from autoft.interfaces.source import SourceCard
+    from autoft.interfaces.task import Task
+    from autoft.interfaces.tracker import Tracker
+    from autoft.interfaces.tuner import Tuner
 
 PROJECT = "autoft"
 """The name of the pluggy project and of the entry-point group."""

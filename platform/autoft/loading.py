@@ -32,7 +32,7 @@ def load_predictor(bundle: Path, *, plugin_files: Sequence[Path] = (), threads: 
     manifest = opened.manifest
     files = [read_plugin_file(path) for path in plugin_files]
     _check_plugin_files(opened, files)
-    catalog = Catalog.build(files)
+    catalog = Catalog.build(files, kinds=("tasks", "encoders", "exporters"))
     return Predictor(
         opened,
         task=_found(catalog.task, manifest.problem.task, manifest, files),
@@ -75,4 +75,5 @@ def read_rows(path: Path, *, plugin_files: Sequence[Path] = ()) -> Table:
     from autoft.data.reading import read_table
     from autoft.plugins import read_plugin_file
 
-    return read_table(path, list(Catalog.build([read_plugin_file(one) for one in plugin_files]).readers.values()))
+    files = [read_plugin_file(one) for one in plugin_files]
+    return read_table(path, list(Catalog.build(files, kinds=("readers",)).readers.values()))

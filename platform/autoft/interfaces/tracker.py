@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from autoft.interfaces.events import Event
+if TYPE_CHECKING:
+    from autoft.interfaces.events import Event
 
 
 @runtime_checkable

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from autoft.interfaces.events import Event
 from autoft.interfaces.model import Candidate, FitData
 from autoft.interfaces.space import Space
+
+if TYPE_CHECKING:
+    from autoft.interfaces.events import Event
 
 
 @dataclass(frozen=True)
