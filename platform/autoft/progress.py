@@ -21,19 +21,13 @@ from autoft.interfaces.events import (
 )
 from autoft.interfaces.problem import Metric
 
-NOT_COMPETING = frozenset({"baseline", "confirmation", "refit"})
-"""Stages whose trials are shown while they run but are no candidates for the best: they repeat trials that are."""
-
 STAGES = {
     "baselines": "Baselines: cheap models that every other is held against",
     "search": "Search: trying models and their settings",
     "confirmation": "Confirmation: the best ones learn again from other splits of the rows",
     "refit": "Refit: the winner learns again, from all rows that are not test",
-    "export": "Export: writing the model for production",
-    "proof": "Proof: comparing the exported model with the trained one",
     "export and proof": "Export and proof: writing the model for production, and comparing its answers with the trained one's",
     "test": "Test: one look at the rows that no choice was made on",
-    "report": "Report: writing report.html",
 }
 
 _TURNING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
@@ -128,11 +122,9 @@ class Progress:
         return sorted((t for t in self.trials.values() if t.status == "running"), key=lambda t: t.number)
 
     def ranked(self) -> list[TrialView]:
-        """The competing trials that ended with a score, best first: complete ones before stopped ones."""
-        ended = [
-            t for t in self.trials.values() if t.status in ("done", "stopped") and t.value is not None and t.stage not in NOT_COMPETING
-        ]
-        return sorted(ended, key=lambda t: (t.status != "done", -self.metric.key(t.value if t.value is not None else 0.0), t.number))
+        """The trials that ended with a score, best first, as `Leaderboard.contenders` has them: a stopped one may be the best there is."""
+        ended = [(self.metric.key(t.value), t) for t in self.trials.values() if t.status in ("done", "stopped") and t.value is not None]
+        return [trial for _, trial in sorted(ended, key=lambda pair: (-pair[0], pair[1].number))]
 
     def best(self) -> TrialView | None:
         ranked = self.ranked()
