@@ -28,6 +28,24 @@ def read(name: str) -> tuple[list[str], list[str]]:
     return [row[text] for row in rows], [row[label] for row in rows]
 
 
+def parts(name: str, folder: Path) -> tuple[Path, Path]:
+    """Training and test file of a data set of the data folder, or of an example of autoft, split into `folder`."""
+    from autoft import examples
+
+    if name not in examples.EXAMPLES:
+        train = next(iter(data_folder().glob(f"{name}.train.*")), None)
+        if train is None:
+            sys.exit(f"there is no {name}.train.csv or .jsonl in {data_folder()}, and no example of that name")
+        return train, train.with_name(train.name.replace(".train.", ".test."))
+    with examples.write(name, folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    found = folder / f"{name}.train.csv", folder / f"{name}.test.csv"
+    for path, chosen in zip(found, ([r for i, r in enumerate(rows) if i % 5], rows[::5]), strict=True):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([header, *chosen])
+    return found
+
+
 def source(name: str):
     """A pretrained source, fetched if need be."""
     from autoft import sources

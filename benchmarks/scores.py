@@ -1,13 +1,16 @@
 """Test scores of whole runs: `autoft run TRAIN --test TEST --budget B`, several seeds, one JSON line each, appended to a file.
 
     BENCH_DATA=... python benchmarks/scores.py product_reviews --models all-MiniLM-L6-v2 --budget 5m --seeds 3
+    BENCH_DATA=... python benchmarks/scores.py banking77 --rows 3000 --models all-MiniLM-L6-v2
 
-A row that the file holds already is not measured again.
+DATA is a data set of the folder (DATA.train.csv or .jsonl, DATA.test...), or an example of autoft (`ratings`, `digests`): of those, a fixed
+fifth is the test file. `--rows` takes the first rows of the training file. A row that the file holds already is not measured again.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -16,22 +19,31 @@ import time
 from pathlib import Path
 from statistics import mean, stdev
 
-from common import data_folder
+from common import parts
 
 
-def measure(name: str, models: str, budget: str, seed: int) -> dict:
+def measure(key: dict, rows: int | None) -> dict:
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "autoft", "run", str(data_folder() / f"{name}.train.csv")]
-        command += ["--test", str(data_folder() / f"{name}.test.csv"), "--budget", budget, "--seed", str(seed), "--json"]
-        command += ["--output", f"{scratch}/out"]
-        if models:
-            command += ["--models", models]
+        train, test = parts(key["data"], Path(scratch))
+        if rows is not None:
+            train = _first(train, rows + (train.suffix == ".csv"), Path(scratch))
+        command = [sys.executable, "-m", "autoft", "run", str(train), "--test", str(test), "--json", "--output", f"{scratch}/out"]
+        command += ["--budget", key["budget"], "--seed", str(key["seed"])]
+        if key["models"]:
+            command += ["--models", key["models"]]
         started = time.perf_counter()
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         seconds = time.perf_counter() - started
     result = json.loads(done.stdout)
-    kept = ("baseline", "best", "confirmed", "refit", "trials", "seconds", "utilisation", "verdict")
-    return {"data": name, "models": models, "budget": budget, "seed": seed, "wall": seconds, **{key: result[key] for key in kept}}
+    kept = ("task", "metric", "baseline", "best", "confirmed", "refit", "trials", "rows", "utilisation", "verified", "verdict")
+    return {**key, "wall": seconds, **{name: result[name] for name in kept}}
+
+
+def _first(path: Path, lines: int, folder: Path) -> Path:
+    with path.open(encoding="utf-8") as whole:
+        target = folder / f"first-{path.name}"
+        target.write_text("".join(itertools.islice(whole, lines)), encoding="utf-8")
+    return target
 
 
 def main() -> None:
@@ -40,28 +52,32 @@ def main() -> None:
     parser.add_argument("--models", default="", help="empty: free choice among the sources at hand")
     parser.add_argument("--budget", default="5m")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rows", type=int)
     parser.add_argument("--file", type=Path, default=Path(__file__).parent / "scores.jsonl")
     options = parser.parse_args()
-    rows = [json.loads(line) for line in options.file.read_text().splitlines()] if options.file.exists() else []
+    known = [json.loads(line) for line in options.file.read_text().splitlines()] if options.file.exists() else []
     for name in options.data:
         found = []
         for seed in range(options.seeds):
-            key = {"data": name, "models": options.models, "budget": options.budget, "seed": seed}
-            row = next((r for r in rows if key.items() <= r.items()), None)
+            key = {"data": name, "only": options.rows, "models": options.models, "budget": options.budget, "seed": seed}
+            row = next((r for r in known if key.items() <= r.items()), None)
             if row is None:
-                row = measure(name, options.models, options.budget, seed)
+                row = measure(key, options.rows)
                 with options.file.open("a") as file:
                     file.write(json.dumps(row) + "\n")
             found.append(row)
-            test = row["best"]["test"]
             sys.stdout.write(
-                f"{name} seed {seed}: {row['best']['candidate']} accuracy {test['accuracy']:.4f} f1_macro {test['f1_macro']:.4f} "
-                f"in {row['wall']:.0f} s, busy {row['utilisation']['share']:.2f}\n"
+                f"{name} seed {seed}: {row['best']['candidate']} {_figures(row['best']['test'])}; {row['baseline']['candidate']} "
+                f"{_figures(row['baseline']['test'])}; in {row['wall']:.0f} s, busy {row['utilisation']['share']:.2f}\n"
             )
-        for metric in ("accuracy", "f1_macro"):
-            values = [row["best"]["test"][metric] for row in found]
+        for who, metric in itertools.product(("best", "baseline"), found[0]["best"]["test"]):
+            values = [row[who]["test"][metric] for row in found]
             spread = stdev(values) if len(values) > 1 else 0.0
-            sys.stdout.write(f"{name} {metric}: {mean(values):.4f} +- {spread:.4f} over {len(values)} seeds\n")
+            sys.stdout.write(f"{name} {who} {metric}: {mean(values):.4f} +- {spread:.4f} over {len(values)} seeds\n")
+
+
+def _figures(metrics: dict[str, float]) -> str:
+    return " ".join(f"{name} {value:.4f}" for name, value in metrics.items())
 
 
 if __name__ == "__main__":
