@@ -4,7 +4,7 @@
     BENCH_DATA=... python benchmarks/scores.py banking77 --rows 3000 --models all-MiniLM-L6-v2
 
 DATA is a data set of the folder (DATA.train.csv or .jsonl, DATA.test...), or an example of autoft (`ratings`, `digests`): of those, a fixed
-fifth is the test file. `--rows` takes the first rows of the training file. A row that the file holds already is not measured again.
+fifth is the test file. `--rows` draws so many rows of the training file, always the same. A row that the file holds already is not measured again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ def measure(key: dict, rows: int | None) -> dict:
     with tempfile.TemporaryDirectory() as scratch:
         train, test = parts(key["data"], Path(scratch))
         if rows is not None:
-            train = _first(train, rows + (train.suffix == ".csv"), Path(scratch))
+            train = _drawn(train, rows, Path(scratch))
         command = [sys.executable, "-m", "autoft", "run", str(train), "--test", str(test), "--json", "--output", f"{scratch}/out"]
         command += ["--budget", key["budget"], "--seed", str(key["seed"])]
         if key["models"]:
@@ -39,10 +40,13 @@ def measure(key: dict, rows: int | None) -> dict:
     return {**key, "wall": seconds, **{name: result[name] for name in kept}}
 
 
-def _first(path: Path, lines: int, folder: Path) -> Path:
-    with path.open(encoding="utf-8") as whole:
-        target = folder / f"first-{path.name}"
-        target.write_text("".join(itertools.islice(whole, lines)), encoding="utf-8")
+def _drawn(path: Path, rows: int, folder: Path) -> Path:
+    """So many rows of a file with one row a line, the same ones each time, in the file's order."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    header = int(path.suffix == ".csv")
+    chosen = sorted(random.Random(0).sample(range(header, len(lines)), rows))
+    target = folder / f"drawn-{path.name}"
+    target.write_text("".join([*lines[:header], *(lines[number] for number in chosen)]), encoding="utf-8")
     return target
 
 
