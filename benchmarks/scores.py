@@ -4,12 +4,14 @@
     BENCH_DATA=... python benchmarks/scores.py banking77 --rows 3000 --models all-MiniLM-L6-v2
 
 DATA is a data set of the folder (DATA.train.csv or .jsonl, DATA.test...), or an example of autoft (`ratings`, `digests`): of those, a fixed
-fifth is the test file. `--rows` draws so many rows of the training file, always the same. A row that the file holds already is not measured again.
+fifth is the test file. `--rows` draws so many rows of the training file, always the same. A row that the file holds already is not
+measured again.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import itertools
 import json
 import random
@@ -41,13 +43,20 @@ def measure(key: dict, rows: int | None) -> dict:
 
 
 def _drawn(path: Path, rows: int, folder: Path) -> Path:
-    """So many rows of a file with one row a line, the same ones each time, in the file's order."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    header = int(path.suffix == ".csv")
-    chosen = sorted(random.Random(0).sample(range(header, len(lines)), rows))
+    """So many rows of a file, the same ones each time, in the file's order."""
     target = folder / f"drawn-{path.name}"
-    target.write_text("".join([*lines[:header], *(lines[number] for number in chosen)]), encoding="utf-8")
+    with path.open(encoding="utf-8", newline="") as source, target.open("w", encoding="utf-8", newline="") as drawn:
+        if path.suffix == ".csv":
+            header, *found = csv.reader(source)
+            csv.writer(drawn).writerows([header, *(found[number] for number in _numbers(len(found), rows))])
+        else:
+            lines = list(source)
+            drawn.writelines(lines[number] for number in _numbers(len(lines), rows))
     return target
+
+
+def _numbers(many: int, rows: int) -> list[int]:
+    return sorted(random.Random(0).sample(range(many), rows))
 
 
 def main() -> None:
