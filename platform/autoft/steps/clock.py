@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from autoft.hardware import matmul_flops
 from autoft.interfaces.model import Candidate, Limits
+from autoft.proof import MOST_ROWS
 from autoft.settings import Settings
 from autoft.steps.understand import Understood
 
@@ -49,7 +50,7 @@ class Clock:
     def closing_seconds(self, candidate: Candidate) -> float:
         """What export, proof, test evaluation and report take: a start, the size of the graph, and the rows that are asked about."""
         size = 26.0 * (candidate.source.parameters if candidate.source else 0) / LARGE
-        answers = candidate.forward * (2 * min(self.validation, 2_000) + self.test) / (0.7 * matmul_flops())
+        answers = candidate.forward * (2 * min(self.validation, MOST_ROWS) + self.test) / (0.7 * matmul_flops())
         return 6.0 + size + answers
 
     def closing(self, candidates: Sequence[Candidate]) -> float | None:
@@ -70,8 +71,14 @@ class Clock:
         return closing - kept
 
     def proving(self) -> float | None:
-        """Seconds after which the proof begins no further rows: half of what is left of the budget; None without one."""
-        return None if self.budget is None else max(4.0, (self.started + self.budget - time.time()) / 2)
+        """Seconds after which the proof begins no further rows, so that the test rows still fit into the budget; None without one.
+
+        A row of the proof is answered twice, by the model and by its export.
+        """
+        if self.budget is None:
+            return None
+        twice = 2 * min(self.validation, MOST_ROWS)
+        return max(4.0, (self.started + self.budget - time.time()) * twice / (twice + self.test))
 
     def put_off(self, winner: Candidate, refit: float) -> float | None:
         """A later end of the search, now that the winner so far and the seconds of its refit are known: just before that refit, or,
