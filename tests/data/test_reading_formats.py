@@ -123,8 +123,8 @@ def test_a_missing_file_offers_the_nearest(tmp_path):
 
 
 def test_an_unknown_ending_lists_the_known(tmp_path):
-    error = refusal(written(tmp_path / "a.xlsx", "x"))
-    assert "'.xlsx'" in error.message
+    error = refusal(written(tmp_path / "a.docx", "x"))
+    assert "'.docx'" in error.message
     assert ".csv, .tsv" in error.message
     assert ".parquet" in error.message
 

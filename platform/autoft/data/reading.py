@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from autoft.data.aside import BLOCK, read_aside
 from autoft.data.names import listed, nearest
 from autoft.data.table import Table
 from autoft.errors import DataError
+
+STDIN = Path("-")
+"""The path that stands for standard input."""
+STDIN_NAME = "stdin"
 
 
 class _Reader(Protocol):
@@ -21,9 +27,12 @@ class _Reader(Protocol):
 
 
 def read_table(path: Path, readers: Sequence[_Reader]) -> Table:
-    """Raises DataError: no such file (the nearest name is offered), no reader for it, nothing in it, or what the reader says."""
+    """The table in a file, a folder, or standard input (`-`), which a reader of files without an ending takes.
+
+    Raises DataError: no such file (the nearest name is offered), no reader for it, nothing in it, or what the reader says.
+    """
     try:
-        table = _read(path, readers)
+        table = _read_stdin(readers) if path == STDIN else _read(path, readers)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     except MemoryError as error:
@@ -31,6 +40,13 @@ def read_table(path: Path, readers: Sequence[_Reader]) -> Table:
     if not len(table):
         raise DataError(f"{path} holds no rows", hint="give a file with a row for each example")
     return table
+
+
+def _read_stdin(readers: Sequence[_Reader]) -> Table:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise DataError("standard input is a terminal, not data", hint="cat data.csv | autoft run -")
+    blocks = iter(lambda: sys.stdin.buffer.read(BLOCK), b"")
+    return read_aside(blocks, STDIN_NAME, STDIN_NAME, lambda file: _read(file, readers))
 
 
 def _read(path: Path, readers: Sequence[_Reader]) -> Table:
@@ -65,7 +81,7 @@ def _unknown_folder(path: Path, readers: Sequence[_Reader]) -> DataError:
         what = f"it is a folder with {listed(entry.name for entry in files)}"
         return DataError(f"{path} is no data set: {what}", hint=f"give one of the files: {files[0]}")
     content = listed(sorted(entry.name for entry in path.iterdir())) or "nothing"
-    hint = f"give a file ({_suffixes(readers)}) or a folder that `datasets` wrote with save_to_disk"
+    hint = f"give a file ({_suffixes(readers)}), a folder that `datasets` wrote with save_to_disk, or a folder of .txt files for each class"
     return DataError(f"{path} is no data set: it is a folder that holds {content}", hint=hint)
 
 

@@ -1,22 +1,9 @@
-"""What Parquet files and `datasets` folders have in common: class names beside class numbers, and the library they need."""
+"""What Parquet files and `datasets` folders have in common: class names beside class numbers."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from types import ModuleType
 from typing import Any
-
-from autoft.errors import DataError
-
-
-def need(library: str, path: Path) -> ModuleType:
-    """The library, imported now. Raises DataError with the command that installs it."""
-    try:
-        return importlib.import_module(library)
-    except ImportError as error:
-        raise DataError(f"{path} needs the library {library}, which is not installed", hint="pip install 'autoft[train]'") from error
 
 
 def named(values: Sequence[Any], names: Sequence[str]) -> list[Any]:

@@ -65,6 +65,16 @@ def recognise(path: Path) -> Charset:
     raise _no_text(path)
 
 
+def beginning(path: Path, size: int = 1 << 16) -> list[str]:
+    """The first lines, without their ends, for telling formats apart. Only a byte-order mark is heeded: bytes of other encodings than
+    UTF-8 come as U+FFFD. A line that `size` bytes do not hold whole is left out, unless it is the only one."""
+    with path.open("rb") as file:
+        head = file.read(size)
+    codec = next((codec for mark, codec, _ in _MARKS if head.startswith(mark)), "utf-8")
+    lines = [line.rstrip("\r") for line in head.decode(codec, "replace").split("\n")]
+    return lines[:-1] if len(head) == size and len(lines) > 1 else lines
+
+
 def _no_text(path: Path) -> DataError:
     what = "is no text in an encoding that is recognised (UTF-8, UTF-16 with a byte-order mark, GB18030, Latin-1)"
     return DataError(f"{path} {what}", hint=_hint(path))

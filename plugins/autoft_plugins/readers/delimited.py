@@ -62,7 +62,7 @@ class Delimited:
         if not rows:
             raise DataError(f"{path} is empty: it holds no text", hint="give a file with a header line and a row for each example")
         notes = [note for note in (charset.note, *notes) if note]
-        names, has_header, name_notes = _header(rows)
+        names, has_header, name_notes = header(rows)
         body = rows[1:] if has_header else rows
         if not body:
             raise DataError(f"{path} holds a header and no rows: {', '.join(names)}", hint="add a row for each example")
@@ -176,7 +176,7 @@ def _evened(path: Path, charset: Charset, dialect: Dialect) -> list[list[str]]:
     return rows
 
 
-def _header(rows: Sequence[Sequence[str]]) -> tuple[list[str], bool, list[str]]:
+def header(rows: Sequence[Sequence[str]]) -> tuple[list[str], bool, list[str]]:
     """Names, whether the first row gave them, and remarks. A first row whose cell comes again below it, or is long, is data;
     0, 1, ... is the header that pandas writes for columns without names."""
     first, below = rows[0], rows[1 : SAMPLE_ROWS * 5]

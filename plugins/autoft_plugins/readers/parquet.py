@@ -9,7 +9,8 @@ from typing import Any
 
 from autoft.data.table import Table
 from autoft.errors import DataError
-from autoft_plugins.readers.arrow import need, with_class_names
+from autoft_plugins.readers.arrow import with_class_names
+from autoft_plugins.readers.libraries import need
 
 
 class Parquet:
