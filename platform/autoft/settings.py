@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     metric: Word = Field(default=None, description="metric that decides")
     validation: Path | None = Field(default=None, description="file of rows to choose by")
     test: Path | None = Field(default=None, description="file of rows for the final figure")
+    group: Word = Field(default=None, description="column whose values stay together in one part of the split")
+    time: Word = Field(default=None, description="column of dates or numbers: train on earlier rows, test on later ones")
     plugins: Paths = Field(default=(), description="one-file plugins")
     trackers: Names = Field(default=(), description="tracker plugins")
     tuner: str = Field(default="ray", min_length=1, description="tuner plugin")
@@ -238,7 +240,7 @@ def _problem(loc: Sequence[object], message: str, kind: str, merged: Mapping[str
 
 
 def _conflicts(merged: dict[str, Any], homes: Mapping[str, str]) -> list[str]:
-    """`--text` and `--label` are short forms of `--column`: both may be given when they agree."""
+    """`--text` and `--label` are short forms of `--column`: both may be given when they agree. A column to split by is no other's."""
     try:
         pairs = TypeAdapter[dict[str, str]](Pairs).validate_python(merged.get("columns", {}))
     except (ValidationError, ValueError):
@@ -247,4 +249,11 @@ def _conflicts(merged: dict[str, Any], homes: Mapping[str, str]) -> list[str]:
     for role in ("text", "label"):
         if role in pairs and merged.get(role) and pairs[role] != merged[role]:
             found.append(f'{homes[role]} is "{merged[role]}", and {homes["columns"]} says {role}={pairs[role]}: give one of them')
+    splitting = [name for name in ("group", "time") if merged.get(name)]
+    if len(splitting) == 2:
+        what = f'{homes["group"]} is "{merged["group"]}" and {homes["time"]} is "{merged["time"]}"'
+        found.append(f"{what}: give one of them, since a group whose rows lie on both sides of a time can be in no part")
+    roles = {**pairs, **{role: merged[role] for role in ("text", "label") if merged.get(role)}}
+    for name in splitting:
+        found += [f'{homes[name]} is "{merged[name]}", which is the {role}, too' for role in roles if roles[role] == merged[name]]
     return found

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from autoft.cli.options import data_options
+
 
 @click.command("run")
 @click.argument("data", type=click.Path())
@@ -15,29 +17,21 @@ import click
 @click.option("--trials", type=int, metavar="N", help="Number of trials; without --budget no choice depends on the clock.")
 @click.option("--gpu-hours", type=float, metavar="H", help="Most GPU time, summed over the trials.")
 @click.option("--concurrency", type=int, metavar="N", help="Trials side by side.  [default: by cores, memory and GPUs]")
-@click.option("--seed", type=int, metavar="N", help="Seed of the split, the search and the training.  [default: 0]")
 @click.option(
     "--models", metavar="NAMES", multiple=True, help="Models, sources or candidates, by comma: full:all-MiniLM-L6-v2,linear,./my-bert."
 )
-@click.option("--text", metavar="COLUMN", help="The column that holds the text.")
-@click.option("--label", metavar="COLUMN", help="The column that holds the label.")
-@click.option("--column", "columns", metavar="ROLE=NAME", multiple=True, help="The column for any role of the task.")
-@click.option("--task", metavar="NAME", help="The kind of learning, where the data leaves it open.")
-@click.option("--metric", metavar="NAME", help="The metric that decides.  [default: the task's own, e.g. f1_macro]")
-@click.option("--validation", type=click.Path(path_type=Path), help="A file of rows to choose by, instead of a split.")
-@click.option("--test", type=click.Path(path_type=Path), help="A file of rows for the one final figure, instead of a split.")
-@click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin.")
+@data_options
 @click.option("--tracker", "trackers", metavar="NAME", multiple=True, help="Copy the run's events to a tracker plugin.")
 @click.option("--tuner", metavar="NAME", help="The tuner plugin.  [default: ray]")
 @click.option("--exporter", metavar="NAME", help="The format of the bundle.  [default: onnx]")
 @click.option("--offline", is_flag=True, default=None, help="Fetch nothing.")
-@click.option("--config", type=click.Path(path_type=Path), help="A settings file.  [default: autoft.toml, if there]")
 @click.option("--json", "as_json", is_flag=True, help="Standard output holds result.json and nothing else.")
 @click.option("-v", "--verbose", is_flag=True, default=None, help="Show what Ray, transformers and Python warnings say.")
 def command(data: str, config: Path | None, as_json: bool, **flags: Any) -> int:
     """Learn from DATA: search, fine-tune, export, prove, and leave a bundle that serves.
 
-    DATA is a CSV, TSV, JSON, JSON lines or Parquet file, or a folder saved by `datasets`, with a text and a label in each row.
+    DATA is a CSV, TSV, JSON, JSON lines, CoNLL, Excel or Parquet file (.gz, .zip and .zst too), a folder saved by `datasets`, a folder
+    of .txt files for each class, or - for standard input.
     Ctrl-C once finishes with the best model so far; twice leaves.
     """
     from autoft.api import execute

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,13 +20,15 @@ class Table:
     """Named columns of equal length.
 
     `origin` is the file the rows came from; `notes` are remarks of the reader that the user should see, such as
-    the encoding it recognised; `first_line` is the line of the file on which row 0 stands, for messages.
+    the encoding it recognised; `first_line` is the line of the file on which row 0 stands, and `numbers` are those of the
+    rows in their file, counted from 1, for messages.
     """
 
     columns: Mapping[str, Sequence[Any]]
     origin: str = ""
     notes: tuple[str, ...] = ()
     first_line: int = field(default=1, compare=False)
+    numbers: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         lengths = {name: len(values) for name, values in self.columns.items()}
@@ -46,11 +48,19 @@ class Table:
     def names(self) -> tuple[str, ...]:
         return tuple(self.columns)
 
+    def number(self, row: int) -> int:
+        """Which row of its file row `row` is, counted from 1: rows that were left out before it count."""
+        return row + 1 if self.numbers is None else self.numbers[row]
+
+    def with_columns(self, columns: Mapping[str, Sequence[Any]]) -> Table:
+        """Other columns of the same rows."""
+        return replace(self, columns=columns)
+
     def take(self, rows: npt.ArrayLike) -> Table:
-        """The rows with these numbers, in this order."""
-        numbers = np.asarray(rows, dtype=np.int64).tolist()
-        columns = {name: [values[i] for i in numbers] for name, values in self.columns.items()}
-        return Table(columns, self.origin, self.notes, self.first_line)
+        """The rows with these positions, in this order."""
+        wanted = np.asarray(rows, dtype=np.int64).tolist()
+        columns = {name: [values[i] for i in wanted] for name, values in self.columns.items()}
+        return replace(self, columns=columns, numbers=tuple(map(self.number, wanted)))
 
     def records(self) -> Iterable[dict[str, Any]]:
         """One dictionary a row."""

@@ -11,18 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from autoft.catalog import Catalog
-from autoft.data.reading import read_table
-from autoft.data.splits import Splits, duplicate_groups, split
+from autoft.data.reading import STDIN, STDIN_NAME, read_table
+from autoft.data.splits import Splits
 from autoft.data.table import Table
 from autoft.errors import DataError, SettingsError
 from autoft.interfaces.problem import Problem
-from autoft.interfaces.task import Match, Task
+from autoft.interfaces.task import Task
 from autoft.settings import Settings
+from autoft.steps.parts import deal, with_times, without_split_columns
+from autoft.steps.tasks import Found, find_task
 
 
 @dataclass(frozen=True)
 class Understood:
-    """The data as the run sees it: `rows` has a column a role, `splits` number its rows."""
+    """The data as the run sees it: `rows` has a column a role, `splits` number its rows; `read` rows were in the files."""
 
     data: Path
     task: Task
@@ -32,6 +34,8 @@ class Understood:
     targets: npt.NDArray[Any]
     splits: Splits
     remarks: tuple[str, ...]
+    found: Found
+    read: int
 
     @property
     def learnable(self) -> npt.NDArray[np.int64]:
@@ -44,14 +48,21 @@ def understand(settings: Settings, catalog: Catalog) -> Understood:
     readers = list(catalog.readers.values())
     if settings.data is None:
         raise SettingsError("no data was named", hint="autoft run data.csv")
-    table = read_table(settings.data, readers)
-    task, match = _find_task(table, given_columns(settings), settings.task, catalog)
+    whole = read_table(settings.data, readers)
+    shown = without_split_columns(whole, settings)
+    table, untimed = with_times(whole, settings)
+    found = find_task(shown, given_columns(settings), settings.task, catalog)
+    task, match = found.task, found.match
     problem = task.problem(table, match, metric=settings.metric, seed=settings.seed)
     parts = {"data": table}
     for part, path in (("validation", settings.validation), ("test", settings.test)):
         if path is not None:
             parts[part] = read_table(path, readers)
-    remarks = [note for read in parts.values() for note in read.notes]
+    count = len(whole) + sum(len(read) for name, read in parts.items() if name != "data")
+    remarks = [*(note for read in parts.values() for note in read.notes), *untimed]
+    said = problem.extra.get("remarks")
+    remarks += map(str, said) if isinstance(said, list) else ()
+    remarks += [found.doubt] if found.doubt else []
     for name, read in parts.items():
         usable = task.usable(problem, read)
         if not usable.all():
@@ -63,9 +74,11 @@ def understand(settings: Settings, catalog: Catalog) -> Understood:
     targets = {name: task.targets(problem, read) for name, read in parts.items()}
     remarks += _seen_before(inputs)
     rows = _joined(list(inputs.values()))
-    problem = problem.model_copy(update={"data_sha256": table.sha256()})
-    splits = _splits(task, problem, inputs, targets, settings.seed)
-    return Understood(settings.data, task, problem, match.reason, rows, np.concatenate(list(targets.values())), splits, tuple(remarks))
+    problem = problem.model_copy(update={"data_sha256": whole.sha256()})
+    splits, dealt = deal(settings, task, problem, parts, inputs, targets)
+    data = Path(STDIN_NAME) if settings.data == STDIN else settings.data
+    known = _stacked(list(targets.values()))
+    return Understood(data, task, problem, match.reason, rows, known, splits, (*remarks, *dealt), found, count)
 
 
 def _seen_before(inputs: Mapping[str, Table]) -> list[str]:
@@ -89,47 +102,14 @@ def given_columns(settings: Settings) -> dict[str, tuple[str, ...]]:
     return given
 
 
-def _find_task(table: Table, given: Mapping[str, tuple[str, ...]], wanted: str | None, catalog: Catalog) -> tuple[Task, Match]:
-    tasks = [catalog.task(wanted)] if wanted else list(catalog.tasks.values())
-    found: list[tuple[Task, Match]] = []
-    refusals: list[DataError] = []
-    for task in tasks:
-        try:
-            match = task.match(table, given)
-        except DataError as refusal:
-            refusals.append(refusal)
-            continue
-        if match is not None:
-            found.append((task, match))
-    if found:
-        return max(found, key=lambda pair: pair[1].score)
-    if refusals:
-        raise refusals[0]
-    raise DataError(
-        f"{table.origin}: no task fits the columns {', '.join(table.names)} (tried {', '.join(task.name for task in tasks)})",
-        hint="--text NAME and --label NAME name the columns; --task NAME names the task",
-    )
+def _stacked(targets: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """The targets of all files, one behind the other. Where a row has a code a word, files differ in their longest row."""
+    if targets[0].ndim != 2 or len({part.shape[1] for part in targets}) == 1:
+        return np.concatenate(targets)
+    width = max(part.shape[1] for part in targets)
+    return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=-1) for part in targets])
 
 
 def _joined(tables: Sequence[Table]) -> Table:
     columns = {name: [value for table in tables for value in table[name]] for name in tables[0].names}
     return Table(columns, tables[0].origin)
-
-
-def _splits(task: Task, problem: Problem, inputs: Mapping[str, Table], targets: Mapping[str, npt.NDArray[Any]], seed: int) -> Splits:
-    own = len(inputs["data"])
-    strata = task.strata(problem, targets["data"])
-    shares = {part: 0.0 if part in inputs else share for part, share in (("test", 0.15), ("validation", 0.2))}
-    made = split(strata, duplicate_groups(inputs["data"]), own, seed, **shares)
-    start, found = own, {"train": made.train, "validation": made.validation, "test": made.test}
-    for part in ("validation", "test"):
-        if part in inputs:
-            found[part] = np.arange(start, start + len(inputs[part]), dtype=np.int64)
-            start += len(inputs[part])
-    for part, rows in found.items():
-        if not len(rows):
-            raise DataError(
-                f"{inputs['data'].origin}: there are too few different rows for a {part} part",
-                hint="label more rows, or give --validation FILE and --test FILE",
-            )
-    return Splits(**found)

@@ -1,0 +1,33 @@
+"""Flags that say what the data are: the same for every command that reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--seed", type=int, metavar="N", help="Seed of the split, the search and the training.  [default: 0]"),
+    click.option("--text", metavar="COLUMN", help="The column that holds the text."),
+    click.option("--label", metavar="COLUMN", help="The column that holds the label."),
+    click.option("--column", "columns", metavar="ROLE=NAME", multiple=True, help="The column for any role of the task."),
+    click.option("--task", metavar="NAME", help="The kind of learning, where the data leaves it open."),
+    click.option("--metric", metavar="NAME", help="The metric that decides.  [default: the task's own, e.g. f1_macro]"),
+    click.option("--validation", type=click.Path(path_type=Path), help="A file of rows to choose by, instead of a split."),
+    click.option("--test", type=click.Path(path_type=Path), help="A file of rows for the one final figure, instead of a split."),
+    click.option("--group", metavar="COLUMN", help="Rows with the same value there, e.g. of one user, stay in one part of the split."),
+    click.option("--time", metavar="COLUMN", help="Learn from earlier rows, test on later ones, by the dates or numbers there."),
+    click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin."),
+    click.option("--config", type=click.Path(path_type=Path), help="A settings file.  [default: autoft.toml, if there]"),
+)
+
+
+def data_options(command: _F) -> _F:
+    """Add the flags, in this order."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
