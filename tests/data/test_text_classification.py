@@ -8,10 +8,11 @@ import pytest
 from autoft.data.table import Table
 from autoft.errors import DataError, SettingsError
 from autoft.interfaces.problem import Problem
-from autoft.interfaces.task import Decoder, Task
+from autoft.interfaces.task import Decoder, Match, Task
 from autoft_plugins.tasks import TASKS
+from autoft_plugins.tasks.classes import class_name
 from autoft_plugins.tasks.metrics import accuracy, decisions, f1_macro
-from autoft_plugins.tasks.text_classification import TextClassification, class_name
+from autoft_plugins.tasks.text_classification import TextClassification
 
 TASK = TextClassification()
 SENTENCES = [f"the {thing} was {how} and number {i} of many" for i, (thing, how) in enumerate([("book", "good"), ("film", "bad")] * 10)]
@@ -38,8 +39,8 @@ def refusal(data: Table, **given: str) -> DataError:
 
 
 def test_registered():
-    assert [task.name for task in TASKS] == ["text-classification"]
-    assert isinstance(TASKS[0], Task)
+    assert {"text-classification", "multi-label", "pair-classification", "pair-score", "text-regression"} <= {task.name for task in TASKS}
+    assert all(isinstance(task, Task) for task in TASKS)
 
 
 ROW_NUMBERS = list(range(20))
@@ -231,7 +232,10 @@ def test_too_few_rows_are_usable():
 
 
 def test_a_label_of_lists():
-    assert "row 1" in refusal(table(text=SENTENCES, tags=[["a"], ["b"]] * 10), label="tags").message
+    match = Match(1.0, {"text": ("text",), "label": ("tags",)}, "by hand")
+    with pytest.raises(DataError, match=r"reviews.csv, row 1, column 'tags': list") as caught:
+        TASK.problem(table(text=SENTENCES, tags=[["a"], ["b"]] * 10), match, metric=None, seed=0)
+    assert "--task multi-label" in (caught.value.hint or "")
 
 
 def test_rows_that_cannot_be_learned_from():
@@ -241,7 +245,7 @@ def test_rows_that_cannot_be_learned_from():
     assert usable.dtype == np.bool_
     assert np.flatnonzero(~usable).tolist() == [0, 1, 17, 18]
     assert len(TASK.targets(problem, data.take(np.flatnonzero(usable)))) == 16
-    with pytest.raises(DataError, match="row 1: the label is missing"):
+    with pytest.raises(DataError, match="row 1, column 'label': the label is missing"):
         TASK.targets(problem, data)
 
 
@@ -252,9 +256,18 @@ def test_a_class_that_only_unusable_rows_have_is_none():
 
 def test_an_unknown_class_names_the_row_and_the_nearest():
     problem = learned(table(text=SENTENCES, label=["positive", "negative"] * 10))
-    with pytest.raises(DataError, match="row 2: 'Positive' is none of the classes") as caught:
+    with pytest.raises(DataError, match="row 2, column 'label': 'Positive' is none of the classes") as caught:
         TASK.targets(problem, Table({"text": ["a", "b"], "label": ["negative", "Positive"]}, "test.csv"))
     assert caught.value.hint == "did you mean 'positive'?"
+
+
+def test_the_row_named_is_that_of_the_file_whatever_was_left_out_before():
+    problem = learned(table(text=SENTENCES, label=POLES))
+    read = Table({"text": ["", "fine", "b", "c"], "label": ["pos", None, "neg", "odd"]}, "test.csv")
+    with pytest.raises(DataError, match=r"test.csv, row 4, column 'label': 'odd'"):
+        TASK.targets(problem, read.take(np.flatnonzero(TASK.usable(problem, read))))
+    with pytest.raises(DataError, match=r"reviews.csv, row 19, column 'label': list"):
+        learned(table(text=["", *SENTENCES[1:]], label=[*POLES[:18], ["pos"], "neg"]), label="label")
 
 
 def test_inputs_are_cleaned():
@@ -262,7 +275,7 @@ def test_inputs_are_cleaned():
     rows = TASK.inputs(problem, Table({"review": ["a\0b", "\ud800x", "\ud83d\ude00", None, 7, "é"]}))
     assert dict(rows.columns) == {"text": ["a b", "\ufffdx", "😀", "", "7", "é"]}
     assert list(TASK.inputs(problem, Table({"text": ["by role"]}))["text"]) == ["by role"]
-    with pytest.raises(DataError, match="row 1: the text is list"):
+    with pytest.raises(DataError, match="line 1, column 'review': list"):
         TASK.inputs(problem, Table({"review": [["a"]]}))
     with pytest.raises(DataError, match="no column 'review'") as caught:
         TASK.inputs(problem, Table({"reviews": ["a"]}, "new.csv"))
@@ -314,11 +327,12 @@ def test_scores_equal_scikit_learn():
     metrics = pytest.importorskip("sklearn.metrics")
     rng = np.random.default_rng(0)
     problem = learned(table(text=SENTENCES, label=["a", "b", "c", "d"] * 5))
-    for rows in (1, 7, 200):
-        targets, logits = rng.integers(0, 3, rows), rng.normal(size=(rows, 4))
+    for rows, classes in ((1, 4), (7, 4), (200, 4), (900, 300)):
+        problem = problem.model_copy(update={"head": problem.head.model_copy(update={"outputs": classes})})
+        targets, logits = rng.integers(0, classes - 1, rows), rng.normal(size=(rows, classes))
         found = TASK.score(problem, targets, TASK.decide(problem, Decoder(), {"logits": logits}))
         predicted = logits.argmax(1)
-        wanted = metrics.f1_score(targets, predicted, labels=range(4), average="macro", zero_division=0)
+        wanted = metrics.f1_score(targets, predicted, labels=range(classes), average="macro", zero_division=0)
         assert found == pytest.approx({"accuracy": metrics.accuracy_score(targets, predicted), "f1_macro": wanted})
 
 

@@ -14,6 +14,9 @@ from autoft.data.table import Table
 
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
+MOST_CELLS = 2**13
+"""Windows times their width that go through a graph at once, so that the memory does not grow with the longest row."""
+
 
 @dataclass(frozen=True)
 class Tensor:
@@ -52,6 +55,20 @@ class Encoded:
     def by_row(self, outputs: Arrays) -> Arrays:
         """The graph's outputs for `arrays` with the rows as first axis."""
         return self.collect(outputs) if self.collect else outputs
+
+    def answered(self, run: Callable[[Arrays], Arrays]) -> Arrays:
+        """What a graph gives, by row. Where rows have several windows, it is asked about some of them at a time, about `MOST_CELLS`: a long
+        row may have hundreds."""
+        windows = max(map(len, self.arrays.values()), default=0)
+        width = max((array.shape[1] for array in self.arrays.values() if array.ndim > 1), default=1)
+        at_once = max(1, MOST_CELLS // max(1, width))
+        if windows <= max(at_once, len(self.lengths)):
+            return self.by_row(run(self.arrays))
+        pieces: list[tuple[range, Arrays]] = []
+        for start in range(0, windows, at_once):
+            some = range(start, min(start + at_once, windows))
+            pieces.append((some, run({name: array[start : start + at_once] for name, array in self.arrays.items()})))
+        return self.by_row(joined(pieces, windows))
 
 
 class Encoding(Protocol):

@@ -16,7 +16,10 @@ from autoft.interfaces.problem import Problem
 
 @dataclass(frozen=True)
 class Match:
-    """How well a table fits a task: 0 (hardly) to 1 (certainly), the columns by role, and why, in one line for the user."""
+    """How well a table fits a task: 0 (hardly) to 1 (certainly), the columns by role, and why, in one line for the user.
+
+    Below 0.4 it is taken only where the user names the task, below 0.6 with a warning; scores of two tasks within 0.1 are asked for.
+    """
 
     score: float
     columns: Mapping[str, tuple[str, ...]]
@@ -50,7 +53,10 @@ class Task(Protocol):
         ...
 
     def problem(self, table: Table, match: Match, *, metric: str | None, seed: int) -> Problem:
-        """Raises DataError when the data cannot be learned from (one class, too few rows, ...)."""
+        """What is to be learned. `extra["remarks"]`, a list of sentences, is said to the user.
+
+        Raises DataError when the data cannot be learned from (one class, too few rows, ...).
+        """
         ...
 
     def usable(self, problem: Problem, table: Table) -> npt.NDArray[np.bool_]:

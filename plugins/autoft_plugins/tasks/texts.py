@@ -60,9 +60,11 @@ def likely_tokens(text: str) -> float:
     return 2 + characters + max(1.6 * len(rest.split()), (letters - foreign) / 3.5 + foreign / 2)
 
 
-def length_cap(texts: Sequence[str]) -> int:
-    """The smallest of `LENGTHS` that holds `COVERED` of the texts (of an even sample of them) whole, or the largest."""
-    lengths = np.asarray([likely_tokens(text) for text in texts[:: max(1, len(texts) // SAMPLE)]])
+def length_cap(*columns: Sequence[str]) -> int:
+    """The smallest of `LENGTHS` that holds `COVERED` of the rows (of an even sample of them) whole, or the largest. The texts of a row
+    stand one behind the other."""
+    rows = list(zip(*(texts[:: max(1, len(texts) // SAMPLE)] for texts in columns), strict=True))
+    lengths = np.asarray([sum(map(likely_tokens, row)) for row in rows])
     fitting = (cap for cap in LENGTHS if np.mean(lengths <= cap) >= COVERED)
     return next(fitting, LENGTHS[-1]) if len(lengths) else LENGTHS[0]
 
