@@ -70,7 +70,10 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "xlm-roberta": ("XLMRobertaConfig", {"max_position_embeddings": 66, "type_vocab_size": 1}),
     "modernbert": ("ModernBertConfig", {"global_attn_every_n_layers": 2, "local_attention": 16}),
     "mpnet": ("MPNetConfig", {"max_position_embeddings": 66}),
+    "t5": ("T5Config", {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2, "decoder_start_token_id": 0}),
 }
+WRITERS = ("t5",)
+"""Those that write texts: an encoder with a decoder."""
 
 _SIZES = {
     "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 64,
@@ -102,17 +105,36 @@ def make_tokenizer(folder: Path) -> int:
     return len(vocabulary)
 
 
+def make_writers_tokenizer(folder: Path) -> int:
+    """A unigram tokenizer as a T5 has, its end behind each text; it knows the words, and any other letter by letter."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *[(f"▁{word}", -2.0) for word in WORDS]]
+    pieces += [(letter, -8.0) for letter in "▁abcdefghijklmnopqrstuvwxyz."]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=2))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    tokenizer.add_special_tokens(["<pad>", "</s>", "<unk>"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<unk>", "pad_token": "<pad>", "eos_token": "</s>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"model_max_length": 64}), encoding="utf-8")
+    return len(pieces)
+
+
 def make_source(folder: Path, architecture: str) -> Source:
     """Random weights of a tiny configuration, as `save_pretrained` leaves a pretrained body."""
     import torch
     import transformers
 
     folder.mkdir(parents=True)
-    vocabulary = make_tokenizer(folder)
+    writes = architecture in WRITERS
+    vocabulary = make_writers_tokenizer(folder) if writes else make_tokenizer(folder)
     name, own = ARCHITECTURES[architecture]
-    config = getattr(transformers, name)(**(_SIZES | {"vocab_size": vocabulary} | own))
+    config = getattr(transformers, name)(**(({} if writes else _SIZES) | {"vocab_size": vocabulary} | own))
     torch.manual_seed(0)
-    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    auto = transformers.AutoModelForSeq2SeqLM if writes else transformers.AutoModel
+    auto.from_config(config).save_pretrained(folder)
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     return Source(f"tiny-{architecture}", folder, digest, "Apache-2.0", ("en",))
 
@@ -160,6 +182,26 @@ def text_data(tmp_path: Path) -> Callable[..., FitData]:
     return make
 
 
+@pytest.fixture(scope="session")
+def writing_data(tmp_path_factory: pytest.TempPathFactory) -> FitData:
+    """Texts of one to three words to be written again; an eighth is validation."""
+    generator = np.random.default_rng(0)
+    texts = [" ".join(generator.choice(WORDS[10:20], count)) for count in generator.integers(1, 4, 512)]
+    problem = Problem(
+        task="seq2seq",
+        fields={"text": ("said",), "label": ("again",)},
+        inputs=("text",),
+        head=Head(kind="seq2seq", outputs=1),
+        metric=Metric(name="rouge_l"),
+        max_length=16,
+        language="en",
+        extra={"target_length": 64},
+    )
+    held = np.arange(len(texts)) % 8 == 7
+    train, validation = np.flatnonzero(~held), np.flatnonzero(held)
+    return FitData(problem, Table({"text": texts}), np.array(texts), train, validation, tmp_path_factory.mktemp("writing"))
+
+
 class ListeningReport:
     """A `Report` that remembers; `left` tells the seconds left, `stop_after` steps it asks to stop."""
 
@@ -187,7 +229,19 @@ class ListeningReport:
         return self._left()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def listening() -> type[ListeningReport]:
     """The class of a `Report` that remembers what it was told."""
     return ListeningReport
+
+
+@pytest.fixture(scope="session")
+def writer(tiny_source: Callable[[str], Source], writing_data: FitData) -> tuple[Any, ListeningReport]:
+    """A T5 that learned to write its input again, and what it reported; fitted once a session."""
+    from autoft.interfaces.model import Candidate, TrialSpec
+    from autoft_plugins.models.full import Full
+
+    model, candidate, report = Full(), Candidate("full", tiny_source("t5")), ListeningReport()
+    default = model.space(candidate, writing_data.problem, len(writing_data.train)).default
+    chosen = default | {"learning_rate": 1e-2, "batch_size": 32, "dropout": 0.0, "epochs": 10}
+    return model.fit(TrialSpec(1, candidate, chosen, 1), writing_data, report), report

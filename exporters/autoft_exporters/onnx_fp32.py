@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from autoft.errors import ExportError
 from autoft.interfaces.encoder import Tensor
 from autoft.interfaces.exporter import Exported, Session
@@ -23,48 +25,64 @@ if TYPE_CHECKING:
 OPSET = 18
 """ModernBERT cannot be lowered to 23, and old runtimes know no more than this."""
 GRAPH_FOLDER = "onnx"
+SINGLE, ENCODER_DECODER = "model", ("encoder_model", "decoder_model")
+"""Names of graphs, as transformers.js looks for them."""
+GENERATED = "decoder_length"
+"""The axis of what a decoder has written so far."""
 _LOGGERS = ("torch", "torch.onnx", "torch.export", "torch._dynamo", "transformers", "onnxscript", "onnx_ir")
 
 
 class OnnxFp32:
-    """The plugin. One graph, `onnx/model.onnx`, with its weights inside."""
+    """The plugin. One graph, `onnx/model.onnx`, with its weights inside; or two, `onnx/encoder_model.onnx` and
+    `onnx/decoder_model.onnx`, between which a text is generated as the bundle's generation_config.json says."""
 
     name = "onnx"
-    summary = "ONNX in full precision, one file"
+    summary = "ONNX in full precision, one file a graph"
 
     def supports(self, program: Program, problem: Problem) -> str | None:  # noqa: ARG002
-        """None for one part that is a torch module or an onnx.ModelProto."""
-        if len(program.parts) != 1:
-            return f"onnx writes one graph, and this model has {len(program.parts)} parts"
-        part = program.parts[0]
-        if _is_proto(part.graph) or _is_module(part.graph):
-            return None
-        return f"a graph of type {type(part.graph).__name__} is neither a torch module nor an onnx.ModelProto"
+        """None for torch modules or onnx.ModelProtos: a single part, or an encoder_model and a decoder_model."""
+        names = tuple(part.name for part in program.parts)
+        if len(names) != 1 and sorted(names) != sorted(ENCODER_DECODER):
+            parts = f"{len(names)} parts ({', '.join(names)})"
+            return f"onnx writes one graph, or {' and '.join(ENCODER_DECODER)}, and this model has {parts}"
+        for part in program.parts:
+            if not (_is_proto(part.graph) or _is_module(part.graph)):
+                return f"a graph of type {type(part.graph).__name__} is neither a torch module nor an onnx.ModelProto"
+        return None
 
     def export(self, program: Program, problem: Problem, folder: Path) -> Exported:
         """Raises ExportError when the model cannot be traced or its file would be over 2 GB."""
         reason = self.supports(program, problem)
         if reason is not None:
             raise ExportError(f"the model cannot be exported to ONNX: {reason}")
-        from autoft_exporters.graph_file import write_ir, write_proto
-
-        (part,) = program.parts
-        path = folder / GRAPH_FOLDER / "model.onnx"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if _is_proto(part.graph):
-            write_proto(part.graph, path)
-            opset = max(item.version for item in part.graph.opset_import if item.domain in ("", "ai.onnx"))
-        else:
-            graph = _traced(part, program.encoder.config.get("max_length"))
-            write_ir(graph, path)
-            opset = int(graph.opset_imports[""])
-        return Exported((f"{GRAPH_FOLDER}/{path.name}",), {"format": "onnx", "precision": "float32", "opset": opset})
+        path = folder / GRAPH_FOLDER
+        path.mkdir(parents=True, exist_ok=True)
+        files = {f"{part.name if len(program.parts) > 1 else SINGLE}.onnx": part for part in program.parts}
+        opset = max(_write(part, path / name, program.encoder.config.get("max_length")) for name, part in files.items())
+        written = tuple(f"{GRAPH_FOLDER}/{name}" for name in files)
+        return Exported(written, {"format": "onnx", "precision": "float32", "opset": opset})
 
     def open(self, folder: Path, threads: int) -> Session:
         """Raises BundleError."""
         from autoft.runtime.session import OnnxSession
+        from autoft_exporters.generation import Generation, GreedySession
 
-        return OnnxSession(folder / GRAPH_FOLDER / "model.onnx", threads)
+        encoder, decoder = (folder / GRAPH_FOLDER / f"{name}.onnx" for name in ENCODER_DECODER)
+        if not encoder.is_file() and not decoder.is_file():
+            return OnnxSession(folder / GRAPH_FOLDER / f"{SINGLE}.onnx", threads)
+        return GreedySession(OnnxSession(encoder, threads), OnnxSession(decoder, threads), Generation.of(folder))
+
+
+def _write(part: Part, path: Path, longest: int | None) -> int:
+    """The graph of a part into its file; its opset."""
+    from autoft_exporters.graph_file import write_ir, write_proto
+
+    if _is_proto(part.graph):
+        write_proto(part.graph, path)
+        return max(int(item.version) for item in part.graph.opset_import if item.domain in ("", "ai.onnx"))
+    graph = _traced(part, longest)
+    write_ir(graph, path)
+    return int(graph.opset_imports[""])
 
 
 def _is_proto(graph: Any) -> bool:
@@ -104,7 +122,9 @@ def _trace(module: Any, part: Part, longest: int | None) -> onnx_ir.Model:
     from transformers.exporters.exporter_onnx import OnnxExporter
 
     exporter: Any = OnnxExporter()  # type: ignore[no-untyped-call]
-    example = {tensor.name: torch.from_numpy(part.example[tensor.name]).to(_device(module)) for tensor in part.inputs}
+    # Contiguous: else the tracer takes the strides of a view for a fact about all inputs.
+    arrays = {tensor.name: np.ascontiguousarray(part.example[tensor.name]) for tensor in part.inputs}
+    example = {name: torch.from_numpy(array).to(_device(module)) for name, array in arrays.items()}
     config = OnnxConfig(dynamic=True, dynamic_shapes=_dynamic_shapes(part, longest), opset_version=OPSET)
     with _returning_dict(getattr(module, "config", None)):
         model: onnx_ir.Model = exporter.export(module, example, config).program
@@ -133,12 +153,12 @@ def _returning_dict(config: Any) -> Iterator[None]:
 def _dynamic_shapes(part: Part, longest: int | None) -> dict[str, dict[int, Any]]:
     """One symbol an axis name, shared by all inputs: else a mask gets a batch of its own.
 
-    A length is bounded by the encoder's, since position tables hold no more.
+    A length is bounded by the encoder's, since position tables hold no more; what is generated is not.
     """
     from torch.export import Dim
 
     names = {axis for tensor in part.inputs for axis in tensor.axes if isinstance(axis, str)}
-    symbols = {name: Dim(name, min=1, max=None if name == "batch" else longest) for name in names}
+    symbols = {name: Dim(name, min=1, max=None if name in ("batch", GENERATED) else longest) for name in names}
     return {tensor.name: {k: symbols[axis] for k, axis in enumerate(tensor.axes) if isinstance(axis, str)} for tensor in part.inputs}
 
 

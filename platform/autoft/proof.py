@@ -80,7 +80,7 @@ class _Findings:
             if problem is not None:
                 self.broken.setdefault(problem)
                 return None
-            if values.size:
+            if values.size and values.dtype.kind == "f":
                 largest = max(largest, float(np.max(np.abs(values.astype(np.float64) - given[name]))))
         self.largest = max(self.largest or 0.0, largest)
         return largest
@@ -100,8 +100,9 @@ def prove(
     """Compare `session` behind `encoding` with `fitted.outputs` on `rows` (inputs named by role, at least one row).
 
     First over a dozen or more combinations of batch, length and padding, then over all rows (at most 2,000). Refused when an
-    output differs by more than `tolerance`, one label changes, or the graph does not run. `seconds` bounds the second part
-    softly, and its first 64 rows not at all; None leaves it unbounded, so that nothing depends on the clock.
+    output differs by more than `tolerance` (times the scale of the outputs where they are in the user's units), one label changes,
+    or the graph does not run. `seconds` bounds the second part softly, and its first 64 rows not at all; None leaves it unbounded,
+    so that nothing depends on the clock.
     """
     if not len(rows):
         raise ExportError("an export cannot be proved without rows to ask about")
@@ -114,11 +115,13 @@ def prove(
     if not findings.errors and not findings.broken:
         deadline = None if seconds is None else started + seconds
         _predict(fitted, session, encoding, task, problem, rows, findings, deadline)
+    if problem.head.kind == "regression":
+        findings.tolerance *= _scale(findings.pairs)
     reasons = tuple(_reasons(findings, problem))
     return Proof(
         passed=not reasons,
         max_difference=findings.largest,
-        tolerance=tolerance,
+        tolerance=findings.tolerance,
         combinations=tuple(findings.combinations),
         rows=findings.rows,
         of_rows=len(rows),
@@ -126,6 +129,16 @@ def prove(
         reasons=reasons,
         seconds=round(time.monotonic() - started, 3),
     )
+
+
+def _scale(pairs: Sequence[tuple[Arrays, Arrays]]) -> float:
+    """What a tolerance for numbers of size one is multiplied by for outputs in units of the user's own: their deviation, and a hundredth of
+    the largest, below which single precision ends."""
+    values = [array.ravel() for expected, _ in pairs for array in expected.values() if array.dtype.kind == "f"]
+    if not values:
+        return 1.0
+    whole = np.concatenate(values).astype(np.float64)
+    return float(whole.std() + 0.01 * np.abs(whole).max()) or 1.0
 
 
 def _questions(encoding: Encoding, rows: Table) -> Iterator[tuple[Table, tuple[int | None, ...]]]:
@@ -176,7 +189,7 @@ def _try(session: Session, encoding: Encoding, asked: Table, pad_to: int | None,
         difference=None,
     )
     try:
-        given = encoded.by_row(session.run(encoded.arrays))
+        given = encoded.answered(session.run)
     except Exception as error:  # a session is a plugin's: whatever it raises is a refusal
         findings.combinations.append(tried)
         findings.errors[tried] = str(error)
@@ -225,7 +238,7 @@ def _in_batches(session: Session, encoding: Encoding, rows: Table) -> Arrays:
     for begin in range(0, len(order), _BATCH):
         numbers = order[begin : begin + _BATCH]
         encoded = encoding.encode(rows.take(numbers))
-        pieces.append((numbers, encoded.by_row(session.run(encoded.arrays))))
+        pieces.append((numbers, encoded.answered(session.run)))
     return joined(pieces, len(rows))
 
 
@@ -234,11 +247,27 @@ def _fault(name: str, expected: npt.NDArray[Any], given: npt.NDArray[Any] | None
         return f"the graph has no output {name!r}, only {', '.join(sorted(outputs)) or 'none'}"
     if given.shape != expected.shape:
         return f"{name} has the shape {_shape(given)} where the fitted model gives {_shape(expected)}"
+    if given.dtype.kind != expected.dtype.kind:
+        return f"{name} are {given.dtype} where the fitted model gives {expected.dtype}"
+    if expected.dtype.kind != "f":
+        return _unequal(name, expected, given)
     if not np.isfinite(expected).all():
         return f"the fitted model itself gives {name} that are not finite"
     if not np.isfinite(given).all():
         return f"the graph gives {name} that are not finite"
     return None
+
+
+def _unequal(name: str, expected: npt.NDArray[Any], given: npt.NDArray[Any]) -> str | None:
+    """Of numbers, tokens for instance, and texts: these have no tolerance."""
+    places = np.argwhere(given != expected)
+    if not len(places):
+        return None
+    rows = len(np.unique(places[:, 0]))
+    first = tuple(places[0])
+    where = f"row {first[0] + 1}" + "".join(f", place {place + 1}" for place in first[1:])
+    what = f"{given[first].item()!r} where the fitted model gives {expected[first].item()!r}"
+    return f"{name} differ in {rows} of {len(expected)} rows, first in {where}: {what}"
 
 
 def _shape(array: npt.NDArray[Any]) -> str:

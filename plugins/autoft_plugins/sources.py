@@ -1,4 +1,4 @@
-"""Cards of well-known encoders: where they are, what they may be used for, and what they were trained on."""
+"""Cards of well-known encoders and of models that write: where they are, what they may be used for, and what they were trained on."""
 
 from __future__ import annotations
 
@@ -175,5 +175,7 @@ CARDS: list[SourceCard] = [
         "trained on scientific papers, with their own vocabulary",
         domain="science",
     ),
+    _card("google-t5/t5-small", "Apache-2.0", "en de fr ro", 60.506624, "t5", "writes texts: summaries, translations, normal forms"),
+    _card("google/flan-t5-small", "Apache-2.0", "en", 76.961152, "t5", "writes texts; a T5 that was taught many tasks"),
 ]
 """The catalogue, at-hand favourites first; `autoft models` lists it."""

@@ -116,7 +116,7 @@ def test_arrays_are_padded_with_the_reserved_id(encoding):
 
 
 def test_sparse_rows_hold_the_same(encoding):
-    ids, values, starts = encoding.sparse(TEXTS)
+    ids, values, starts = encoding.sparse(Table({"text": TEXTS}))
     for row, text in enumerate(TEXTS):
         here, there = slice(starts[row], starts[row + 1]), encoding.features(text)
         assert np.array_equal(ids[here], there[0])
@@ -143,7 +143,7 @@ def test_five_thousand_short_texts_take_seconds():
     texts = [" ".join(generator.choice(words, size=15)) for _ in range(5000)]
     started = time.process_time()
     encoding = NgramEncoding(learn(texts))
-    encoding.sparse(texts)
+    encoding.sparse(Table({"text": texts}))
     assert time.process_time() - started < 15
 
 

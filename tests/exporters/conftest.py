@@ -20,7 +20,7 @@ from autoft_exporters.onnx_fp32 import OnnxFp32
 from autoft_plugins.encoders import ENCODERS
 from autoft_plugins.models.full import Full
 from autoft_plugins.models.linear import Linear
-from autoft_plugins.tasks.text_classification import TextClassification
+from autoft_plugins.tasks import TASKS
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Exportation:
         return encoder.open(folder or self.folder, self.program.encoder.config)
 
     def prove(self, *, session: Session | None = None, encoding: Encoding | None = None, **options: Any) -> Proof:
-        task = TextClassification()
+        task = next(item for item in TASKS if item.name == self.problem.task)
         return prove(self.fitted, session or self.session(), encoding or self.encoding(), task, self.problem, self.rows, **options)
 
 
@@ -52,6 +52,12 @@ def export(fitted: Fitted, data: FitData, folder: Path) -> Exportation:
         (folder / name).write_bytes(content)
     OnnxFp32().export(program, data.problem, folder)
     return Exportation(fitted, program, data.problem, data.rows, folder)
+
+
+@pytest.fixture
+def export_bundle() -> Callable[[Fitted, FitData, Path], Exportation]:
+    """Exports a fitted model into a folder."""
+    return export
 
 
 @pytest.fixture

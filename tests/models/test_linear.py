@@ -38,10 +38,10 @@ def test_one_candidate_without_a_source(text_data):
     (candidate,) = Linear().candidates(data.problem, [], LIMITS, data.rows)
     assert candidate.name == "linear"
     assert candidate.proposed
-    regression = data.problem.model_copy(update={"head": Head(kind="regression", outputs=1)})
-    assert Linear().candidates(regression, [], LIMITS, data.rows) == []
-    pairs = data.problem.model_copy(update={"inputs": ("text", "text_pair")})
-    assert Linear().candidates(pairs, [], LIMITS, data.rows) == []
+    generation = data.problem.model_copy(update={"head": Head(kind="seq2seq", outputs=1)})
+    assert Linear().candidates(generation, [], LIMITS, data.rows) == []
+    images = data.problem.model_copy(update={"inputs": ("image",)})
+    assert Linear().candidates(images, [], LIMITS, data.rows) == []
 
 
 def test_class_weights_are_searched_only_when_classes_are_uneven(text_data):
@@ -62,20 +62,18 @@ def test_it_learns_and_the_same_spec_gives_the_same_weights(text_data, listening
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_logits_are_those_of_scikit_learn(classes, text_data, listening, monkeypatch):
-    from scipy.sparse import csr_matrix
     from scipy.special import log_softmax
+    from sklearn.linear_model import LogisticRegression
 
-    from autoft_plugins.models import linear
+    from autoft_plugins.models.linear.features import matrix_of
 
     data = text_data(rows=80) if classes == 2 else three_classes(text_data(rows=80))
     kept = []
-    regress = linear._regress
-    monkeypatch.setattr(linear, "_regress", lambda *arguments: kept.append(regress(*arguments)) or kept[-1])
+    fit = LogisticRegression.fit
+    monkeypatch.setattr(LogisticRegression, "fit", lambda self, *rest, **options: kept.append(fit(self, *rest, **options)) or kept[-1])
     fitted = Linear().fit(spec_of(data), data, listening())
-    ids, values, starts = fitted.encoding.sparse(data.rows["text"])
-    matrix = csr_matrix((values, ids, starts), shape=(len(data.rows), len(fitted.vocabulary) + 1))
     given = log_softmax(fitted.outputs(data.rows)["logits"], axis=1)
-    np.testing.assert_allclose(given, kept[0].predict_log_proba(matrix), atol=1e-5)
+    np.testing.assert_allclose(given, kept[0].predict_log_proba(matrix_of(fitted.encoding, data.rows)), atol=1e-5)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -83,7 +81,7 @@ def test_saved_and_loaded_gives_the_same_answers(classes, text_data, listening, 
     data = text_data(rows=60) if classes == 2 else three_classes(text_data(rows=60))
     fitted = Linear().fit(spec_of(data), data, listening())
     fitted.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "vocabulary.json", "weights.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "encoder.json", "vocabulary.json", "weights.safetensors"]
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["model_type"] == "autoft-linear"
     assert list(config["id2label"].values()) == list(data.problem.labels)

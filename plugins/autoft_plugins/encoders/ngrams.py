@@ -11,7 +11,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autoft.data.table import Table
-from autoft.errors import BundleError
-from autoft.interfaces.encoder import Encoded, Tensor
-
-VOCABULARY_FILE = "vocabulary.json"
-PADDING = 0
-"""The id that fills a row up; its weights are zero. Terms are numbered from 1."""
+from autoft_plugins.encoders.sparse import NOTHING, Features, SparseEncoding, read_vocabulary, texts_of
 
 # Scripts written without spaces: every character is a word of its own.
 _UNSPACED = "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -145,11 +140,10 @@ def learn(
     )
 
 
-class NgramEncoding:
-    """Counts the terms of a vocabulary. `ids` int64 and `values` float32, both (rows, features), filled up with id 0 and value 0."""
+class NgramEncoding(SparseEncoding):
+    """Counts the terms of a vocabulary in one text a row."""
 
-    inputs = (Tensor("ids", "int64", ("batch", "features")), Tensor("values", "float32", ("batch", "features")))
-    max_length: int | None = None
+    name = "ngrams"
 
     def __init__(self, vocabulary: Vocabulary, role: str = "text") -> None:
         self.vocabulary, self.role = vocabulary, role
@@ -157,18 +151,37 @@ class NgramEncoding:
         self._characters = {term: k for k, term in enumerate(vocabulary.characters, start=1 + len(vocabulary.words))}
         self._chunks: dict[str, list[int]] = {}
 
-    def features(self, text: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Ids in ascending order and their values, each (features,). A text without a known term has one feature: padding."""
+    @property
+    def size(self) -> int:
+        return len(self.vocabulary) + 1
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"role": self.role}
+
+    def vocabulary_json(self) -> bytes:
+        return self.vocabulary.to_json()
+
+    def units(self, rows: Table) -> list[Features]:
+        return [self.features(text) for text in texts_of(rows, self.role)]
+
+    def features(self, text: str) -> Features:
+        """Ids in ascending order and their values. A text without a known term has one feature: padding."""
         text = normalise(text)
+        blocks = [self.weighted(block) for block in (self.words_of(text), self.characters_of(text)) if block]
+        return joined_features(blocks)
+
+    def words_of(self, text: str) -> Counter[int]:
+        """The known n-grams of words of a normalised text."""
         find = self._words.get
-        words = Counter(k for term in word_grams(text, self.vocabulary.word_sizes) if (k := find(term)) is not None)
+        return Counter(k for term in word_grams(text, self.vocabulary.word_sizes) if (k := find(term)) is not None)
+
+    def characters_of(self, text: str) -> Counter[int]:
+        """The known n-grams of characters of a normalised text."""
         characters: Counter[int] = Counter()
         for chunk in text.split():
             characters.update(self._grams_of(chunk))
-        blocks = [self._weighted(block) for block in (words, characters) if block]
-        if not blocks:
-            return np.array([PADDING], dtype=np.int64), np.zeros(1, dtype=np.float32)
-        return np.concatenate([ids for ids, _ in blocks]), np.concatenate([values for _, values in blocks])
+        return characters
 
     def _grams_of(self, chunk: str) -> list[int]:
         known = self._chunks.get(chunk)
@@ -181,7 +194,8 @@ class NgramEncoding:
                 self._chunks[chunk] = known
         return known
 
-    def _weighted(self, counts: Counter[int]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    def weighted(self, counts: Counter[int]) -> Features:
+        """A block of terms by id, scaled to unit length."""
         ids = np.fromiter(counts.keys(), dtype=np.int64, count=len(counts))
         times = np.fromiter(counts.values(), dtype=np.float64, count=len(counts))
         order = np.argsort(ids)
@@ -189,49 +203,20 @@ class NgramEncoding:
         values = (1.0 + np.log(times)) * self.vocabulary.idf[ids - 1]
         return ids, (values / np.linalg.norm(values)).astype(np.float32)
 
-    def sparse(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """All features end to end: ids, values, and where each row starts (rows + 1)."""
-        found = [self.features(text) for text in texts]
-        starts = np.concatenate([[0], np.cumsum([len(ids) for ids, _ in found])]).astype(np.int64)
-        if not found:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), starts
-        return np.concatenate([ids for ids, _ in found]), np.concatenate([values for _, values in found]), starts
 
-    def texts(self, rows: Table) -> list[str]:
-        """The column this encoding reads; an absent value is an empty text."""
-        return ["" if value is None else str(value) for value in rows[self.role]]
-
-    def encode(self, rows: Table, *, pad_to: int | None = None, offsets: bool = False) -> Encoded:  # noqa: ARG002
-        """`pad_to` counts features; `offsets` are not known to n-grams and stay None."""
-        found = [self.features(text) for text in self.texts(rows)]
-        lengths = np.array([len(ids) for ids, _ in found], dtype=np.int64)
-        width = max(int(lengths.max(initial=1)), pad_to or 1)
-        ids = np.full((len(found), width), PADDING, dtype=np.int64)
-        values = np.zeros((len(found), width), dtype=np.float32)
-        for row, (row_ids, row_values) in enumerate(found):
-            ids[row, : len(row_ids)] = row_ids
-            values[row, : len(row_ids)] = row_values
-        return Encoded({"ids": ids, "values": values}, lengths, np.zeros(len(found), dtype=np.bool_))
-
-    def resized(self, rows: Table, length: int) -> Table:  # noqa: ARG002
-        """The rows as they are: a text has as many features as it has known terms."""
-        return rows
+def joined_features(blocks: list[Features]) -> Features:
+    """Blocks of features one after another; a single padding where there is none."""
+    if not blocks:
+        return NOTHING
+    return np.concatenate([ids for ids, _ in blocks]), np.concatenate([values for _, values in blocks])
 
 
 class NgramEncoder:
     """The plugin."""
 
-    name = "ngrams"
+    name = NgramEncoding.name
     summary = "n-grams of words and characters, counted from a vocabulary in JSON"
 
     def open(self, folder: Path, config: Mapping[str, Any]) -> NgramEncoding:
         """Raises BundleError when vocabulary.json is missing or damaged."""
-        path = folder / VOCABULARY_FILE
-        try:
-            vocabulary = Vocabulary.from_json(path.read_bytes())
-        except FileNotFoundError:
-            hint = "export the run again, or copy the whole bundle folder"
-            raise BundleError(f"{folder} has no {VOCABULARY_FILE}, which its encoder 'ngrams' needs", hint=hint) from None
-        except (OSError, ValueError) as error:
-            raise BundleError(f"cannot read {path}: {error}", hint="copy the bundle again from where it was made") from error
-        return NgramEncoding(vocabulary, str(config.get("role", "text")))
+        return NgramEncoding(read_vocabulary(folder, self.name, Vocabulary.from_json), str(config.get("role", "text")))

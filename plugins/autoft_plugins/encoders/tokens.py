@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from autoft.errors import BundleError
 from autoft.interfaces.encoder import Encoded, Encoding, Tensor
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding as Tokens
+    from tokenizers import Encoding as LibraryTokens
     from tokenizers import Tokenizer
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -24,8 +25,8 @@ class TokenEncoder:
     """Opens a `TokenEncoding` from a folder with tokenizer.json.
 
     Config: `max_length` (tokens, special ones included), `inputs` (names of the graph's inputs among input_ids, attention_mask
-    and token_type_ids), `pad_id`, `pad_type_id`, `unknown_id` (null for vocabularies that know every byte) and `fields` (the role
-    that holds the text).
+    and token_type_ids), `pad_id`, `pad_type_id`, `unknown_id` (null for vocabularies that know every byte) and `fields` (the roles
+    that hold the text, or the first and the second text).
     """
 
     name = "tokens"
@@ -61,17 +62,54 @@ def set_length(tokenizer: Tokenizer, max_length: int | None) -> None:
         tokenizer.enable_truncation(max_length)
 
 
+class Tokens(Protocol):
+    """The tokens of a row, those of the tokenizers library among others; `overflowing` is empty or False where nothing was cut off."""
+
+    @property
+    def ids(self) -> Sequence[int]: ...
+
+    @property
+    def type_ids(self) -> Sequence[int]: ...
+
+    @property
+    def offsets(self) -> Sequence[tuple[int, int]]: ...
+
+    @property
+    def overflowing(self) -> object: ...
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Tokens of two texts that were too long."""
+
+    ids: Sequence[int]
+    type_ids: Sequence[int]
+    offsets: Sequence[tuple[int, int]]
+    overflowing: bool = True
+
+
 class TokenEncoding:
-    """Text to token ids, right-padded to the longest row of a batch."""
+    """A text, or two, to token ids, right-padded to the longest row of a batch. Of two texts that are too long together the longer is cut
+    first. Offsets of tokens count from the start of their own text."""
 
     def __init__(self, tokenizer: Tokenizer, config: Mapping[str, Any]) -> None:
-        (self._field,) = config["fields"]
+        self._fields = tuple(str(name) for name in config["fields"])
+        if len(self._fields) not in (1, 2):
+            raise ValueError(f"tokens are those of one text or two, not of {len(self._fields)}")
         self._tokenizer = tokenizer
         self._names = tuple(str(name) for name in config["inputs"])
         self._max_length = int(config["max_length"])
         self._fill = {"input_ids": int(config["pad_id"]), "token_type_ids": int(config["pad_type_id"]), "attention_mask": 0}
         self._unknown: int | None = config["unknown_id"]
         self._whole: Tokenizer | None = None
+        if self._pairs:
+            # The library would make every combination of what it cuts off: seconds for two long texts.
+            set_length(tokenizer, None)
+            self._whole = tokenizer
+
+    @property
+    def _pairs(self) -> bool:
+        return len(self._fields) == 2
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -82,9 +120,19 @@ class TokenEncoding:
         return self._max_length
 
     @property
-    def pad_id(self) -> int:
-        """The token id that fills up short rows."""
-        return self._fill["input_ids"]
+    def has_types(self) -> bool:
+        """Whether the graph is told the first text from the second."""
+        return "token_type_ids" in self._names
+
+    @property
+    def fill(self) -> tuple[int, int]:
+        """The token id and the type id that fill up short rows."""
+        return self._fill["input_ids"], self._fill["token_type_ids"]
+
+    @property
+    def specials(self) -> int:
+        """Tokens that every row has beside those of its text."""
+        return self._tokenizer.num_special_tokens_to_add(self._pairs)
 
     def encode(self, rows: Table, *, pad_to: int | None = None, offsets: bool = False) -> Encoded:
         """Arrays of shape (rows, longest row), or (rows, `pad_to`) where that is longer; int64."""
@@ -100,15 +148,33 @@ class TokenEncoding:
         return Encoded(arrays, lengths, truncated, self._count_unknown(tokens), spans)
 
     def tokenize(self, rows: Table) -> Sequence[Tokens]:
-        """The tokenizers library's own values, one a row."""
-        return self._tokenizer.encode_batch([_text(value) for value in rows[self._field]])
+        """One value a row."""
+        columns = [[_text(value) for value in rows[name]] for name in self._fields]
+        if not self._pairs:
+            return self._tokenizer.encode_batch(columns[0])
+        pairs = self._tokenizer.encode_batch(list(zip(*columns, strict=True)))
+        return [row if len(row.ids) <= self._max_length else self._cut(row) for row in pairs]
+
+    def _cut(self, row: LibraryTokens) -> Tokens:
+        """The pair with as much of each text as there is room for."""
+        texts = row.sequence_ids
+        left = list(longest_first(texts.count(0), texts.count(1), max(0, self._max_length - self.specials)))
+        kept: list[int] = []
+        for place, text in enumerate(texts):
+            if text is not None:
+                left[text] -= 1
+            if text is None or left[text] >= 0:
+                kept.append(place)
+        ids, types, offsets = row.ids, row.type_ids, row.offsets
+        return _Cut([ids[place] for place in kept], [types[place] for place in kept], [offsets[place] for place in kept])
 
     def resized(self, rows: Table, length: int) -> Table:
-        """Texts cut at a token's end, or repeated and then cut, so that their encodings have about `length` tokens."""
-        wanted = max(0, length - self._tokenizer.num_special_tokens_to_add(False))
-        columns = dict(rows.columns)
-        columns[self._field] = [self._resize(_text(value), wanted) for value in rows[self._field]]
-        return Table(columns, rows.origin, rows.notes, rows.first_line)
+        """Texts cut at a token's end, or repeated and then cut, so that their encodings have about `length` tokens, a half of them from
+        each of two texts."""
+        wanted = max(0, length - self.specials)
+        sizes = (wanted,) if not self._pairs else (wanted - wanted // 2, wanted // 2)
+        resized = {name: [self._resize(_text(value), size) for value in rows[name]] for name, size in zip(self._fields, sizes, strict=True)}
+        return Table({**rows.columns, **resized}, rows.origin, rows.notes, rows.first_line)
 
     def _resize(self, text: str, wanted: int) -> str:
         if wanted == 0:
@@ -133,10 +199,19 @@ class TokenEncoding:
         return np.array([0 if unknown is None else row.ids.count(unknown) for row in tokens], dtype=np.int64)
 
 
-def _values(row: Tokens, name: str) -> Sequence[int]:
+def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
+    """How many of `first` and `second` tokens stay where there is room for so many: the longer text is cut first; once both are of a
+    length, the one that was longer keeps the odd token."""
+    if first + second <= room:
+        return first, second
+    short = min(first, second, room // 2)
+    return (room - short, short) if first > second else (short, room - short)
+
+
+def _values(row: Tokens, name: str) -> Sequence[int] | int:
     if name == "input_ids":
         return row.ids
-    return row.attention_mask if name == "attention_mask" else row.type_ids
+    return 1 if name == "attention_mask" else row.type_ids
 
 
 def _text(value: object) -> str:

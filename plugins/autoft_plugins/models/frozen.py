@@ -13,7 +13,8 @@ from autoft.interfaces.source import Source, SourceCard
 from autoft.interfaces.space import Space
 from autoft_plugins.models.full import source_of
 from autoft_plugins.models.transformer.anatomy import anatomy
-from autoft_plugins.models.transformer.proposals import HEADS, propose, worth_fetching
+from autoft_plugins.models.transformer.objectives import SEQUENCE_HEADS
+from autoft_plugins.models.transformer.proposals import propose, worth_fetching
 from autoft_plugins.models.transformer.spaces import frozen_space
 
 
@@ -24,10 +25,11 @@ class Frozen:
     summary = "a linear head on the fixed features of a pretrained encoder"
 
     def candidates(self, problem: Problem, sources: Sequence[Source], limits: Limits, rows: Table) -> list[Candidate]:
-        return propose(self.name, problem, sources, limits, rows, train=False)
+        """None where the mean over a text's tokens cannot tell what is asked: a source that is named would be tried all the same."""
+        return [] if _unsuited(problem) else propose(self.name, problem, sources, limits, rows, train=False)
 
     def wanted(self, problem: Problem, cards: Sequence[SourceCard], limits: Limits) -> list[SourceCard]:
-        return worth_fetching(problem, cards, limits)
+        return [] if _unsuited(problem) else worth_fetching(problem, cards, limits)
 
     def space(self, candidate: Candidate, problem: Problem, rows: int) -> Space:  # noqa: ARG002
         return frozen_space(problem)
@@ -39,14 +41,17 @@ class Frozen:
         from autoft_plugins.models.transformer.features import features_of
         from autoft_plugins.models.transformer.linear_head import FittedHead, fit_head
 
-        if data.problem.head.kind not in HEADS or data.teacher is not None:
-            raise TrialError(f"{self.name} learns {', '.join(HEADS)} without a teacher, not {data.problem.head.kind}")
+        reason = _unsuited(data.problem)
+        if reason is not None:
+            raise TrialError(reason)
+        if data.teacher is not None:
+            raise TrialError(f"{self.name} learns from labels only and cannot follow a teacher", hint="distil into another model")
         torch.set_num_threads(spec.threads)
         source = source_of(spec.candidate)
-        config = token_config(source, anatomy(source).max_length(data.problem.max_length), data.problem.inputs[0])
+        config = token_config(source, anatomy(source).max_length(data.problem.max_length), data.problem.inputs)
         features = features_of(source, data, config, spec.gpus, report.stop_requested)
         head = fit_head(features, data, spec)
-        fitted = FittedHead(source.folder, head, encoder_spec(source, config), data.problem.labels)
+        fitted = FittedHead(source.folder, head, encoder_spec(source, config), data.problem.head.kind, data.problem.labels)
         logits = head.logits(features[data.validation])
         report(1.0, {"logits": logits}, fitted.save)
         return fitted
@@ -55,3 +60,12 @@ class Frozen:
         from autoft_plugins.models.transformer.linear_head import load_head
 
         return load_head(folder)
+
+
+def _unsuited(problem: Problem) -> str | None:
+    """Why features of a text as a whole are no use, or None."""
+    if problem.head.kind not in SEQUENCE_HEADS:
+        return f"one vector a text gives {' or '.join(SEQUENCE_HEADS)}, not {problem.head.kind}"
+    if len(problem.inputs) > 1:
+        return "an encoder that is not trained does not compare two texts: the mean over both says little of how they relate"
+    return None

@@ -1,4 +1,5 @@
 """What the transformer models share.
 
-`anatomy`, `encoding`, `tokenization`, `batches`, `schedule`, `spaces` and `proposals` import light; the rest imports torch.
+`anatomy`, `encoding`, `tokenization`, `batches`, `schedule`, `spaces`, `proposals` and the table of `objectives` import light; the rest
+imports torch.
 """

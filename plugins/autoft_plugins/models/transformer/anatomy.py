@@ -24,7 +24,7 @@ DEFAULT_LENGTH = 256
 _TOKENIZER_FILES = (
     "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model", "*.spm", "*.tiktoken",
 )  # fmt: skip
-_LOOKUPS = ("word_embeddings", "position_embeddings", "token_type_embeddings", "embed_tokens", "tok_embeddings", "wte.", "wpe.")
+_LOOKUPS = ("word_embeddings", "position_embeddings", "token_type_embeddings", "embed_tokens", "shared.", "tok_embeddings", "wte.", "wpe.")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def anatomy(source: Source) -> Anatomy:
 def _anatomy(folder: Path, name: str, state: str) -> Anatomy:  # noqa: ARG001
     config = _json(folder / "config.json", name)
     shapes = _shapes(folder, name)
-    layers = int(_first(config, "num_hidden_layers", "n_layers", "n_layer", default=12))
+    layers = int(_first(config, "num_hidden_layers", "n_layers", "n_layer", "num_layers", default=12))
     width = int(_first(config, "hidden_size", "dim", "d_model", "n_embd", default=768))
     total = sum(math.prod(shape) for shape in shapes.values())
     body = sum(math.prod(shape) for key, shape in shapes.items() if not any(word in key for word in _LOOKUPS))

@@ -58,3 +58,11 @@ def oversampled(codes: npt.NDArray[np.int64], generator: np.random.Generator) ->
         whole, rest = divmod(wanted, len(own))
         places += [np.tile(own, whole), generator.choice(own, rest, replace=False)]
     return np.concatenate(places)
+
+
+def positive_weights(targets: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
+    """How much a label counts where a row has it, from `targets` of 0 and 1, (rows, labels): the root of the rows without it over those
+    with it, at least 1. The root keeps rare rows from being learned by heart."""
+    held = targets.sum(0, dtype=np.float64)
+    odds: npt.NDArray[np.float64] = np.maximum(1.0, (len(targets) - held) / np.maximum(held, 1.0))
+    return np.sqrt(odds)

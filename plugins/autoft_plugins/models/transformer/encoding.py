@@ -13,12 +13,14 @@ from autoft_plugins.encoders.tokens import TOKENIZER_FILE, open_tokenizer
 from autoft_plugins.models.transformer.anatomy import anatomy, tokenizer_path
 
 ENCODER_FILE = "encoder.json"
+GENERATION_FILE = "generation_config.json"
+"""How a model that writes texts does so."""
 _SETTINGS = "tokenizer_config.json"
 _SPECIALS = "special_tokens_map.json"
 
 
-def token_config(source: Source, length: int, field: str) -> dict[str, Any]:
-    """The `TokenEncoder` config of a source for texts of at most `length` tokens in the role `field`."""
+def token_config(source: Source, length: int, fields: tuple[str, ...]) -> dict[str, Any]:
+    """The `TokenEncoder` config of a source for rows of at most `length` tokens in the roles `fields`, one or two texts."""
     content = json.loads(tokenizer_path(source).read_text(encoding="utf-8"))
     config = anatomy(source).config
     padding = content.get("padding") or {}
@@ -34,7 +36,7 @@ def token_config(source: Source, length: int, field: str) -> dict[str, Any]:
         "pad_id": int(pad),
         "pad_type_id": int(padding.get("pad_type_id", 0)),
         "unknown_id": _unknown_id(content),
-        "fields": [field],
+        "fields": list(fields),
     }
 
 
@@ -54,8 +56,8 @@ def _unknown_id(content: Mapping[str, Any]) -> int | None:
     return vocabulary.get(token)
 
 
-def encoder_spec(source: Source, config: Mapping[str, Any]) -> EncoderSpec:
-    """The encoder of a source with its files as a bundle holds them: no padding, truncation at max_length."""
+def encoder_spec(source: Source, config: Mapping[str, Any], name: str = "tokens") -> EncoderSpec:
+    """The encoder `name` of a source with its files as a bundle holds them: no padding, truncation at max_length."""
     length = int(config["max_length"])
     path = tokenizer_path(source)
     files = {TOKENIZER_FILE: open_tokenizer(path, length).to_str(pretty=True).encode("utf-8")}
@@ -68,17 +70,20 @@ def encoder_spec(source: Source, config: Mapping[str, Any]) -> EncoderSpec:
     specials = source.folder / _SPECIALS
     if specials.is_file():
         files[_SPECIALS] = specials.read_bytes()
-    return EncoderSpec("tokens", dict(config), files)
+    return EncoderSpec(name, dict(config), files)
 
 
 def save_encoder(spec: EncoderSpec, folder: Path) -> None:
-    """The tokenizer's files, and the encoder's config beside them."""
+    """The tokenizer's files, and the encoder's name and config beside them."""
     for name, content in spec.files.items():
         (folder / name).write_bytes(content)
-    (folder / ENCODER_FILE).write_text(json.dumps(spec.config, indent=2) + "\n", encoding="utf-8")
+    named = {"name": spec.name, "config": spec.config}
+    (folder / ENCODER_FILE).write_text(json.dumps(named, indent=2) + "\n", encoding="utf-8")
 
 
 def load_encoder(folder: Path) -> EncoderSpec:
     """What `save_encoder` wrote."""
-    files = {name: (folder / name).read_bytes() for name in (TOKENIZER_FILE, _SETTINGS, _SPECIALS) if (folder / name).is_file()}
-    return EncoderSpec("tokens", json.loads((folder / ENCODER_FILE).read_text(encoding="utf-8")), files)
+    names = (TOKENIZER_FILE, _SETTINGS, _SPECIALS, GENERATION_FILE)
+    files = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
+    content = json.loads((folder / ENCODER_FILE).read_text(encoding="utf-8"))
+    return EncoderSpec(content["name"], content["config"], files)

@@ -15,7 +15,7 @@ from autoft.errors import TrialError
 from autoft.interfaces.model import FitData
 from autoft.interfaces.source import Source
 from autoft_plugins.models.transformer.anatomy import tokenizer_sha256
-from autoft_plugins.models.transformer.inference import Forward, run_rows
+from autoft_plugins.models.transformer.inference import Forward, Runner
 from autoft_plugins.models.transformer.loading import body
 from autoft_plugins.models.transformer.precision import device_for
 from autoft_plugins.models.transformer.stepping import MemoryLimit
@@ -30,7 +30,7 @@ def mean_pooled(hidden: Tensor, mask: Tensor) -> Tensor:
 
 def pooled(model: Any) -> Forward:
     """The last hidden states of `model`, mean-pooled."""
-    return lambda ids, mask: mean_pooled(model(input_ids=ids, attention_mask=mask).last_hidden_state.float(), mask)
+    return lambda inputs: {"features": mean_pooled(model(**inputs).last_hidden_state.float(), inputs["attention_mask"])}
 
 
 def features_of(source: Source, data: FitData, config: dict[str, Any], gpus: float, stop: Callable[[], bool]) -> npt.NDArray[np.float32]:
@@ -47,11 +47,12 @@ def features_of(source: Source, data: FitData, config: dict[str, Any], gpus: flo
         device = device_for(gpus)
         model = body(source).to(device.device)
         limit = MemoryLimit(source.sha256, device.device, "inference")
-        part = run_rows(pooled(model), tokens, rows, int(config["pad_id"]), device.device, limit, precision=device.autocast, stop=stop)
-        if len(part) < len(rows):
+        run = Runner(device.device, limit, device.autocast, stop=stop)
+        part = run(pooled(model), lambda units: tokens.inputs(rows[units]), tokens.lengths[rows])
+        if part is None:
             raise TrialError("stopped before the features were computed")
-        made = np.zeros((len(tokens), part.shape[1]), np.float32)
-        made[rows] = part
+        made = np.zeros((len(tokens), part["features"].shape[1]), np.float32)
+        made[rows] = part["features"]
         np.save(folder / "features.npy", made)
 
     folder = written_once(data.cache / f"features-{key}", write)

@@ -7,34 +7,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
 
 from autoft.data.table import Table
 from autoft.interfaces.encoder import Arrays, EncoderSpec, Tensor
 from autoft.interfaces.model import Part, Program
 from autoft_plugins.encoders.tokens import TOKENIZER_FILE, TokenEncoding, set_length
 from autoft_plugins.models.transformer.encoding import load_encoder
-from autoft_plugins.models.transformer.inference import Forward, run_rows
+from autoft_plugins.models.transformer.inference import Forward, on_processor
 from autoft_plugins.models.transformer.loading import reload
-from autoft_plugins.models.transformer.stepping import MemoryLimit
+from autoft_plugins.models.transformer.objectives import objective_type, saved_kind
+from autoft_plugins.models.transformer.objectives.base import save_model
 from autoft_plugins.models.transformer.tokenization import tokenise
-from autoft_plugins.models.transformer.training import save_model
 
 PRIVATE = ("_name_or_path", "auto_map")
 """Facts of a config that are not the model's: where it was loaded from, and code that is never run."""
 
 
 class FittedClassifier:
-    """A transformers classifier and its encoder."""
+    """A transformers classifier of rows, its encoder and its kind of head."""
 
-    def __init__(self, model: Any, encoder: EncoderSpec) -> None:
+    def __init__(self, model: Any, encoder: EncoderSpec, kind: str) -> None:
         self.model = model.eval()
         self.encoder = encoder
+        self.kind = kind
 
     def outputs(self, rows: Table) -> Arrays:
         """`logits`, float32, (rows, outputs)."""
-        return {"logits": outputs_of(lambda ids, mask: self.model(input_ids=ids, attention_mask=mask).logits, self._encoding, rows)}
+        if not len(rows):
+            return {"logits": np.zeros((0, int(self.model.config.num_labels)), np.float32)}
+        return outputs_of(lambda inputs: {"logits": self.model(**inputs).logits}, self._encoding, rows)
 
     @cached_property
     def _encoding(self) -> TokenEncoding:
@@ -44,17 +45,22 @@ class FittedClassifier:
         return {}
 
     def save(self, folder: Path) -> None:
-        save_model(self.model, self.encoder, folder)
+        save_model(self.model, self.encoder, self.kind, folder)
 
     def program(self) -> Program:
-        config = {name: value for name, value in self.model.config.to_dict().items() if name not in PRIVATE}
-        config["architectures"] = [type(self.model).__name__]
-        return program_of(self.model, self.encoder, int(self.model.config.num_labels), config)
+        return program_of(self.model, self.encoder, int(self.model.config.num_labels), config_of(self.model))
 
 
 def load_classifier(folder: Path) -> FittedClassifier:
     """What `FittedClassifier.save` wrote."""
-    return FittedClassifier(reload(folder), load_encoder(folder))
+    kind = saved_kind(folder)
+    return FittedClassifier(reload(folder, objective_type(kind).auto_class), load_encoder(folder), kind)
+
+
+def config_of(model: Any) -> dict[str, Any]:
+    """The content of a bundle's config.json."""
+    config = {name: value for name, value in model.config.to_dict().items() if name not in PRIVATE}
+    return {**config, "architectures": [type(model).__name__]}
 
 
 def open_encoding(encoder: EncoderSpec) -> TokenEncoding:
@@ -66,12 +72,10 @@ def open_encoding(encoder: EncoderSpec) -> TokenEncoding:
     return TokenEncoding(tokenizer, encoder.config)
 
 
-def outputs_of(forward: Forward, encoding: TokenEncoding, rows: Table) -> npt.NDArray[np.float32]:
-    """`forward` over all rows in full precision on the CPU, (rows, width)."""
+def outputs_of(forward: Forward, encoding: TokenEncoding, rows: Table) -> Arrays:
+    """`forward` over all rows in full precision on the processor."""
     tokens = tokenise(encoding, rows)
-    device = torch.device("cpu")
-    limit = MemoryLimit("fitted", device, "inference")
-    return run_rows(forward, tokens, np.arange(len(rows)), encoding.pad_id, device, limit)
+    return on_processor()(forward, tokens.inputs, tokens.lengths) or {}
 
 
 def program_of(graph: Any, encoder: EncoderSpec, outputs: int, config: dict[str, Any]) -> Program:

@@ -16,64 +16,51 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
 from autoft.data.table import Table
-from autoft.errors import TrialError
 from autoft.interfaces.encoder import Arrays, EncoderSpec
 from autoft.interfaces.model import FitData, Program, TrialSpec
 from autoft.interfaces.source import Source
 from autoft.sources.cache import weight_files
 from autoft_plugins.encoders.tokens import TokenEncoding
-from autoft_plugins.models.transformer.batches import balanced_weights
+from autoft_plugins.models.linear.rows import LEARNERS
 from autoft_plugins.models.transformer.encoding import load_encoder, save_encoder
 from autoft_plugins.models.transformer.features import mean_pooled
 from autoft_plugins.models.transformer.fitted import PRIVATE, open_encoding, outputs_of, program_of
 from autoft_plugins.models.transformer.loading import body
 
 HEAD_FILE = "head/model.safetensors"
-LABELS_FILE = "labels.json"
-_ABSENT = -30.0
+ANSWERS_FILE = "answers.json"
+
+_TOLERANCE = 1e-4
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class LinearHead:
-    """`weight` (classes, width), `bias` (classes,); the scaling of the features is folded in."""
+    """`weight` (outputs, width), `bias` (outputs,); the scaling of the features is folded in, and so is that of the targets."""
 
     weight: Floats
     bias: Floats
 
     def logits(self, features: Floats) -> Floats:
-        """(rows, width) to (rows, classes)."""
+        """(rows, width) to (rows, outputs)."""
         return (features @ self.weight.T + self.bias).astype(np.float32)
 
 
 def fit_head(features: Floats, data: FitData, spec: TrialSpec) -> LinearHead:
-    """Logistic regression on standardised features. Raises TrialError when the training rows hold one class only."""
-    from sklearn.linear_model import LogisticRegression
-
+    """Logistic or ridge regression on standardised features. Raises TrialError when the training rows hold nothing to tell apart."""
     train = np.asarray(features[data.train], dtype=np.float64)
-    codes = data.targets[data.train].astype(np.int64)
-    classes = data.problem.head.outputs
-    if len(np.unique(codes)) < 2:
-        raise TrialError("the training rows hold one class only")
-    weights = np.ones(len(codes)) if data.weights is None else np.asarray(data.weights[data.train], dtype=np.float64)
-    if spec.hyperparameters.get("balance", "none") == "weights":
-        weights = weights * balanced_weights(codes, classes)[codes]
     mean, scale = train.mean(0), train.std(0) + 1e-6
-    learner = LogisticRegression(C=float(spec.hyperparameters["C"]), max_iter=300)
-    learner.fit((train - mean) / scale, codes, sample_weight=weights)
-    coefficients, intercept = learner.coef_, learner.intercept_
-    if len(coefficients) == 1:
-        # The binary form gives one row: half of it for each class leaves the softmax as it is.
-        coefficients, intercept = np.concatenate([-coefficients, coefficients]) / 2, np.concatenate([-intercept, intercept]) / 2
-    weight, bias = np.zeros((classes, train.shape[1])), np.full(classes, _ABSENT)
-    weight[learner.classes_] = coefficients / scale
-    bias[learner.classes_] = intercept - (coefficients / scale) @ mean
-    return LinearHead(weight.astype(np.float32), bias.astype(np.float32))
+    weights = None if data.weights is None else data.weights[data.train]
+    head, chosen = data.problem.head, dict(spec.hyperparameters)
+    chosen["class_weight"] = "balanced" if chosen.pop("balance", "none") == "weights" else "none"
+    learned = LEARNERS[head.kind]((train - mean) / scale, data.targets[data.train], weights, chosen, head.outputs, tolerance=_TOLERANCE)
+    raw = learned.on_raw(mean, scale)
+    return LinearHead(np.ascontiguousarray(raw.weight.T), raw.bias)
 
 
 class PooledClassifier(nn.Module):
-    """A body, the mean over its tokens, a linear layer; forward gives {"logits": (rows, classes)}."""
+    """A body, the mean over its tokens, a linear layer; forward gives {"logits": (rows, outputs)}."""
 
     def __init__(self, model: Any, head: LinearHead) -> None:
         super().__init__()
@@ -91,10 +78,10 @@ class PooledClassifier(nn.Module):
 
 
 class FittedHead:
-    """A source's folder with a head; the body is loaded only when it is asked for answers."""
+    """A source's folder with a head of a kind; the body is loaded only when it is asked for answers."""
 
-    def __init__(self, folder: Path, head: LinearHead, encoder: EncoderSpec, labels: tuple[str, ...]) -> None:
-        self._folder, self.head, self.encoder, self._labels = folder, head, encoder, labels
+    def __init__(self, folder: Path, head: LinearHead, encoder: EncoderSpec, kind: str, labels: tuple[str, ...]) -> None:
+        self._folder, self.head, self.encoder, self._kind, self._labels = folder, head, encoder, kind, labels
 
     @cached_property
     def model(self) -> PooledClassifier:
@@ -103,8 +90,11 @@ class FittedHead:
         return PooledClassifier(body(source), self.head).eval()
 
     def outputs(self, rows: Table) -> Arrays:
-        """`logits`, float32, (rows, classes)."""
-        return {"logits": outputs_of(lambda ids, mask: self.model(ids, mask)["logits"], self._encoding, rows)}
+        """`logits`, float32, (rows, outputs)."""
+        if not len(rows):
+            return {"logits": np.zeros((0, len(self.head.bias)), np.float32)}
+        model = self.model  # loaded here: weights that are made in inference mode cannot be traced for an export
+        return outputs_of(lambda inputs: model(**inputs), self._encoding, rows)
 
     @cached_property
     def _encoding(self) -> TokenEncoding:
@@ -119,7 +109,8 @@ class FittedHead:
             shutil.copy(path, folder / path.name)
         (folder / HEAD_FILE).parent.mkdir()
         save_file({"weight": np.ascontiguousarray(self.head.weight), "bias": self.head.bias}, folder / HEAD_FILE)
-        (folder / LABELS_FILE).write_text(json.dumps(self._labels, ensure_ascii=False) + "\n", encoding="utf-8")
+        answers = {"kind": self._kind, "labels": self._labels}
+        (folder / ANSWERS_FILE).write_text(json.dumps(answers, ensure_ascii=False) + "\n", encoding="utf-8")
         save_encoder(self.encoder, folder)
 
     def program(self) -> Program:
@@ -133,9 +124,10 @@ class FittedHead:
     def _config(self) -> dict[str, Any]:
         whole: dict[str, Any] = json.loads((self._folder / "config.json").read_text(encoding="utf-8"))
         config = {name: value for name, value in whole.items() if name not in (*PRIVATE, "_num_labels")}
-        config["id2label"] = {str(i): label for i, label in enumerate(self._labels)}
-        config["label2id"] = {label: i for i, label in enumerate(self._labels)}
-        return config | {"problem_type": "single_label_classification", "architectures": [PooledClassifier.__name__]}
+        labels = self._labels or tuple(f"LABEL_{i}" for i in range(len(self.head.bias)))
+        config["id2label"] = {str(i): label for i, label in enumerate(labels)}
+        config["label2id"] = {label: i for i, label in enumerate(labels)}
+        return config | {"problem_type": self._kind, "architectures": [PooledClassifier.__name__]}
 
 
 def _stamp(folder: Path) -> str:
@@ -147,5 +139,6 @@ def _stamp(folder: Path) -> str:
 def load_head(folder: Path) -> FittedHead:
     """What `FittedHead.save` wrote."""
     tensors = load_file(folder / HEAD_FILE)
-    labels = tuple(json.loads((folder / LABELS_FILE).read_text(encoding="utf-8")))
-    return FittedHead(folder, LinearHead(tensors["weight"], tensors["bias"]), load_encoder(folder), labels)
+    answers = json.loads((folder / ANSWERS_FILE).read_text(encoding="utf-8"))
+    head = LinearHead(tensors["weight"], tensors["bias"])
+    return FittedHead(folder, head, load_encoder(folder), answers["kind"], tuple(answers["labels"]))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import transformers
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from autoft.errors import TrialError
-from autoft.interfaces.problem import Problem
+from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.source import Source
 from autoft.sources.cache import weight_files
-from autoft_plugins.models.transformer.heads import head_kind
 
 transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -48,17 +49,17 @@ def state_of(source: Source) -> dict[str, Tensor]:
     return state
 
 
-def classifier(source: Source, problem: Problem, dropout: float, seed: int) -> Loaded:
-    """The source with the head the problem asks for, what is new drawn from `seed`. Raises TrialError when the weights do not fit."""
-    kind = head_kind(problem)
+def pretrained(source: Source, auto_class: str, facts: Mapping[str, Any], dropout: float, seed: int) -> Loaded:
+    """The source as the class of transformers that `auto_class` picks, its config with `facts`; what is new is drawn from `seed`.
+
+    Raises TrialError when the weights do not fit.
+    """
     config = transformers.AutoConfig.from_pretrained(source.folder, trust_remote_code=False, local_files_only=True)
-    labels = problem.labels or tuple(f"LABEL_{i}" for i in range(problem.head.outputs))
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: i for i, label in enumerate(labels)}
-    config.problem_type = problem.head.kind
+    for name, value in facts.items():
+        setattr(config, name, value)
     set_dropout(config, dropout)
     torch.manual_seed(seed)
-    return _instantiate(getattr(transformers, kind.auto_class), source, config)
+    return _instantiate(getattr(transformers, auto_class), source, config)
 
 
 def body(source: Source) -> Any:
@@ -130,35 +131,62 @@ def set_dropout(config: Any, dropout: float) -> None:
             setattr(config, name, 0.0 if "att" in name else dropout)
 
 
-def reload(folder: Path) -> Any:
-    """A classifier that `save_pretrained` wrote, in evaluation mode."""
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+def reload(folder: Path, auto_class: str) -> Any:
+    """A model that `save_pretrained` wrote, in evaluation mode."""
+    model = getattr(transformers, auto_class).from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     return model.float().eval()
+
+
+Vocabulary: TypeAlias = Callable[[Arrays], Arrays]
+"""A model's inputs with the ids as its look-up table has them."""
+
+
+def untranslated(inputs: Arrays) -> Arrays:
+    """For a model with its whole table."""
+    return inputs
+
+
+class WholeEmbedding:
+    """A model's look-up table left as it is: for models that use it for their output too."""
+
+    def translated(self, inputs: Arrays) -> Arrays:
+        return inputs
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        yield
+
+    def close(self) -> None:
+        pass
 
 
 class CompactEmbedding:
     """While open, a model's look-up table holds only the rows that the data uses.
 
     A token that never comes gets no gradient, and tables are not decayed, so what is learned is the same; the optimiser is
-    spared passes over a table that is often larger than the rest of the model. Ids must be translated by `translate`.
+    spared passes over a table that is often larger than the rest of the model. The model's inputs must go through `translated`.
     """
 
-    def __init__(self, model: Any, used: Tensor) -> None:
+    def __init__(self, model: Any, used: npt.NDArray[np.int64]) -> None:
         self._model = model
         self._table: nn.Embedding = model.get_input_embeddings()
         pad = self._table.padding_idx
         # Architectures that count positions from the padding id need it where it is.
         kept = torch.arange(min(self._table.num_embeddings, (pad or 0) + 1 if (pad or 0) < 1000 else 1))
         extra = torch.tensor([pad]) if pad is not None else torch.zeros(0, dtype=torch.int64)
-        self._rows = torch.unique(torch.cat([kept, extra, used.to(torch.int64)]))
-        self.translate = torch.zeros(self._table.num_embeddings, dtype=torch.int64)
-        self.translate[self._rows] = torch.arange(len(self._rows))
-        place = None if pad is None else int(self.translate[pad])
+        self._rows = torch.unique(torch.cat([kept, extra, torch.from_numpy(used)]))
+        self._places = np.zeros(self._table.num_embeddings, np.int64)
+        self._places[self._rows.numpy()] = np.arange(len(self._rows))
+        place = None if pad is None else int(self._places[pad])
         self._small = nn.Embedding(len(self._rows), self._table.embedding_dim, padding_idx=place, _weight=self._take())
         model.set_input_embeddings(self._small)
 
     def _take(self) -> Tensor:
         return self._table.weight.detach()[self._rows].clone()
+
+    def translated(self, inputs: Arrays) -> Arrays:
+        """With `input_ids` as the small table has them."""
+        return {**inputs, "input_ids": self._places[inputs["input_ids"]]}
 
     def merge(self) -> nn.Embedding:
         """The whole table with what was learned; the model keeps the small one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,16 +16,19 @@ from autoft.interfaces.source import Source, SourceCard
 from autoft_plugins.encoders.tokens import TokenEncoding, open_tokenizer
 from autoft_plugins.models.transformer.anatomy import Anatomy, anatomy, tokenizer_path
 from autoft_plugins.models.transformer.encoding import token_config
+from autoft_plugins.models.transformer.objectives import SEQ2SEQ, SEQUENCE_HEADS
 from autoft_plugins.models.transformer.spaces import epochs_for
 
-HEADS = ("single_label_classification",)
-"""Kinds of head that the transformer models can learn."""
+ENCODER_DECODERS = frozenset(("t5", "mt5", "longt5", "umt5", "bart", "mbart", "pegasus", "marian"))
+"""Architectures that write texts, as source cards name them."""
 
 _SAMPLE = 512
 _UNKNOWN = 0.10
 _SHARE = 0.8
 _PROCESS = 600 << 20
 _SMALLEST = 20_000_000
+_WRITES = "is an encoder with a decoder, which writes texts and gives no labels or scores"
+_ENCODES = "has no decoder, and cannot write texts"
 
 
 @dataclass(frozen=True)
@@ -36,25 +39,36 @@ class Sample:
     unknown: float
 
 
-def fits(problem: Problem) -> bool:
-    """One text in, a kind of head that is known."""
-    return problem.head.kind in HEADS and problem.inputs == ("text",)
+def fits(problem: Problem, heads: Collection[str]) -> bool:
+    """A kind of head among `heads`, for one text or, where a row has one answer, for two."""
+    kind = problem.head.kind
+    return kind in heads and (problem.inputs == ("text",) or (problem.inputs == ("text", "text_pair") and kind in SEQUENCE_HEADS))
 
 
 def sample(source: Source, problem: Problem, rows: Table, shape: Anatomy) -> Sample:
     """Tokenise up to 512 rows, evenly spaced. Raises SourceError or BundleError for a tokenizer that cannot be read."""
     length = shape.max_length(problem.max_length)
-    encoding = TokenEncoding(open_tokenizer(tokenizer_path(source), length), token_config(source, length, problem.inputs[0]))
+    encoding = TokenEncoding(open_tokenizer(tokenizer_path(source), length), token_config(source, length, problem.inputs))
     places = np.unique(np.linspace(0, max(0, len(rows) - 1), min(_SAMPLE, len(rows))).astype(np.int64))
     encoded = encoding.encode(rows.take(places))
-    specials = 2 * len(places)
+    specials = encoding.specials * len(places)
     unknown = 0 if encoded.unknown is None else int(encoded.unknown.sum())
     return Sample(float(encoded.lengths.mean()) if len(places) else 0.0, unknown / max(1, int(encoded.lengths.sum()) - specials))
 
 
-def propose(model: str, problem: Problem, sources: Sequence[Source], limits: Limits, rows: Table, *, train: bool) -> list[Candidate]:
-    """A candidate a source. `train` tells fine-tuning (three times a forward pass an epoch, optimiser state) from one forward pass."""
-    if not fits(problem):
+def propose(
+    model: str,
+    problem: Problem,
+    sources: Sequence[Source],
+    limits: Limits,
+    rows: Table,
+    *,
+    train: bool,
+    heads: Collection[str] = SEQUENCE_HEADS,
+) -> list[Candidate]:
+    """A candidate a source, none where the problem's kind of head is not among `heads`. `train` tells fine-tuning (three times a forward
+    pass an epoch, optimiser state) from one forward pass."""
+    if not fits(problem, heads):
         return []
     found = [_propose(model, problem, source, limits, rows, train) for source in sources]
     larger = any(c.proposed and c.source and c.source.parameters >= _SMALLEST for c in found)
@@ -65,12 +79,16 @@ def _too_small(candidate: Candidate) -> Candidate:
     return replace(candidate, proposed=False, reason="small, for trying things out; a larger source is at hand")
 
 
-def worth_fetching(problem: Problem, cards: Sequence[SourceCard], limits: Limits) -> list[SourceCard]:
+def worth_fetching(
+    problem: Problem, cards: Sequence[SourceCard], limits: Limits, heads: Collection[str] = SEQUENCE_HEADS
+) -> list[SourceCard]:
     """Cards of general text in the problem's language that fit into memory: those that need no hub first, then small before large,
     but none so small that it is for trying things out only."""
-    if not fits(problem):
+    if not fits(problem, heads):
         return []
     wanted = {problem.language or "en", "multi"}
+    writes = problem.head.kind == SEQ2SEQ
+    cards = [c for c in cards if (c.architecture in ENCODER_DECODERS) == writes]
     suited = [c for c in cards if wanted & set(c.languages) and c.domain == "general" and c.parameters >= _SMALLEST]
     return sorted((c for c in suited if 16 * c.parameters + _PROCESS < limits.memory), key=lambda c: (not c.wheels, c.parameters))
 
@@ -78,6 +96,8 @@ def worth_fetching(problem: Problem, cards: Sequence[SourceCard], limits: Limits
 def _propose(model: str, problem: Problem, source: Source, limits: Limits, rows: Table, train: bool) -> Candidate:
     try:
         shape = anatomy(source)
+        if _writes(shape) != (problem.head.kind == SEQ2SEQ):
+            return Candidate(model, source, False, f"{_architecture(shape)} {_WRITES if _writes(shape) else _ENCODES}")
         seen = sample(source, problem, rows, shape)
     except AutoftError as error:
         return Candidate(model, source, proposed=False, reason=error.message)
@@ -95,6 +115,14 @@ def _propose(model: str, problem: Problem, source: Source, limits: Limits, rows:
     if limits.seconds is not None and seconds > _SHARE * limits.seconds:
         return refuse(f"one trial would take about {seconds:.0f} s of the {limits.seconds:.0f} s there are")
     return Candidate(model, source, True, _reason(shape, seen, seconds), flops, memory, forward)
+
+
+def _writes(shape: Anatomy) -> bool:
+    return bool(shape.config.get("is_encoder_decoder"))
+
+
+def _architecture(shape: Anatomy) -> str:
+    return str(shape.config.get("model_type", "this architecture"))
 
 
 def _reason(shape: Anatomy, seen: Sample, seconds: float) -> str:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autoft.interfaces.problem import Problem
-from autoft.interfaces.space import Choice, Hyperparameters, Integer, LogUniform, Parameter, Space, Uniform
+from autoft.interfaces.space import Choice, Hyperparameters, Integer, LogUniform, Parameter, Space, Uniform, Value
+from autoft_plugins.models.transformer.objectives import SEQ2SEQ
 
 UNEVEN = 1.5
-"""The largest class over the smallest, from which weights and oversampling are searched."""
+"""The largest class over the smallest, from which ways to balance them are searched."""
+
+_BALANCE = {
+    "single_label_classification": Choice(("none", "weights", "oversample", "focal")),
+    "multi_label_classification": Choice(("none", "weights", "focal")),
+}
 
 # (parameters of the body up to, lowest, default, highest learning rate)
 _RATES = (
@@ -17,6 +23,8 @@ _RATES = (
     (1.5e8, 1.5e-5, 5e-5, 1.5e-4),
     (float("inf"), 5e-6, 2e-5, 6e-5),
 )
+_WRITING = 4.0
+"""How much higher the rates are of models that write texts: 1e-4 to 3e-4 for a small T5."""
 _LARGE = 4e7
 # (rows up to, fewest, default, most epochs)
 _EPOCHS = ((1_000, 2, 4, 8), (5_000, 2, 3, 5), (20_000, 1, 2, 4), (float("inf"), 1, 1, 3))
@@ -45,6 +53,9 @@ def epochs_for(rows: int, body: int) -> tuple[int, int, int]:
 def full_space(body: int, problem: Problem, rows: int) -> Space:
     """For fine-tuning a source whose layers have `body` parameters on `rows` rows."""
     low, rate, high = next((low, rate, high) for most, low, rate, high in _RATES if body <= most)
+    writes = problem.head.kind == SEQ2SEQ
+    if writes:
+        low, rate, high = _WRITING * low, _WRITING * rate, _WRITING * high
     fewest, epochs, most = epochs_for(rows, body)
     parameters: dict[str, Parameter] = {
         "learning_rate": LogUniform(low, high),
@@ -53,7 +64,7 @@ def full_space(body: int, problem: Problem, rows: int) -> Space:
         "warmup": Uniform(0.0, 0.2),
         "weight_decay": LogUniform(1e-3, 1e-1),
         "dropout": Uniform(0.0, 0.2),
-        "head_rate": Choice((1, 5, 10)),
+        "head_rate": Choice((1,) if writes else (1, 5, 10)),  # what writes is pretrained, too
     }
     default: Hyperparameters = {
         "learning_rate": rate,
@@ -62,22 +73,35 @@ def full_space(body: int, problem: Problem, rows: int) -> Space:
         "warmup": 0.1,
         "weight_decay": 0.01,
         "dropout": 0.1,
-        "head_rate": 5,
+        "head_rate": 1 if writes else 5,
     }
-    if is_uneven(problem):
-        parameters["balance"] = Choice(("none", "weights", "oversample"))
-        default["balance"] = "none"
+    for name, (parameter, value) in _own_parameters(problem).items():
+        parameters[name], default[name] = parameter, value
     changes: list[Hyperparameters] = [
         {"learning_rate": (rate * high) ** 0.5, "batch_size": 32},
         {"epochs": min(most, epochs + 2), "learning_rate": (rate * (low * rate) ** 0.5) ** 0.5, "dropout": 0.05},
     ]
     if "balance" in parameters:
         changes.insert(0, {"balance": "weights"})
+    if "crf" in parameters:
+        changes.insert(0, {"crf": True})
     return Space(parameters, default, tuple(default | change for change in changes))
 
 
+def _own_parameters(problem: Problem) -> dict[str, tuple[Parameter, Value]]:
+    """What only some kinds of head have, each with its default."""
+    own: dict[str, tuple[Parameter, Value]] = {}
+    if problem.head.kind in _BALANCE and is_uneven(problem):
+        own["balance"] = (_BALANCE[problem.head.kind], "none")
+    if problem.head.kind == "token_classification":
+        own["crf"] = (Choice((False, True)), False)
+    return own
+
+
 def frozen_space(problem: Problem) -> Space:
-    """For a linear head on fixed features: the inverse strength of its regularisation."""
+    """For a linear head on fixed features: the inverse strength `C` of its penalty, or for a number the strength `alpha`."""
+    if problem.head.kind == "regression":
+        return Space({"alpha": LogUniform(10.0, 1e4)}, {"alpha": 1000.0}, ({"alpha": 300.0}, {"alpha": 3000.0}))
     parameters: dict[str, Parameter] = {"C": LogUniform(1e-4, 1e1)}
     default: Hyperparameters = {"C": 0.02}
     if is_uneven(problem):

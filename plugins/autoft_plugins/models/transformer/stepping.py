@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from autoft.errors import TrialError
-from autoft_plugins.models.transformer.heads import HeadKind
+from autoft.interfaces.encoder import Arrays
 from autoft_plugins.models.transformer.precision import Device
+
+if TYPE_CHECKING:
+    from autoft_plugins.models.transformer.objectives.base import Objective
 
 _CLIP = 1.0
 _known_limits: dict[tuple[str, str], int] = {}
@@ -42,8 +46,9 @@ class MemoryLimit:
         _known_limits[self._key] = width * (rows // 2)
 
 
-def optimizer(model: Any, fresh: frozenset[str], rate: float, head_rate: float, decay: float) -> torch.optim.AdamW:
-    """Fused AdamW; biases, norms and look-up tables are not decayed; parameters the source did not hold learn `head_rate` times faster."""
+def optimizer(model: Any, own: nn.Module | None, fresh: frozenset[str], rate: float, head_rate: float, decay: float) -> torch.optim.AdamW:
+    """Fused AdamW; biases, norms and look-up tables are not decayed; parameters the source did not hold learn `head_rate` times faster,
+    as do those of `own`, what the objective learns beside the model."""
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
@@ -51,6 +56,8 @@ def optimizer(model: Any, fresh: frozenset[str], rate: float, head_rate: float, 
             spared = parameter.ndim < 2 or id(parameter) in tables
             key = (rate * (head_rate if name in fresh else 1), 0.0 if spared else decay)
             groups.setdefault(key, []).append(parameter)
+    if own is not None:
+        groups.setdefault((rate * head_rate, 0.0), []).extend(own.parameters())
     settings = [{"params": parameters, "lr": lr, "base": lr, "weight_decay": decay} for (lr, decay), parameters in groups.items()]
     return torch.optim.AdamW(settings, lr=rate, betas=(0.9, 0.999), eps=1e-8, fused=True)
 
@@ -58,17 +65,17 @@ def optimizer(model: Any, fresh: frozenset[str], rate: float, head_rate: float, 
 class Stepper:
     """Forward, backward, clip, update. A batch that does not fit is split and its gradients accumulated."""
 
-    def __init__(self, model: Any, kind: HeadKind, device: Device, optimizer: torch.optim.Optimizer, limit: MemoryLimit) -> None:
-        self._model, self._kind, self._device, self._optimizer, self._limit = model, kind, device, optimizer, limit
+    def __init__(self, model: Any, objective: Objective, device: Device, optimizer: torch.optim.Optimizer, limit: MemoryLimit) -> None:
+        self._model, self._objective, self._device, self._optimizer, self._limit = model, objective, device, optimizer, limit
         self._scaler = torch.amp.GradScaler(device.device.type, enabled=device.scales)
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
-    def __call__(self, ids: Tensor, mask: Tensor, targets: Tensor, weights: Tensor, factor: float) -> Tensor:
-        """One update at `factor` times the learning rate; the mean loss, detached. Raises TrialError when a single row does not fit."""
-        rows, width = ids.shape
+    def __call__(self, inputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], weights: Tensor, factor: float) -> Tensor:
+        """One update at `factor` times the learning rate; the mean loss, detached. Raises TrialError when a single unit does not fit."""
+        units, width = inputs["input_ids"].shape
         while True:
-            size = self._limit.rows(width, rows)
-            loss = self._gradients(ids, mask, targets, weights, size)
+            size = self._limit.rows(width, units)
+            loss = self._gradients(inputs, targets, weights, size)
             if loss is not None:
                 break
             self._optimizer.zero_grad(set_to_none=True)
@@ -82,16 +89,16 @@ class Stepper:
         self._optimizer.zero_grad(set_to_none=True)
         return loss
 
-    def _gradients(self, ids: Tensor, mask: Tensor, targets: Tensor, weights: Tensor, size: int) -> Tensor | None:
-        """Accumulate over pieces of `size` rows; None when memory ran out. The caller retries outside the handler, which holds tensors."""
+    def _gradients(self, inputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], weights: Tensor, size: int) -> Tensor | None:
+        """Accumulate over pieces of `size` units; None when memory ran out. The caller retries outside the handler, which holds tensors."""
         total = torch.zeros((), device=self._device.device)
         share = weights / weights.sum().clamp_min(1e-12)
         try:
-            for start in range(0, len(ids), size):
+            for start in range(0, len(weights), size):
                 piece = slice(start, start + size)
                 with self._device.autocast():
-                    logits = self._model(input_ids=ids[piece], attention_mask=mask[piece]).logits
-                loss = (self._kind.loss(logits.float(), targets[piece]) * share[piece]).sum()
+                    logits = self._objective.forward(self._model, cut(inputs, piece))
+                loss = (self._objective.loss(logits.float(), cut(targets, piece)) * share[piece]).sum()
                 self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
         except (RuntimeError, MemoryError) as error:
@@ -101,6 +108,11 @@ class Stepper:
         return total
 
 
-def to_tensor(array: Any, device: torch.device) -> Tensor:
-    """A numpy array on the device."""
-    return torch.from_numpy(np.ascontiguousarray(array)).to(device, non_blocking=True)
+def cut(tensors: Mapping[str, Tensor], piece: slice) -> dict[str, Tensor]:
+    """Some of the units."""
+    return {name: value[piece] for name, value in tensors.items()}
+
+
+def to_tensors(arrays: Arrays, device: torch.device) -> dict[str, Tensor]:
+    """Numpy arrays on the device."""
+    return {name: torch.from_numpy(np.ascontiguousarray(array)).to(device, non_blocking=True) for name, array in arrays.items()}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autoft.data.table import Table
+from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.source import Source
 from autoft_plugins.encoders.tokens import TokenEncoding, open_tokenizer
 from autoft_plugins.models.transformer.anatomy import tokenizer_path, tokenizer_sha256
@@ -25,10 +27,13 @@ Ids = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class TokenisedRows:
-    """`ids` of all rows one after another; row i is ids[starts[i]:starts[i + 1]]."""
+    """`ids` of all rows one after another; row i is ids[starts[i]:starts[i + 1]]. `types` beside them tell the first text from the
+    second, None where the model takes none. `fill` are the values of `input_ids` and `token_type_ids` behind the end of a row."""
 
     ids: Ids
     starts: npt.NDArray[np.int64]
+    types: npt.NDArray[np.int8] | None = None
+    fill: tuple[int, int] = (0, 0)
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -38,40 +43,54 @@ class TokenisedRows:
         """Tokens a row, shape (n,)."""
         return np.diff(self.starts)
 
-    def padded(self, rows: npt.NDArray[np.int64], pad: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """ids and attention mask of `rows`, both (rows, longest), padded on the right."""
+    def used(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The ids that come in `rows`, sorted, each once."""
+        if not len(rows):
+            return np.zeros(0, np.int64)
+        return np.unique(np.concatenate([self.ids[self.starts[i] : self.starts[i + 1]] for i in rows])).astype(np.int64)
+
+    def inputs(self, rows: npt.NDArray[np.int64]) -> Arrays:
+        """The model's inputs for `rows`, as the encoder gives them: int64 (rows, longest), padded on the right."""
         lengths = self.starts[rows + 1] - self.starts[rows]
         columns = np.arange(max(1, int(lengths.max(initial=1))))
         mask = columns < lengths[:, None]
         places = np.where(mask, self.starts[rows][:, None] + columns, 0)
-        return np.where(mask, self.ids[places], pad).astype(np.int64), mask.astype(np.int64)
+        arrays = {"input_ids": np.where(mask, self.ids[places], self.fill[0]).astype(np.int64), "attention_mask": mask.astype(np.int64)}
+        if self.types is not None:
+            arrays["token_type_ids"] = np.where(mask, self.types[places], self.fill[1]).astype(np.int64)
+        return arrays
 
 
 def tokenise(encoding: TokenEncoding, rows: Table) -> TokenisedRows:
     """All rows, in blocks so that the memory stays small."""
-    parts: list[Ids] = []
-    lengths: list[int] = []
+    ids: list[Ids] = []
+    types: list[npt.NDArray[np.int8]] = []
     for start in range(0, len(rows), _BLOCK):
         for tokens in encoding.tokenize(rows.take(range(start, min(start + _BLOCK, len(rows))))):
-            parts.append(np.array(tokens.ids, dtype=np.int32))
-            lengths.append(len(parts[-1]))
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return TokenisedRows(np.concatenate(parts) if parts else np.zeros(0, np.int32), starts)
+            ids.append(np.array(tokens.ids, dtype=np.int32))
+            if encoding.has_types:
+                types.append(np.array(tokens.type_ids, dtype=np.int8))
+    starts = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
+    joined_types = np.concatenate(types or [np.zeros(0, np.int8)]) if encoding.has_types else None
+    return TokenisedRows(np.concatenate(ids or [np.zeros(0, np.int32)]), starts, joined_types, encoding.fill)
 
 
-def tokenised(source: Source, rows: Table, config: dict[str, Any], cache: Path) -> TokenisedRows:
+def tokenised(source: Source, rows: Table, config: Mapping[str, Any], cache: Path) -> TokenisedRows:
     """The rows in the tokens of a source, from the cache where another trial has been before."""
-    what = f"{source.sha256}:{tokenizer_sha256(source)}:{config['max_length']}:{rows.sha256()}"
+    what = f"{source.sha256}:{tokenizer_sha256(source)}:{json.dumps(config, sort_keys=True)}:{rows.sha256()}"
     key = hashlib.sha256(what.encode()).hexdigest()[:24]
+    encoding = TokenEncoding(open_tokenizer(tokenizer_path(source), int(config["max_length"])), config)
 
     def write(folder: Path) -> None:
-        encoding = TokenEncoding(open_tokenizer(tokenizer_path(source), int(config["max_length"])), config)
         made = tokenise(encoding, rows)
         np.save(folder / "ids.npy", made.ids)
         np.save(folder / "starts.npy", made.starts)
+        if made.types is not None:
+            np.save(folder / "types.npy", made.types)
 
     folder = written_once(cache / f"tokens-{key}", write)
-    return TokenisedRows(np.load(folder / "ids.npy", mmap_mode="r"), np.load(folder / "starts.npy"))
+    types = np.load(folder / "types.npy", mmap_mode="r") if encoding.has_types else None
+    return TokenisedRows(np.load(folder / "ids.npy", mmap_mode="r"), np.load(folder / "starts.npy"), types, encoding.fill)
 
 
 def written_once(folder: Path, write: Callable[[Path], None]) -> Path:

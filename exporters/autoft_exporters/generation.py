@@ -1,0 +1,79 @@
+"""Greedy decoding around two graphs, an encoder and a decoder, in numpy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autoft.errors import BundleError
+from autoft.interfaces.encoder import Arrays
+from autoft.interfaces.exporter import Session
+
+SETTINGS = "generation_config.json"
+"""As transformers and transformers.js read it."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The id a decoder starts from, those that end a text, and the most tokens it writes."""
+
+    start: int
+    ends: tuple[int, ...]
+    most: int
+
+    @classmethod
+    def of(cls, folder: Path) -> Generation:
+        """From a bundle's generation_config.json. Raises BundleError."""
+        path = folder / SETTINGS
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            end = content["eos_token_id"]
+            ends = tuple(map(int, end)) if isinstance(end, list) else (int(end),)
+            return cls(int(content["decoder_start_token_id"]), ends, int(content["max_new_tokens"]))
+        except FileNotFoundError:
+            raise BundleError(f"the bundle has no {SETTINGS}: {path} is absent", hint="copy the whole folder") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise BundleError(f"{path} does not say how to generate: {type(error).__name__}: {error}") from None
+
+
+class GreedySession:
+    """Runs the encoder once and the decoder a token at a time, for the rows that are not finished.
+
+    Outputs: `sequences` (rows, tokens) int64, each row up to its end, then zeros; `scores` (rows, tokens) float32, the log-probability
+    of each token, then zeros.
+    """
+
+    def __init__(self, encoder: Session, decoder: Session, settings: Generation) -> None:
+        self._encoder, self._decoder, self._settings = encoder, decoder, settings
+
+    def run(self, arrays: Arrays) -> Arrays:
+        """Safe to call from several threads. Raises BundleError."""
+        states, mask = self._encoder.run(arrays)["last_hidden_state"], arrays["attention_mask"]
+        rows, most = len(mask), self._settings.most
+        sequences, scores = np.zeros((rows, most), np.int64), np.zeros((rows, most), np.float32)
+        going, made = np.arange(rows), 0
+        while len(going) and made < most:
+            first = np.full((len(going), 1), self._settings.start, np.int64)
+            inputs = {
+                "input_ids": np.hstack([first, sequences[going, :made]]),
+                "encoder_attention_mask": mask[going],
+                "encoder_hidden_states": states[going],
+            }
+            logits = self._decoder.run(inputs)["logits"][:, -1]
+            best = logits.argmax(axis=1)
+            sequences[going, made], scores[going, made] = best, _log_probability(logits)
+            going, made = going[~np.isin(best, self._settings.ends)], made + 1
+        return {"sequences": sequences[:, :made], "scores": scores[:, :made]}
+
+
+def _log_probability(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Of the largest of each row."""
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    total: npt.NDArray[np.float64] = -np.log(np.exp(shifted).sum(axis=1))
+    return total

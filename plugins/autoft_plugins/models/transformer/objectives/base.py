@@ -1,0 +1,119 @@
+"""An objective: what a model learns by, and how it is asked. The trainer knows nothing else of the task."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+
+from autoft.interfaces.encoder import Arrays, EncoderSpec
+from autoft.interfaces.model import FitData, Fitted, TrialSpec
+from autoft.interfaces.problem import Problem
+from autoft.interfaces.source import Source
+from autoft_plugins.models.transformer.encoding import save_encoder
+from autoft_plugins.models.transformer.objectives import HEAD_FILE
+
+if TYPE_CHECKING:
+    from autoft_plugins.models.transformer.inference import Runner
+
+Units = npt.NDArray[np.int64]
+"""Numbers of what a model sees at once: rows, or windows of them."""
+
+
+class Objective(ABC):
+    """Made once a trial. A subclass sets in its `__init__`:
+
+    `encoder`, what is served in front of the model; `lengths` (units,), tokens of each unit, int64; `weights` (units,), how much each
+    counts in the mean of a batch's losses, float32; `own`, what is learned beside the model, a CRF for instance, else None.
+    """
+
+    kind: ClassVar[str]
+    """The kind of head, as in `Problem.head`."""
+    auto_class: ClassVar[str]
+    """The name of a class of transformers, e.g. AutoModelForTokenClassification."""
+
+    encoder: EncoderSpec
+    lengths: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
+    own: nn.Module | None = None
+
+    @abstractmethod
+    def __init__(self, source: Source, spec: TrialSpec, data: FitData) -> None: ...
+
+    @classmethod
+    def facts(cls, problem: Problem) -> dict[str, Any]:
+        """What config.json has to say of the problem: the labels."""
+        labels = problem.labels or tuple(f"LABEL_{i}" for i in range(problem.head.outputs))
+        return {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+
+    def refusal(self, model: Any) -> str | None:  # noqa: ARG002
+        """Why the loaded model cannot learn so; None where it can."""
+        return None
+
+    @abstractmethod
+    def epoch(self, generator: np.random.Generator) -> Units:
+        """The units of the training rows for one epoch, in any order."""
+        ...
+
+    @abstractmethod
+    def used_ids(self) -> npt.NDArray[np.int64] | None:
+        """The token ids of the training and validation rows: the look-up table is cut to them. None leaves it whole, as it has to be
+        where the model's output is tied to it."""
+        ...
+
+    @abstractmethod
+    def inputs(self, units: Units) -> Arrays:
+        """What the model takes in training, by name: `input_ids` (units, longest), `attention_mask`, and what else it needs."""
+        ...
+
+    @abstractmethod
+    def targets(self, units: Units) -> Arrays:
+        """What `loss` takes, by name, first axis units."""
+        ...
+
+    def forward(self, model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
+        """What `loss` takes, in whatever precision the trial has; first axis units."""
+        logits: Tensor = model(**inputs).logits
+        return logits
+
+    @abstractmethod
+    def loss(self, logits: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        """The loss a unit, (units,), float32, of `forward`'s values in float32."""
+        ...
+
+    @abstractmethod
+    def outputs(self, model: Any, run: Runner, rows: Units) -> Arrays | None:
+        """The outputs of `rows` (row numbers, perhaps none) as `Fitted.outputs` gives them; None once `run` gave None."""
+        ...
+
+    def extra(self) -> Arrays:
+        """What `Fitted.extra` would give now."""
+        return {}
+
+    def save(self, model: Any, folder: Path) -> None:
+        """All that `load` needs, in the library's own layout."""
+        save_model(model, self.encoder, self.kind, folder)
+
+    @abstractmethod
+    def fitted(self, model: Any) -> Fitted:
+        """The model after training, on the processor, in evaluation mode."""
+        ...
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Fitted:
+        """What `save`, or the fitted model's own, wrote."""
+        ...
+
+
+def save_model(model: Any, encoder: EncoderSpec, kind: str, folder: Path) -> None:
+    """In the library's own layout, with the tokenizer's files and the kind of head."""
+    model.save_pretrained(folder)
+    save_encoder(encoder, folder)
+    (folder / HEAD_FILE).write_text(json.dumps({"kind": kind}) + "\n", encoding="utf-8")
