@@ -33,12 +33,14 @@ from autoft.interfaces.events import (
     TrialStarted,
 )
 from autoft.interfaces.problem import Metric
-from autoft.progress import STAGES, Progress, TrialView, duration, figure, number, plain, short
+from autoft.progress import STAGES, Progress, TrialView, duration, example_inputs, figure, number, plain, short
 
 REPORT_EVERY = 10.0
 """Seconds between two plain lines about the same trial."""
 TOP = 5
 """Ended trials in the live table."""
+CLASSES, BAR = 20, 30
+"""Classes that `autoft check` draws, and the width of the longest bar."""
 SHOWN = 10
 """Rows of the final leaderboard."""
 
@@ -221,6 +223,61 @@ def show_result(
     _print(stream, parts, width)
 
 
+def show_check(understood: Mapping[str, Any], *, stream: TextIO | None = None, width: int | None = None) -> None:
+    """What `autoft check` found; `understood` is its JSON."""
+    stream = stream or sys.stdout
+    rows, parts = understood["rows"], understood["splits"]
+    left_out = f", {rows['left_out']} left out" if rows["left_out"] else ""
+    facts = {
+        "Task": understood["task"],
+        "Why": understood["reason"].partition("; not used")[0],
+        "Columns": ", ".join(f"{role} = {' + '.join(map(repr, names))}" for role, names in understood["columns"].items()),
+        "Not used": ", ".join(map(repr, understood["not_used"])),
+        "Rows": f"{rows['used']} used{left_out}: " + ", ".join(f"{many} {part}" for part, many in parts.items()),
+        "Lengths": "; ".join(_lengths(role, found) for role, found in understood["lengths"].items()),
+        "Language": understood["language"] or "not recognised",
+        "Judged by": understood["metric"],
+        "Numbers": ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in understood["numbers"].items()),
+    }
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name, value in facts.items():
+        if value:
+            table.add_row(Text(name, style="bold"), Text(plain(value)))
+    said: list[ConsoleRenderable] = [table]
+    if understood["classes"]:
+        said += [Text(""), *_class_chart(understood["classes"], _console(stream, width))]
+    said += [Text("")] if understood["warnings"] or understood["notes"] else []
+    said += [Text("Warning: ", style="bold yellow").append(plain(line), style="default not bold") for line in understood["warnings"]]
+    said += [Text("Note: ", style="bold").append(plain(line), style="default not bold") for line in understood["notes"]]
+    others = [f"  {one['flags']}  ({one['reason'].partition('; not used')[0]})" for one in understood["others"]]
+    if others:
+        said += [Text(""), Text("It could be read otherwise:", style="bold"), *(Text("  " + plain(line.strip())) for line in others)]
+    said += [Text(""), Text("Next:", style="bold"), Text(f"  {plain(understood['command'])}", no_wrap=True, overflow="fold")]
+    _print(stream, said, width)
+
+
+def _lengths(role: str, found: Mapping[str, float]) -> str:
+    return f"{role} has {found['mean']:.0f} characters on average, {found['longest']} at most"
+
+
+def _class_chart(counts: Mapping[str, int], console: Console) -> list[ConsoleRenderable]:
+    """A bar a class, the largest first."""
+    mark = "█" if (console.encoding or "").lower().startswith("utf") else "#"
+    ordered = sorted(counts.items(), key=lambda pair: -pair[1])
+    most = max(1, ordered[0][1])
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(max_width=40, overflow="ellipsis", no_wrap=True)
+    table.add_column(justify="right")
+    table.add_column(no_wrap=True)
+    for name, many in ordered[:CLASSES]:
+        table.add_row(Text(plain(name)), str(many), Text(mark * max(1 if many else 0, round(BAR * many / most)), style="cyan"))
+    parts: list[ConsoleRenderable] = [Text(f"{len(counts)} classes", style="bold"), table]
+    if len(ordered) > CLASSES:
+        rest = [many for _, many in ordered[CLASSES:]]
+        parts.append(Text(f"and {len(rest)} more with {min(rest)} to {max(rest)} each", style="dim"))
+    return parts
+
+
 def show_runs(rows: Iterable[Mapping[str, str]], stream: TextIO | None = None) -> None:
     """One line a run; `rows` have run, started, status, time and best."""
     table = Table(box=None, padding=(0, 1), collapse_padding=True, pad_edge=False, header_style="bold")
@@ -397,7 +454,7 @@ def _places(folder: Path, result: Mapping[str, Any]) -> list[Text]:
 
 def _next_commands(folder: Path, result: Mapping[str, Any]) -> list[Text]:
     bundle = quote(str(folder / str(result.get("bundle") or "bundle")))
-    example = '"a text to classify"' if "text" in (result.get("columns") or {}) else "--input new.csv --output answers.csv"
+    example = example_inputs(result.get("columns"))
     opener = {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
     commands = (f"autoft predict {bundle} {example}", f"autoft serve {bundle}", f"{opener} {quote(str(folder / 'report.html'))}")
     return [Text("Next:", style="bold"), *(Text(f"  {command}", no_wrap=True, overflow="fold") for command in commands)]

@@ -161,6 +161,14 @@ def short(hyperparameters: Mapping[str, Any]) -> str:
     return ", ".join(f"{_SHORT.get(name, plain(name))} {number(value)}" for name, value in hyperparameters.items())
 
 
+def example_inputs(columns: object) -> str:
+    """What stands after `autoft predict BUNDLE` for a model of these columns by role."""
+    roles = columns if isinstance(columns, Mapping) else {}
+    if "text" not in roles:
+        return "--input new.csv --output answers.csv"
+    return '"a text" "another text"' if "text_pair" in roles else '"a text"'
+
+
 def number(value: Any) -> str:
     """A value for the eye: two significant digits for small and for large floats."""
     if isinstance(value, bool) or not isinstance(value, float):

@@ -105,7 +105,7 @@ def _run(
         limits.threads,
         limits.gpus,
         slots or limits.threads,
-        settings.validation is not None,
+        settings.validation is not None or settings.time is not None,
         settings.verbose,
     )
 
@@ -126,7 +126,7 @@ def _run(
         settings, bench, confirmation, built, winner, baseline, started=clock.started, budget=clock.budget, refitted=refitted is not None
     )
     result = conclusion.result
-    write_report(journal.folder, result, journal.leaderboard, report_data(bench, conclusion, built, str(settings.data)))
+    write_report(journal.folder, result, journal.leaderboard, report_data(bench, conclusion, built, str(understood.data)))
     write_json(journal.folder / "result.json", result)
     status: RunStatus = "stopped" if journal.stopping else "done"
     journal.emit(RunFinished(run_id=journal.run_id, status=status, result=result))
@@ -157,7 +157,7 @@ def _start(settings: Settings, understood: Understood, choice: Choice, clock: Cl
         RunStarted(
             run_id=journal.run_id,
             folder=str(journal.folder.resolve()),
-            data=str(settings.data),
+            data=str(understood.data),
             task=problem.task,
             candidates=names,
             budget=clock.budget,

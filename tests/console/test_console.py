@@ -244,7 +244,7 @@ def test_the_summary_says_what_was_left_where_and_what_to_do(tmp_path, monkeypat
     said = out.getvalue()
     assert "Verdict: full:all-mpnet-base-v2 beats the baseline linear" in said
     assert "Proof: the exported model gives the same answers as the trained one on 100 rows and 15 combinations" in said
-    assert "autoft predict 'my run/bundle' \"a text to classify\"" in said
+    assert "autoft predict 'my run/bundle' \"a text\"" in said
     assert "autoft serve 'my run/bundle'" in said
     assert "'my run/report.html'" in said
     ranks = [line.split()[1] for line in said.splitlines() if re.match(r"\s+\d ", line)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import socket
 from collections.abc import Callable
@@ -53,6 +54,35 @@ def test_a_file_that_cannot_be_learned_from(tmp_path: Path, call: Callable[..., 
     said = call("run", "data.csv", "--models", "linear")
     assert all(word in said for word in wanted), said
     assert "Hint:" in said or len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("task", "columns", "wrong", "column"),
+    [
+        ("pair-classification", {"premise": "{i} a", "hypothesis": "{i} b", "label": "{ab}"}, "", "hypothesis"),
+        ("pair-score", {"sentence1": "{i} a", "sentence2": "{i} b", "score": "{i}.5"}, "", "sentence1"),
+        ("text-regression", {"text": "some words {i}", "rating": "{i}.5"}, "NaN", "rating"),
+        ("text-regression", {"text": "some words {i}", "rating": "{i}.5"}, "good", "rating"),
+        ("multi-label", {"text": "some words {i}", "spam": "{01}", "rude": "{01}", "odd": "{01}"}, "2", "rude"),
+        ("multi-label", {"text": "some words {i}", "tags": "['{ab}', 'c']"}, "[0.25, 0.5]", "tags"),
+    ],
+)
+def test_a_cell_that_a_task_cannot_take(
+    tmp_path: Path, call: Callable[..., str], task: str, columns: dict[str, str], wrong: str, column: str
+) -> None:
+    rows = [
+        {name: cell.replace("{i}", str(i)).replace("{ab}", "ab"[i % 2]).replace("{01}", str(i % 2)) for name, cell in columns.items()}
+        for i in range(40)
+    ]
+    rows[6][column] = wrong
+    with (tmp_path / "data.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(columns))
+        writer.writeheader()
+        writer.writerows(rows)
+    labels = ",".join(name for name in columns if name not in ("text", "premise", "hypothesis", "sentence1", "sentence2"))
+    said = call("run", "data.csv", "--task", task, "--label", labels)
+    assert f"data.csv, row 7, column '{column}'" in said
+    assert "Hint:" in said
 
 
 def test_missing_file_offers_the_nearest(tmp_path: Path, call: Callable[..., str]) -> None:

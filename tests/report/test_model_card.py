@@ -57,7 +57,7 @@ def test_the_card_says_use_data_figures_and_proof():
     card = model_card(manifest(), RESULT)
     assert 'autoft predict . "a text"' in card
     assert "Tokenizer.from_file" in card
-    assert 'pipeline("text-classification", model="../model", tokenizer=".")' in card
+    assert 'ask = pipeline("text-classification", model="../model", tokenizer=".")' in card
     assert "| f1_macro | 0.9100 | 0.9000 |" in card
     assert "f1_macro of this model: 0.900, 95 % interval 0.850 to 0.940" in card
     assert "gives the same answers as the trained model: largest difference 6.0e-07 over 15 combinations" in card
@@ -83,6 +83,44 @@ def test_a_bundle_of_another_encoder_and_with_a_plugin_says_so():
     assert "`mine.py` (sha256 1212" in card
     assert "## Proof" not in card
     assert "license" not in front_matter(card)
+
+
+SCORE = {"properties": {"score": {"type": "number"}}}
+LABELS = {"properties": {"labels": {}, "scores": {}}}
+ENTITIES = {"properties": {"entities": {}}}
+
+
+def kind(task: str, head: str, labels: tuple[str, ...], **more) -> Problem:
+    return manifest().problem.model_copy(
+        update={"task": task, "labels": labels, "head": Head(kind=head, outputs=max(1, len(labels))), **more}
+    )
+
+
+def test_a_pair_is_asked_with_two_texts():
+    fields = {"text": ("premise",), "text_pair": ("hypothesis",), "label": ("score",)}
+    pair = kind("pair-score", "regression", (), inputs=("text", "text_pair"), fields=fields)
+    card = model_card(manifest(problem=pair, output_schema=SCORE), {})
+    assert 'autoft predict . "a text" "another text"' in card
+    assert 'encode("a text", "another text")' in card
+    assert "print(float(logits[0, 0]))" in card
+    assert "Answers: a number." in card
+    assert 'ask({"text": "a text", "text_pair": "another text"})' in card
+    assert front_matter(card)["pipeline_tag"] == "sentence-similarity"
+
+
+def test_labels_and_entities_say_what_they_are():
+    labels = model_card(manifest(problem=kind("multi-label", "multi_label_classification", ("a", "b")), output_schema=LABELS), {})
+    assert "Answers: any number of a, b." in labels
+    assert "np.exp(-logits[0])" in labels
+    assert "top_k=None" in labels
+    tags = kind("token-classification", "token_classification", ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"))
+    made = {"problem": tags, "output_schema": ENTITIES, "encoder": EncoderRecord(name="words")}
+    card = model_card(manifest(**made), {})
+    assert "Answers: entities of the kinds PER, LOC." in card
+    assert 'aggregation_strategy="first"' in card
+    assert "onnxruntime and tokenizers alone" not in card
+    crf = Provenance(candidate="full:tiny", hyperparameters={"crf": True})
+    assert "transformers" not in model_card(manifest(**made, provenance=crf), {})
 
 
 def test_names_that_are_markup_stay_names():

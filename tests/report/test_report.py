@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from autoft.interfaces.events import TrialFinished, TrialReported
-from autoft.report import Confusion, ProofTable, ReportData, confident_mistakes, write_report
+from autoft.report import Confusion, Marked, Mistake, ProofTable, ReportData, Span, Tally, write_report
 from autoft.report.charts import nice_ticks
 from stream_of_events import RESULT, events, finished
 
@@ -69,13 +69,11 @@ def board(folder) -> list[TrialFinished]:
 
 def full() -> ReportData:
     labels, truths = ("negative", "positive"), ["negative"] * 6 + ["positive"] * 4
-    answers = [{"label": "negative", "score": 0.9}] * 5 + [{"label": "positive", "score": 0.97}] + [{"label": "positive", "score": 0.8}] * 4
-    texts = [f"text {k}" for k in range(5)] + ["the surest mistake"] + ["fine"] * 4
     return ReportData(
         data="reviews.csv",
         classes={"negative": 300, "positive": 300},
-        confusion=Confusion.of(labels, truths, [a["label"] for a in answers]),
-        mistakes=confident_mistakes(texts, truths, answers),
+        confusion=Confusion.of(labels, truths, ["negative"] * 5 + ["positive"] * 5),
+        mistakes=(Mistake(input="the surest mistake", truth="negative", answer="positive", score=0.97),),
         proof=ProofTable.model_validate(
             {
                 "passed": True,
@@ -128,7 +126,6 @@ def test_the_curves_are_drawn_from_the_trials_files(folder):
 def test_hostile_texts_are_texts(folder):
     point = {HOSTILE: HOSTILE}
     rows = [finished(1, HOSTILE, 0.5, hyperparameters=point, reason=HOSTILE)]
-    answers = [{"label": HOSTILE, "score": 0.9}]
     data = ReportData.model_construct(
         **{
             **dict(ReportData()),
@@ -136,7 +133,9 @@ def test_hostile_texts_are_texts(folder):
             "data": HOSTILE,
             "classes": {HOSTILE: 1},
             "confusion": Confusion.model_construct(labels=(HOSTILE, "b"), matrix=((1, 1), (0, 0))),
-            "mistakes": tuple(m for m in [_mistake(HOSTILE, answers)]),
+            "mistakes": (Mistake.model_construct(input=(HOSTILE, HOSTILE), truth="b", answer=HOSTILE, score=0.9),),
+            "tallies": (Tally.model_construct(name=HOSTILE, rows=1, answered=1, right=0),),
+            "marked": (Marked.model_construct(text=HOSTILE, spans=(Span.model_construct(start=2, end=9, name=HOSTILE, state="missed"),)),),
             "notes": (HOSTILE,),
         }
     )
@@ -155,12 +154,6 @@ def test_hostile_texts_are_texts(folder):
     assert "script" not in page.tags
     assert "img" not in page.tags
     assert page.text.count("<script>alert(1)</script>") >= 10
-
-
-def _mistake(text, answers):
-    from autoft.report import Mistake
-
-    return Mistake.model_construct(input=text, truth="b", answer=answers[0]["label"], score=answers[0]["score"])
 
 
 def test_a_result_with_nothing_in_it_still_opens(tmp_path):
@@ -201,10 +194,54 @@ def test_unknown_labels_are_refused():
         Confusion.of(["a"], ["a"], ["b"])
 
 
-def test_the_most_confident_mistakes_come_first():
-    answers = [{"label": "x", "score": s} for s in (0.6, 0.9, 0.7)]
-    assert [m.score for m in confident_mistakes(["1", "2", "3"], ["y", "y", "x"], answers)] == [0.9, 0.6]
-    assert len(confident_mistakes(["1"] * 50, ["y"] * 50, [answers[0]] * 50, limit=4)) == 4
+def test_labels_are_tallied(tmp_path):
+    tallies = (
+        Tally(name="drama", rows=8, answered=5, right=4, threshold=0.31),
+        Tally(name="comedy", rows=0, answered=0, right=0, threshold=0.5),
+    )
+    data = ReportData(kind="labels", tallies=tallies, classes={"drama": 80, "comedy": 2})
+    page = Page(write_report(tmp_path, RESULT, [], data).read_text(encoding="utf-8"))
+    assert "labels drama 80, comedy 2 winner" in page.text
+    assert "label rows recall precision F1 threshold drama 8 0.500 0.800 0.615 0.310 comedy 0 - - 0.000 0.500" in page.text
+
+
+def test_numbers_are_drawn_against_the_truth(tmp_path):
+    errors = (Mistake(input=("a man sleeps", "someone is asleep"), truth="4.9", answer="1.2"),)
+    data = ReportData(kind="score", points=((1.0, 1.5), (4.9, 1.2), (3.0, 3.0)), mistakes=errors)
+    html = write_report(tmp_path, RESULT, [], data).read_text(encoding="utf-8")
+    page = Page(html)
+    assert page.tags.count("circle") == 3
+    assert "The largest errors" in page.text
+    assert "a man sleeps someone is asleep answered 1.2 ; the file says 4.9" in page.text
+    spots = [tuple(map(float, pair)) for pair in re.findall(r'cx="([\d.]+)" cy="([\d.]+)" r="3"', html)]
+    assert spots[0][0] < spots[2][0] < spots[1][0]
+    assert spots[2][1] < spots[0][1] < spots[1][1]  # upwards is less
+
+
+def test_entities_are_marked(tmp_path):
+    spans = (
+        Span(start=0, end=8, name="PER", state="right"),
+        Span(start=14, end=19, name="LOC", state="missed"),
+        Span(start=14, end=24, name="ORG", state="invented"),
+    )
+    data = ReportData(
+        kind="entities",
+        tallies=(Tally(name="PER", rows=1, answered=1, right=1),),
+        marked=(Marked(text="Ada Byron met Paris Saint", spans=spans), Marked(text="nothing", spans=())),
+    )
+    html = write_report(tmp_path, RESULT, [], data).read_text(encoding="utf-8")
+    page = Page(html)
+    assert page.open == []
+    assert '<mark class="right">Ada Byro</mark>' in html
+    assert '<mark class="invented missed">Paris</mark><small class="missed"> LOC missed</small><mark class="invented"> Sain</mark>' in html
+    assert "kind in the file recall precision F1 PER 1 1.000 1.000 1.000" in page.text
+
+
+def test_texts_stand_below_each_other(tmp_path):
+    data = ReportData(kind="text", mistakes=(Mistake(input="long " * 400, truth="a target", answer="an answer"),))
+    page = Page(write_report(tmp_path, RESULT, [], data).read_text(encoding="utf-8"))
+    assert "long … answered an answer the file says a target" in page.text
+    assert len(page.text) < 3000
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.61, 0.93), (0, 0), (0.5, 0.5), (-3, 1200), (1e-7, 3e-7), (0.9, 0.9000001)])

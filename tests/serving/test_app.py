@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from pathlib import Path
@@ -75,7 +74,10 @@ def test_hugging_face_shapes(client: TestClient) -> None:
         ("/predict", {"inputs": [{"text": {}}]}, "inputs.0.text"),
         ("/predict", {"inputs": ["a"], "text": "b"}, "text"),
         ("/", {}, "inputs"),
-        ("/", {"inputs": 3}, "inputs.0"),
+        ("/", {"inputs": 3}, "inputs"),
+        ("/", {"inputs": "a", "stream": True}, "stream"),
+        ("/", {"inputs": {"txt": "a"}}, "inputs.text"),
+        ("/", {"inputs": ["a", {"text": 3}]}, "inputs.1.text"),
         ("/", {"inputs": "a", "parameters": 3}, "parameters"),
         ("/", {"inputs": "a", "parameters": {"top_k": 0}}, "parameters.top_k"),
         ("/", {"inputs": "a", "parameters": {"top_k": True}}, "parameters.top_k"),
@@ -200,11 +202,3 @@ def test_the_docs_page_needs_no_other_machine(client: TestClient) -> None:
     assert not re.search(r"(src|href|url\()\s*=?\s*[\"']?(https?:)?//", response.text)
     assert "connect-src 'self'" in response.headers["content-security-policy"]
     assert 'fetch("openapi.json")' in response.text
-
-
-def test_a_task_without_classes_has_no_hugging_face_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    predictor = load_predictor(make_bundle(tmp_path / "other"), threads=1)
-    monkeypatch.setattr(predictor, "predict", lambda rows: [{"text": "a summary"} for _ in rows])
-    response = TestClient(create_app(predictor, name="x")).post("/", json={"inputs": "a"})
-    assert response.status_code == 422
-    assert "/predict" in json.dumps(response.json())

@@ -8,7 +8,7 @@ import pytest
 
 from autoft.catalog import Catalog
 from autoft.data.table import Table
-from autoft.errors import SettingsError
+from autoft.errors import SettingsError, SourceError
 from autoft.interfaces.model import Candidate, Limits
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.source import Source, SourceCard
@@ -81,3 +81,30 @@ def test_the_same_weights_twice_under_one_name_are_refused(catalog: Catalog, tmp
     paths = [folder(tmp_path / name / "model", "1") for name in ("a", "b", "c")]
     with pytest.raises(SettingsError, match="have one name and hold the same weights"):
         tried(catalog, *(f"toy:{path}" for path in paths))
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_where_no_weights_suit_the_message_says_what_does(catalog: Catalog, monkeypatch: pytest.MonkeyPatch, others: bool) -> None:
+    """A model without weights is only named where there is one for this problem."""
+
+    class Choosy(Toy):
+        def candidates(self, problem, sources, limits, rows):
+            return []
+
+        def wanted(self, problem, cards, limits):
+            return list(cards)
+
+    class Plain(Toy):
+        name = "plain"
+
+        def candidates(self, problem, sources, limits, rows):
+            return [Candidate(self.name)] if others else []
+
+    catalog.models.clear()
+    catalog.models.update(toy=Choosy(), plain=Plain())
+    with pytest.raises(SourceError, match="--offline") as caught:
+        choose((), catalog, PROBLEM, LIMITS, ROWS, offline=True)
+    assert caught.value.hint is not None
+    assert "autoft models fetch known" in caught.value.hint
+    assert ("--models plain, which needs no pretrained weights" in caught.value.hint) == others
+    assert ("--models FOLDER" in caught.value.hint) != others

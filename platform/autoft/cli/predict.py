@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from autoft.errors import DataError
     from autoft.interfaces.problem import Problem
     from autoft.runtime.files import RowFile
     from autoft.runtime.predictor import Predictor
 
 _WIDEST_TEXT = 60
+_SHOWN = ("label", "labels", "score", "scores", "entities", "text")
 
 
 @click.command("predict")
@@ -36,8 +38,11 @@ def command(
 ) -> int:
     """Answer with BUNDLE: for each TEXT, or for each row of a file.
 
-    BUNDLE is a bundle's folder, a run's output folder, a run's id (or a unique beginning of it), or `last`. Where a model takes more
-    than one text, each TEXT is a JSON object: '{"premise": "...", "hypothesis": "..."}'. A file keeps its rows' order and all its columns.
+    BUNDLE is a bundle's folder, a run's output folder, a run's id (or a unique beginning of it), or `last`. A file keeps its rows' order
+    and all its columns.
+
+    Where a model takes two texts, they stand one after the other: autoft predict last "A man sleeps." "Nobody is asleep." asks about one
+    pair, four texts about two. A row may also be a JSON object: '{"premise": "...", "hypothesis": "..."}'.
     """
     if bool(text) == (input_file is not None):
         raise click.UsageError("give either TEXT or --input FILE: autoft predict BUNDLE 'a text'")
@@ -51,7 +56,7 @@ def command(
         _check_output(input_file, output_file)
     predictor = load_predictor(folder, plugin_files=plugins, threads=threads)
     if input_file is None:
-        rows = [_row(one, predictor.problem) for one in text]
+        rows = _rows(text, predictor.problem)
         _show(zip(rows, predictor.predict(rows), strict=True), as_json)
         return 0
     file = _open(input_file, predictor, plugins)
@@ -72,24 +77,44 @@ def _check_output(input_file: Path | None, output_file: Path) -> None:
         raise DataError(f"--output {output_file}: there is no folder {output_file.parent}", hint=f"mkdir -p {output_file.parent}")
 
 
-def _row(text: str, problem: Problem) -> str | Mapping[str, Any]:
-    """The text itself, or the object that it writes out where the model takes more than a text."""
-    role = problem.inputs[0]
-    if len(problem.inputs) == 1 and len(problem.fields.get(role, (role,))) == 1:
-        return text
-    from autoft.errors import DataError
+def _rows(texts: Sequence[str], problem: Problem) -> list[str | Mapping[str, Any]]:
+    """A row for each text; where the model takes several, for each object that is written out, and for as many texts in a row."""
+    columns = [problem.fields.get(role, (role,)) for role in problem.inputs]
+    names = [name for several in columns for name in several]
+    if len(names) == 1:
+        return list(texts)
+    rows: list[str | Mapping[str, Any]] = []
+    waiting: list[str] = []
+    for text in texts:
+        written = None if waiting else _object(text)
+        if written is not None:
+            rows.append(written)
+            continue
+        waiting.append(text)
+        if len(waiting) == len(names) == len(problem.inputs):
+            rows.append(dict(zip(problem.inputs, waiting, strict=True)))
+            waiting = []
+    if waiting:
+        raise _left_over(waiting, names, together=len(names) == len(problem.inputs))
+    return rows
 
+
+def _object(text: str) -> Mapping[str, Any] | None:
+    """The JSON object that a text writes out, if it does."""
     try:
         row = json.loads(text)
     except (ValueError, RecursionError):
-        row = None
-    if not isinstance(row, Mapping):
-        names = [name for role in problem.inputs for name in problem.fields.get(role, (role,))]
-        example = "{" + ", ".join(f'"{name}": ...' for name in names) + "}"
-        raise DataError(
-            f"{text[:_WIDEST_TEXT]!r} is no JSON object; this model takes {', '.join(names)}", hint=f"autoft predict BUNDLE '{example}'"
-        )
-    return row
+        return None
+    return row if isinstance(row, Mapping) else None
+
+
+def _left_over(texts: Sequence[str], names: Sequence[str], *, together: bool) -> DataError:
+    from autoft.errors import DataError
+
+    written = "'{" + ", ".join(f'"{name}": ...' for name in names) + "}'"
+    what = f"{texts[0][:_WIDEST_TEXT]!r} stands alone" if together else f"{texts[0][:_WIDEST_TEXT]!r} is no JSON object"
+    example = " ".join(f'"{name}"' for name in names) if together else written
+    return DataError(f"{what}; this model takes {', '.join(names)}", hint=f"autoft predict BUNDLE {example}")
 
 
 def _open(path: Path, predictor: Predictor, plugins: Sequence[Path]) -> RowFile:
@@ -111,7 +136,7 @@ def _open(path: Path, predictor: Predictor, plugins: Sequence[Path]) -> RowFile:
 def _inputs_only(pairs: Iterable[tuple[Mapping[str, Any], dict[str, Any]]], problem: Problem) -> Iterator[tuple[Any, dict[str, Any]]]:
     for row, answer in pairs:
         shown = [row[name] for role in problem.inputs for name in (role, *problem.fields.get(role, ())) if name in row]
-        yield (shown[0] if len(shown) == 1 else shown), answer
+        yield (shown[0] if len(shown) == 1 else tuple(shown)), answer
 
 
 def _write(pairs: Iterable[tuple[Mapping[str, Any], dict[str, Any]]], file: RowFile, output: Path) -> None:
@@ -132,18 +157,37 @@ def _show(pairs: Iterable[tuple[Any, dict[str, Any]]], as_json: bool) -> None:
 
 
 def _words(answer: Mapping[str, Any]) -> str:
-    """`positive  0.981` for a class; name=value for whatever else an answer holds. The scores of all classes are left to --json."""
-    rest = {name: value for name, value in answer.items() if name not in ("label", "score", "scores")}
-    words = [str(answer["label"])] if "label" in answer else []
+    """An answer for the eye: `positive  0.981`, `drama 0.912, war 0.640`, `Ada (PER 0.993)`; what else it holds as name=value. The scores
+    of what was not chosen are left to --json."""
+    words = []
+    if "label" in answer:
+        words.append(str(answer["label"]))
+    if "labels" in answer:
+        scores = answer.get("scores", {})
+        words.append(", ".join(f"{label} {_number(scores[label])}" if label in scores else label for label in answer["labels"]) or "(none)")
     if "score" in answer:
-        words.append(f"{answer['score']:.3f}")
-    return "  ".join(
-        [*words, *(f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}" for name, value in rest.items())]
-    )
+        words.append(_number(answer["score"]))
+    if "entities" in answer:
+        words.append(", ".join(f"{one['word']} ({one['entity_group']} {_number(one['score'])})" for one in answer["entities"]) or "(none)")
+    if "text" in answer:
+        words.append(answer["text"])
+    rest = {name: value for name, value in answer.items() if name not in _SHOWN}
+    words += [f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}" for name, value in rest.items()]
+    return "  ".join(" ".join(word.split()) for word in words)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.001 else f"{value:.3g}"
 
 
 def _short(row: Any) -> str:
+    """What was asked, on one line: the words of a list with blanks, several inputs with | between them."""
     from autoft.runtime.predictor import well_formed
 
-    text = " ".join(str(well_formed(row if isinstance(row, str) else json.dumps(row, ensure_ascii=False, default=str))).split())
+    parts = tuple(row.values()) if isinstance(row, Mapping) else row
+    if isinstance(parts, list | tuple) and all(isinstance(part, str) for part in parts):
+        shown = (" | " if isinstance(parts, tuple) else " ").join(parts)
+    else:
+        shown = row if isinstance(row, str) else json.dumps(row, ensure_ascii=False, default=str)
+    text = " ".join(str(well_formed(shown)).split())
     return text if len(text) <= _WIDEST_TEXT else text[: _WIDEST_TEXT - 1] + "…"

@@ -14,7 +14,7 @@ import click
 @click.option("--threads", type=click.IntRange(1), help="Threads of the model.  [default: all processors]")
 @click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
 def command(bundle: str, host: str, port: int, threads: int | None, plugins: tuple[Path, ...]) -> int:
-    """Serve BUNDLE over HTTP: POST /predict, GET /health/ready, /info, /docs.
+    """Serve BUNDLE over HTTP: POST /predict, POST / in the shapes of Hugging Face's API, GET /health/ready, /info, /docs.
 
     BUNDLE is a bundle's folder, a run's output folder, a run's id (or a unique beginning of it), or `last`.
     """

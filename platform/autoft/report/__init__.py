@@ -1,7 +1,22 @@
 """What a run leaves to be read: report.html and the model card."""
 
 from autoft.report.card import model_card
-from autoft.report.data import Confusion, Mistake, ProofTable, ReportData, StageTime, confident_mistakes
+from autoft.report.data import Confusion, Marked, Mistake, ProofTable, ReportData, Span, StageTime, Tally
+from autoft.report.findings import Outcome, class_counts, findings
 from autoft.report.page import write_report
 
-__all__ = ["Confusion", "Mistake", "ProofTable", "ReportData", "StageTime", "confident_mistakes", "model_card", "write_report"]
+__all__ = [
+    "Confusion",
+    "Marked",
+    "Mistake",
+    "Outcome",
+    "ProofTable",
+    "ReportData",
+    "Span",
+    "StageTime",
+    "Tally",
+    "class_counts",
+    "findings",
+    "model_card",
+    "write_report",
+]

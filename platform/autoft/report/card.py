@@ -7,6 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from autoft.progress import example_inputs
+from autoft.runtime.schemas import answer_kind
+
 if TYPE_CHECKING:
     from autoft.runtime.bundle import Manifest
 
@@ -20,6 +23,7 @@ PIPELINES = {
     "seq2seq": "text2text-generation",
 }
 """Task -> the hubs' word for it."""
+SHOWN_LABELS = 40
 
 
 def model_card(manifest: Manifest, result: Mapping[str, Any]) -> str:
@@ -72,34 +76,49 @@ def _summary(manifest: Manifest, result: Mapping[str, Any]) -> str:
 def _use(manifest: Manifest) -> str:
     problem = manifest.problem
     fields = ", ".join(f"`{_code(role)}`" for role in problem.inputs)
-    labels = ", ".join(_md(label) for label in problem.labels[:40]) + (
-        f" and {len(problem.labels) - 40} more" if len(problem.labels) > 40 else ""
-    )
-    lines = ["## How to use", "", f"Input: {fields}. " + (f"Answers: {labels}." if labels else "")]
-    if "text" in problem.inputs and len(problem.inputs) == 1:
-        lines += ["", "```sh", 'autoft predict . "a text"', "autoft serve .", "```", "", "```python", "import autoft", ""]
-        lines += ['model = autoft.load(".")', 'model.predict(["a text"])', "```"]
-    else:
-        row = json.dumps(dict.fromkeys(problem.inputs, "..."), ensure_ascii=False)
-        lines += ["", "```python", "import autoft", "", 'model = autoft.load(".")', f"model.predict([{row}])", "```"]
+    lines = ["## How to use", "", f"Input: {fields}. {_answers(manifest)}".rstrip()]
+    example = example_inputs(problem.fields)
+    if "text" in problem.inputs:
+        lines += ["", "```sh", f"autoft predict . {example}", "autoft serve .", "```"]
+    row = '"a text"' if problem.inputs == ("text",) else json.dumps(dict.fromkeys(problem.inputs, "..."), ensure_ascii=False)
+    lines += ["", "```python", "import autoft", "", 'model = autoft.load(".")', f"model.predict([{row}])", "```"]
     if manifest.encoder.name == "tokens" and "tokenizer.json" in manifest.files:
         lines += ["", *_with_onnxruntime(manifest)]
-        # A frozen source with a head of ours is no class that transformers knows.
-        if manifest.provenance.candidate.startswith("full:"):
-            lines += ["", *_with_transformers()]
     else:
         lines += [
             "",
             f"Inputs are made by autoft's encoder `{_code(manifest.encoder.name)}`; their names, types and shapes are in autoft.json.",
         ]
+    # A frozen source with a head of ours is no class that transformers knows.
+    if manifest.provenance.candidate.startswith("full:") and manifest.encoder.name in ("tokens", "words"):
+        lines += _with_transformers(manifest)
     if manifest.plugin_files:
         named = ", ".join(f"`{_code(plugin.name)}` (sha256 {plugin.sha256})" for plugin in manifest.plugin_files)
         lines += ["", f"The bundle needs a plugin that it does not hold: {named}. Pass it with `--plugin FILE`."]
     return "\n".join(lines)
 
 
+def _answers(manifest: Manifest) -> str:
+    """What the answers may be."""
+    kind, labels = answer_kind(manifest.output_schema), manifest.problem.labels
+    if kind == "entities":
+        labels = tuple(dict.fromkeys(label.partition("-")[2] for label in labels if "-" in label))
+    words = {"labels": "any number of ", "entities": "entities of the kinds ", "score": "a number", "text": "a text"}.get(kind or "", "")
+    named = ", ".join(map(_md, labels[:SHOWN_LABELS]))
+    more = f" and {len(labels) - SHOWN_LABELS} more" if len(labels) > SHOWN_LABELS else ""
+    return f"Answers: {words}{named}{more}." if words or named else ""
+
+
 def _with_onnxruntime(manifest: Manifest) -> list[str]:
     graph = next((name for name in sorted(manifest.files) if name.endswith(".onnx")), "onnx/model.onnx")
+    texts = ", ".join(['"a text"', '"another text"'][: len(manifest.problem.inputs)])
+    answer = {
+        "regression": ["print(float(logits[0, 0]))"],
+        "multi_label_classification": [
+            "scores = 1 / (1 + np.exp(-logits[0]))",
+            'print({config["id2label"][str(code)]: float(score) for code, score in enumerate(scores)})',
+        ],
+    }.get(manifest.problem.head.kind, ['print(config["id2label"][str(int(logits.argmax()))])'])
     return [
         "Without autoft, on onnxruntime and tokenizers alone:",
         "",
@@ -111,25 +130,38 @@ def _with_onnxruntime(manifest: Manifest) -> list[str]:
         "from tokenizers import Tokenizer",
         "",
         'config = json.load(open("config.json", encoding="utf-8"))',
-        'encoding = Tokenizer.from_file("tokenizer.json").encode("a text")',
+        f'encoding = Tokenizer.from_file("tokenizer.json").encode({texts})',
         f"session = onnxruntime.InferenceSession({json.dumps(graph)})",
         'made = {"input_ids": encoding.ids, "attention_mask": encoding.attention_mask, "token_type_ids": encoding.type_ids}',
         "feeds = {i.name: np.array([made[i.name]], dtype=np.int64) for i in session.get_inputs()}",
         'logits = session.run(["logits"], feeds)[0]',
-        'print(config["id2label"][str(int(logits.argmax()))])',
+        *answer,
         "```",
     ]
 
 
-def _with_transformers() -> list[str]:
+def _with_transformers(manifest: Manifest) -> list[str]:
+    """Where a pipeline of the library answers as the bundle does: not with a CRF, which it does not know."""
+    options = {
+        "single_label_classification": ("text-classification", ""),
+        "multi_label_classification": ("text-classification", ", top_k=None"),
+        "regression": ("text-classification", ', function_to_apply="none"'),
+        "token_classification": ("token-classification", ', aggregation_strategy="first"'),
+    }
+    kind = manifest.problem.head.kind
+    if kind not in options or manifest.provenance.hyperparameters.get("crf"):
+        return []
+    pipeline, option = options[kind]
+    asked = '"a text"' if len(manifest.problem.inputs) == 1 else '{"text": "a text", "text_pair": "another text"}'
     return [
+        "",
         "With transformers, from the folder `model` that the run left beside this bundle:",
         "",
         "```python",
         "from transformers import pipeline",
         "",
-        'classify = pipeline("text-classification", model="../model", tokenizer=".")',
-        'classify("a text")',
+        f'ask = pipeline("{pipeline}", model="../model", tokenizer="."{option})',
+        f"ask({asked})",
         "```",
     ]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from autoft.progress import duration, figure
-from autoft.report.data import Confusion
+from autoft.report.data import Confusion, Marked
 from autoft.report.markup import Markup, join, tag
 
 WIDTH, HEIGHT = 460, 270
@@ -58,6 +59,46 @@ def _curve(line: Line, points: Sequence[tuple[float, float]]) -> Markup:
         path = "M" + " L".join(f"{x} {y}" for x, y in points)
         marks.insert(0, tag("path", hover, d=path, cls=cls))
     return tag("g", *marks)
+
+
+def scatter(points: Sequence[tuple[float, float]], across: str, upwards: str) -> Markup:
+    """Pairs of numbers of one kind on one scale; on the diagonal they are equal."""
+    ticks = nice_ticks(min(map(min, points)), max(map(max, points)))
+    low, high = ticks[0], ticks[-1]
+    size = HEIGHT - TOP - BOTTOM + 90
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return round(LEFT + 14 + size * (x - low) / (high - low), 1), round(TOP + size * (high - y) / (high - low), 1)
+
+    parts = []
+    for tick in ticks:
+        x, y = place(tick, tick)
+        parts.append(tag("line", x1=LEFT + 14, x2=LEFT + 14 + size, y1=y, y2=y, cls="grid"))
+        parts.append(tag("text", f"{tick:g}", x=LEFT + 6, y=y + 4, cls="tick end"))
+        parts.append(tag("text", f"{tick:g}", x=x, y=TOP + size + 17, cls="tick middle"))
+    (left, bottom), (right, top) = place(low, low), place(high, high)
+    parts.append(tag("line", x1=left, x2=right, y1=bottom, y2=top, cls="diagonal"))
+    for x, y in points:
+        across_at, up_at = place(x, y)
+        parts.append(tag("circle", tag("title", f"{across} {x:.4g}, {upwards} {y:.4g}"), cx=across_at, cy=up_at, r=3, cls="spot"))
+    parts.append(tag("text", across, x=(left + right) / 2, y=TOP + size + 35, cls="axis middle"))
+    parts.append(tag("text", upwards, x=12, y=TOP + size / 2, transform=f"rotate(-90 12 {TOP + size / 2})", cls="axis middle"))
+    view = f"0 0 {LEFT + 14 + size + 20} {TOP + size + 42}"
+    return tag("figure", tag("svg", *parts, viewBox=view, role="img", aria_label=f"{upwards} by {across}"), cls="panel square")
+
+
+def marked(row: Marked) -> Markup:
+    """A text with the entities in it: what the model found, missed and invented, each with its kind."""
+    edges = sorted({0, len(row.text), *(span.start for span in row.spans), *(span.end for span in row.spans)})
+    parts: list[Markup | str] = []
+    for start, end in pairwise(edges):
+        over = [span for span in row.spans if span.start <= start and end <= span.end]
+        states = " ".join(sorted({span.state for span in over}))
+        parts.append(tag("mark", row.text[start:end], cls=states) if over else row.text[start:end])
+        for span in over:
+            if span.end == end:
+                parts.append(tag("small", f" {span.name}" + ("" if span.state == "right" else f" {span.state}"), cls=span.state))
+    return tag("blockquote", *parts, dir="auto")
 
 
 def legend(names: Mapping[str, int]) -> Markup:

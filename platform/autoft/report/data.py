@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
 from autoft.interfaces.events import EVENTS, Event, Remark, StageStarted, TrialReported
 from autoft.interfaces.problem import Frozen
+from autoft.runtime.schemas import AnswerKind
 
 
 class Confusion(Frozen):
@@ -28,10 +29,51 @@ class Confusion(Frozen):
         return cls(labels=tuple(labels), matrix=tuple(tuple(row) for row in counts))
 
 
-class Mistake(Frozen):
-    """`score` is how sure the model was, 0 to 1."""
+class Tally(Frozen):
+    """Of a label, or of a kind of entity: how often it was there, was answered, and was both."""
 
-    input: str
+    name: str
+    rows: int
+    answered: int
+    right: int
+    threshold: float | None = None
+
+    @property
+    def recall(self) -> float | None:
+        return self.right / self.rows if self.rows else None
+
+    @property
+    def precision(self) -> float | None:
+        return self.right / self.answered if self.answered else None
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.right / (self.rows + self.answered) if self.rows + self.answered else 0.0
+
+
+State: TypeAlias = Literal["right", "missed", "invented"]
+
+
+class Span(Frozen):
+    """Characters [start, end) of a text that are an entity by the file ("missed"), by the model ("invented"), or by both ("right")."""
+
+    start: int
+    end: int
+    name: str
+    state: State
+
+
+class Marked(Frozen):
+    """A piece of an input with the entities in it."""
+
+    text: str
+    spans: tuple[Span, ...]
+
+
+class Mistake(Frozen):
+    """A wrong answer, as texts. `input` has several parts where the model takes several; `score` is how sure the model was, 0 to 1."""
+
+    input: str | tuple[str, ...]
     truth: str
     answer: str
     score: float | None = None
@@ -84,7 +126,9 @@ class ProofTable(Frozen):
 class ReportData(Frozen):
     """The optional parts of report.html.
 
-    `classes` counts the rows of each class; `curves`, `stages` and `notes` that are None are read from the run's folder.
+    `kind` is what the answers hold; `classes` counts the rows of each class; `tallies` are of labels or of kinds of entities; `points`
+    are (truth, answer) where answers are numbers; `marked` are rows with wrong entities. `curves`, `stages` and `notes` that are None are
+    read from the run's folder.
     """
 
     title: str = ""
@@ -92,23 +136,15 @@ class ReportData(Frozen):
     classes: dict[str, int] = Field(default_factory=dict)
     greater_is_better: bool = True
     confusion: Confusion | None = None
+    kind: AnswerKind | None = None
     mistakes: tuple[Mistake, ...] = ()
+    tallies: tuple[Tally, ...] = ()
+    points: tuple[tuple[float, float], ...] = ()
+    marked: tuple[Marked, ...] = ()
     curves: tuple[Curve, ...] | None = None
     proof: ProofTable | None = None
     stages: tuple[StageTime, ...] | None = None
     notes: tuple[str, ...] | None = None
-
-
-def confident_mistakes(
-    inputs: Sequence[str], truths: Sequence[str], answers: Sequence[Mapping[str, Any]], limit: int = 12
-) -> tuple[Mistake, ...]:
-    """The wrong answers the model was surest of. `answers` are those of a predictor: {"label", "score"}."""
-    wrong = [
-        Mistake(input=text, truth=truth, answer=str(answer["label"]), score=answer.get("score"))
-        for text, truth, answer in zip(inputs, truths, answers, strict=True)
-        if str(answer["label"]) != truth
-    ]
-    return tuple(sorted(wrong, key=lambda m: -(m.score or 0.0))[:limit])
 
 
 def completed(data: ReportData, folder: Path, metric: str) -> ReportData:

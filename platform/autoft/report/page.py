@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from autoft.interfaces.events import TrialFinished
-from autoft.progress import duration, figure, short
+from autoft.progress import duration, example_inputs, figure, short
 from autoft.report import charts
-from autoft.report.data import Confusion, Mistake, ProofTable, ReportData, completed
+from autoft.report.data import Confusion, Marked, Mistake, ProofTable, ReportData, Tally, completed
 from autoft.report.markup import Markup, join, tag
 
 SHOWN_TRIALS = 25
@@ -42,7 +42,10 @@ def report_html(result: Mapping[str, Any], rows: list[TrialFinished], data: Repo
         _board(result, rows),
         _curves(result, rows, data, colours),
         _confusion(data.confusion),
-        _mistakes(data.mistakes),
+        _tallies(data),
+        _points(data.points, str(result.get("metric", ""))),
+        _mistakes(data),
+        _marked(data.marked),
         _proof(data.proof),
         _timeline(result, rows, data),
         _facts(result, data),
@@ -211,50 +214,96 @@ def _confused(confusion: Confusion) -> Markup | None:
 
 
 def _classes(confusion: Confusion) -> Markup:
-    figures = []
-    for i, label in enumerate(confusion.labels):
-        right, rows, said = confusion.matrix[i][i], sum(confusion.matrix[i]), sum(row[i] for row in confusion.matrix)
-        f1 = 2 * right / (rows + said) if rows + said else 0.0
-        figures.append((f1, label, rows, right / rows if rows else None, right / said if said else None))
-    if len(figures) > TABLE_CLASSES:
-        figures = sorted(figures)
-    head = tag("tr", tag("th", "class"), *[tag("th", name, cls="right-align") for name in ("rows", "recall", "precision", "F1")])
-    body = [
-        tag(
-            "tr",
-            tag("td", label),
-            *[tag("td", cell, cls="num right-align") for cell in (rows, _share(recall), _share(precision), _share(f1))],
-        )
-        for f1, label, rows, recall, precision in figures
+    tallies = [
+        Tally(name=label, rows=sum(confusion.matrix[i]), answered=sum(row[i] for row in confusion.matrix), right=confusion.matrix[i][i])
+        for i, label in enumerate(confusion.labels)
     ]
+    return join(tag("h3", "Each class"), _tally_table(tallies, "class", "classes"))
+
+
+def _tallies(data: ReportData) -> Markup | None:
+    if not data.tallies:
+        return None
+    one, many = ("kind", "kinds") if data.kind == "entities" else ("label", "labels")
+    title = "Right and wrong, kind by kind" if data.kind == "entities" else "Right and wrong, label by label"
+    return _section(title, "", _tally_table(data.tallies, one, many))
+
+
+def _tally_table(tallies: Sequence[Tally], one: str, many: str) -> Markup:
+    """Recall, precision and F1 of each; over a dozen are folded away, the weakest first."""
+    folded = len(tallies) > TABLE_CLASSES
+    thresholds = any(tally.threshold is not None for tally in tallies)
+    names = ("rows", "recall", "precision", "F1", *(["threshold"] if thresholds else []))
+    if one == "kind":
+        names = ("in the file", *names[1:])
+    head = tag("tr", tag("th", one), *[tag("th", name, cls="right-align") for name in names])
+    body = []
+    for tally in sorted(tallies, key=lambda tally: tally.f1) if folded else tallies:
+        cells = [tally.rows, _share(tally.recall), _share(tally.precision), _share(tally.f1)]
+        cells += [_share(tally.threshold)] if thresholds else []
+        body.append(tag("tr", tag("td", tally.name), *[tag("td", cell, cls="num right-align") for cell in cells]))
     table = tag("div", tag("table", tag("thead", head), tag("tbody", *body)), cls="scroll")
-    lead = "Recall: the share of the class that was found. Precision: how often the answer was right when the model gave it."
-    return (
-        join(
-            tag("h3", "Each class"),
-            tag("p", lead, cls="lead"),
-            tag("details", tag("summary", f"{len(body)} classes, the weakest first"), table),
-        )
-        if len(body) > TABLE_CLASSES
-        else join(tag("h3", "Each class"), tag("p", lead, cls="lead"), table)
-    )
+    lead = f"Recall: the share of the {one} that was found. Precision: how often the answer was right when the model gave it."
+    lead += " Threshold: the probability from which the model gives the label." if thresholds else ""
+    shown = tag("details", tag("summary", f"{len(body)} {many}, the weakest first"), table) if folded else table
+    return join(tag("p", lead, cls="lead"), shown)
 
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _mistakes(mistakes: tuple[Mistake, ...]) -> Markup | None:
-    if not mistakes:
+def _points(points: Sequence[tuple[float, float]], metric: str) -> Markup | None:
+    if not points:
         return None
-    cards = []
-    for mistake in mistakes:
-        shown = mistake.input if len(mistake.input) <= LONGEST else mistake.input[:LONGEST].rstrip() + " …"
-        sure = "" if mistake.score is None else f", {100 * mistake.score:.0f} % sure"
-        said = tag("p", "answered ", tag("b", mistake.answer), f"{sure}; the file says ", tag("b", mistake.truth))
-        cards.append(tag("div", tag("blockquote", shown, dir="auto"), said, cls="mistake"))
-    lead = "Test rows that the model got wrong while it was surest. Some of them may be labelled wrongly in the file."
-    return _section("The most confident mistakes", lead, tag("div", *cards, cls="mistakes"))
+    lead = f"Each point is a test row, {len(points)} in all; on the line the answer is right. The model is judged by {metric}."
+    return _section("Truth and answer", lead, charts.scatter(points, "in the file", "answered"))
+
+
+_MISTAKES = {
+    "labels": ("The most confident mistakes", "Test rows with a label that the model was wrong about while it was surest."),
+    "score": ("The largest errors", "Test rows whose answer is farthest from the file. Some of them may be labelled wrongly in the file."),
+    "text": ("The poorest answers", "Test rows whose answer is least like the text in the file, by the metric that decides."),
+}
+_SUREST = (
+    "The most confident mistakes",
+    "Test rows that the model got wrong while it was surest. Some of them may be labelled wrongly in the file.",
+)
+
+
+def _mistakes(data: ReportData) -> Markup | None:
+    if not data.mistakes:
+        return None
+    title, lead = _MISTAKES.get(data.kind or "", _SUREST)
+    show = _texts if data.kind == "text" else _mistake
+    return _section(title, lead, tag("div", *map(show, data.mistakes), cls="mistakes"))
+
+
+def _mistake(mistake: Mistake) -> Markup:
+    sure = "" if mistake.score is None else f", {100 * mistake.score:.0f} % sure"
+    said = tag("p", "answered ", tag("b", mistake.answer), f"{sure}; the file says ", tag("b", mistake.truth))
+    return tag("div", *_quoted(mistake.input), said, cls="mistake")
+
+
+def _texts(mistake: Mistake) -> Markup:
+    """Input, answer and target one below the other."""
+    parts = [*_quoted(mistake.input), tag("p", "answered"), *_quoted(mistake.answer), tag("p", "the file says"), *_quoted(mistake.truth)]
+    return tag("div", *parts, cls="mistake")
+
+
+def _quoted(texts: str | tuple[str, ...]) -> list[Markup]:
+    """A block for each text, cut where it is long."""
+    shown = [one if len(one) <= LONGEST else one[:LONGEST].rstrip() + " …" for one in ((texts,) if isinstance(texts, str) else texts)]
+    return [tag("blockquote", one, dir="auto") for one in shown]
+
+
+def _marked(rows: tuple[Marked, ...]) -> Markup | None:
+    if not rows:
+        return None
+    lead = "Test rows with the most wrong entities: right ones, those the model missed, and those it invented."
+    return _section(
+        "What was missed and invented", lead, tag("div", *[tag("div", charts.marked(row), cls="mistake") for row in rows], cls="mistakes")
+    )
 
 
 def _proof(proof: ProofTable | None) -> Markup | None:
@@ -305,10 +354,11 @@ def _facts(result: Mapping[str, Any], data: ReportData) -> Markup:
     if isinstance(parts, Mapping):
         facts.append(("rows", ", ".join(f"{number} {part}" for part, number in parts.items())))
     if data.classes:
+        several = data.kind == "labels"  # then their shares add up to nothing
         total = sum(data.classes.values()) or 1
         common = sorted(data.classes.items(), key=lambda item: -item[1])
-        shown = ", ".join(f"{label} {number} ({100 * number / total:.0f} %)" for label, number in common[:12])
-        facts.append(("classes", shown + (f" and {len(common) - 12} more" if len(common) > 12 else "")))
+        shown = ", ".join(f"{label} {number}" + ("" if several else f" ({100 * number / total:.0f} %)") for label, number in common[:12])
+        facts.append(("labels" if several else "classes", shown + (f" and {len(common) - 12} more" if len(common) > 12 else "")))
     elif result.get("classes"):
         facts.append(("classes", ", ".join(map(str, result["classes"]))))
     for part in ("validation", "test"):
@@ -342,7 +392,7 @@ def _notes(notes: tuple[str, ...]) -> Markup | None:
 
 def _next(result: Mapping[str, Any]) -> Markup:
     bundle = str(result.get("bundle") or "bundle")
-    commands = f'autoft predict {bundle} "a text"\nautoft serve {bundle}'
+    commands = f"autoft predict {bundle} {example_inputs(result.get('columns'))}\nautoft serve {bundle}"
     return _section("What to do next", "In the folder of this report:", tag("pre", tag("code", commands)))
 
 

@@ -7,7 +7,7 @@ import contextlib
 import csv
 import itertools
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -112,8 +112,9 @@ def _lines_of_json(path: Path) -> Iterator[Mapping[str, Any]]:
 def write_answers(path: Path, pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], names: Collection[str]) -> int:
     """Each row with all its columns and its answer's beside them, to CSV, TSV or JSON lines; returns the number of rows.
 
-    An answer's column whose name the file has already is called `predicted_<name>`. CSV leaves out what has no place in a cell (the
-    scores of all classes). The file appears under its name once it is whole. Raises DataError.
+    An answer's column whose name the file has already is called `predicted_<name>`. In CSV, labels stand in one cell with | between them
+    and beside them `score_<label>` for each label there is, spans stand in one cell as JSON, and the scores of the classes that were not
+    chosen are left out. The file appears under its name once it is whole. Raises DataError.
     """
     suffix = path.suffix.lower()
     if suffix not in (*DELIMITERS, *LINES):
@@ -153,8 +154,9 @@ def _cell_writer(file: IO[str], names: Collection[str], delimiter: str) -> _Writ
     shown: list[str] = []
 
     def write(row: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        answer = _flat(answer)
         if not shown:
-            shown.extend(name for name, value in answer.items() if not isinstance(value, Mapping))
+            shown.extend(answer)
             writer.writerow([*names, *(_column(name, names) for name in shown)])
         unknown = next((name for name in row if name not in names), None)
         if unknown is not None:
@@ -162,6 +164,20 @@ def _cell_writer(file: IO[str], names: Collection[str], delimiter: str) -> _Writ
         writer.writerow([*(_cell(row.get(name)) for name in names), *(_cell(answer.get(name)) for name in shown)])
 
     return write
+
+
+def _flat(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an answer has a place in cells."""
+    flat = {name: value for name, value in answer.items() if not isinstance(value, Mapping)}
+    if "labels" in answer and isinstance(answer.get("scores"), Mapping):
+        flat["labels"] = _parted(answer["labels"])
+        flat |= {f"score_{label}": score for label, score in answer["scores"].items()}
+    return flat
+
+
+def _parted(labels: Sequence[str]) -> str:
+    """`a|b`, or a JSON list where a label holds the sign between them."""
+    return json.dumps(labels, ensure_ascii=False) if any("|" in label for label in labels) else "|".join(labels)
 
 
 def _column(name: str, taken: Collection[str]) -> str:

@@ -130,7 +130,7 @@ class Predictor:
             begin += len(numbers)
             batch = rows.take(numbers)
             encoded = self._encoding.encode(batch)
-            yield numbers, batch, encoded.by_row(self._session.run(encoded.arrays))
+            yield numbers, batch, encoded.answered(self._session.run)
 
     def _rows_at_once(self, longest: int) -> int:
         if self._encoding.max_length is not None:

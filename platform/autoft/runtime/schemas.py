@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from autoft.data.table import Table
 from autoft.interfaces.problem import Problem
 
 _MANY_KEYS = 256
+
+AnswerKind: TypeAlias = Literal["classes", "labels", "score", "entities", "text"]
+"""One class of several, any number of labels, a number, spans of the input, a text."""
+
+
+def answer_kind(output_schema: Mapping[str, Any]) -> AnswerKind | None:
+    """By the names of an answer's fields, never by the name of a task; None for any other."""
+    names = output_schema.get("properties", {})
+    if "entities" in names:
+        return "entities"
+    if "scores" in names and "labels" in names:
+        return "labels"
+    if "score" in names:
+        return "classes" if "label" in names else "score"
+    return "text" if "text" in names else None
 
 
 def schema_of(examples: Sequence[Any]) -> dict[str, Any]:

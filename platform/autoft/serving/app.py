@@ -16,10 +16,11 @@ from starlette.exceptions import HTTPException
 
 from autoft.errors import DataError
 from autoft.runtime.predictor import Predictor
+from autoft.runtime.schemas import answer_kind
 from autoft.serving import openapi
 from autoft.serving.access import AccessLog
-from autoft.serving.huggingface import classes_of, parameters_of
-from autoft.serving.requests import RequestError, check_rows, read_json, rows_of
+from autoft.serving.huggingface import question_of
+from autoft.serving.requests import RequestError, read_json, rows_of
 from autoft.version import __version__
 
 LOG = logging.getLogger("autoft.serving")
@@ -58,6 +59,7 @@ def create_app(predictor: Predictor, *, name: str) -> FastAPI:
 
 def _add_answers(app: FastAPI, predictor: Predictor) -> None:
     bundle, problem, schema = predictor.bundle, predictor.problem, predictor.bundle.manifest.input_schema
+    kind = answer_kind(bundle.manifest.output_schema)
     limiter = anyio.CapacityLimiter(SIDE_BY_SIDE)
 
     async def answers(rows: list[Any]) -> list[dict[str, Any]]:
@@ -76,12 +78,8 @@ def _add_answers(app: FastAPI, predictor: Predictor) -> None:
 
     @app.post("/", summary="Hugging Face's shape", response_class=_Json, openapi_extra=openapi.huggingface(bundle))
     async def pipeline(request: Request) -> Response:
-        body = await read_json(request)
-        if "inputs" not in body:
-            raise RequestError(422, "inputs is missing", "inputs")
-        top = parameters_of(body)
-        inputs = body["inputs"] if isinstance(body["inputs"], list) else [body["inputs"]]
-        return _Json([classes_of(answer, top) for answer in await answers(check_rows(inputs, problem, schema))])
+        question = question_of(await read_json(request), kind, problem, schema)
+        return _Json(question.shaped(await answers(question.rows)))
 
 
 def _add_facts(app: FastAPI, predictor: Predictor, name: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from autoft.runtime.bundle import Bundle
+from autoft.runtime.schemas import AnswerKind, answer_kind
+from autoft.serving.huggingface import PARAMETERS, STRATEGIES
 from autoft.serving.requests import MOST_BYTES, MOST_INPUTS
 
 _ERROR = {
@@ -18,6 +20,14 @@ _REASONS = {
     422: "malformed; `field` names what",
     500: "the model could not answer",
 }
+_TEXT = {"type": "string"}
+_NUMBER = {"type": "number"}
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "top_k": {"type": ["integer", "null"], "minimum": 1},
+    "function_to_apply": {"type": ["string", "null"]},
+    "aggregation_strategy": {"type": ["string", "null"], "enum": [*STRATEGIES, None]},
+    "ignore_labels": {"type": ["array", "null"], "items": _TEXT},
+}
 
 
 def predict(bundle: Bundle) -> dict[str, Any]:
@@ -28,20 +38,34 @@ def predict(bundle: Bundle) -> dict[str, Any]:
 
 
 def huggingface(bundle: Bundle) -> dict[str, Any]:
-    """Of POST /."""
-    value = _row_or_value(bundle)
-    request = {
-        "type": "object",
-        "required": ["inputs"],
-        "properties": {
-            "inputs": {"anyOf": [value, _list(value)]},
-            "parameters": {"type": "object", "properties": {"top_k": {"type": ["integer", "null"], "minimum": 1}}},
-        },
-    }
-    found = {"type": "object", "properties": {"label": {"type": "string"}, "score": {"type": "number"}}, "required": ["label", "score"]}
-    answer = {"type": "array", "items": {"type": "array", "items": found}}
+    """Of POST /, for the kind of answers that the bundle gives."""
+    value, kind = _row_or_value(bundle), answer_kind(bundle.manifest.output_schema)
+    asked = [value, _list(value)]
+    if kind == "score" and len(bundle.problem.inputs) == 2:
+        properties = {"source_sentence": _TEXT, "sentences": _list(_TEXT)}
+        asked.append(_object(properties))
+    parameters = {"type": "object", "properties": {name: _PARAMETERS[name] for name in PARAMETERS[kind]}} if kind else {"type": "object"}
+    request = {"type": "object", "required": ["inputs"], "properties": {"inputs": {"anyOf": asked}, "parameters": parameters}}
     row = example_row(bundle)
-    return _operation(request, answer, {"inputs": next(iter(row.values())) if len(row) == 1 else row})
+    return _operation(request, _answer(bundle, kind), {"inputs": next(iter(row.values())) if len(row) == 1 else row})
+
+
+def _answer(bundle: Bundle, kind: AnswerKind | None) -> dict[str, Any]:
+    if kind == "text":
+        return _array(_object({"generated_text": _TEXT}))
+    if kind == "entities":
+        entities = bundle.manifest.output_schema["properties"]["entities"]
+        return {"anyOf": [entities, _array(entities)]}
+    classes = _array(_array(_object({"label": _TEXT, "score": _NUMBER})))
+    return {"anyOf": [classes, _array(_NUMBER)]} if kind == "score" and len(bundle.problem.inputs) == 2 else classes
+
+
+def _array(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def example_row(bundle: Bundle) -> dict[str, Any]:

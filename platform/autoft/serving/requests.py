@@ -80,7 +80,7 @@ def rows_of(body: Mapping[str, Any], problem: Problem, schema: Mapping[str, Any]
     if _is_row(body, problem, schema):
         check_row(body, "", problem, schema)
         return [body], True
-    both = [name for name in _names(problem) if name in body and name != "inputs"]
+    both = [name for name in names_of(problem) if name in body and name != "inputs"]
     if both:
         raise RequestError(422, f"give either inputs or {both[0]}, not both", both[0])
     inputs = body["inputs"]
@@ -100,23 +100,28 @@ def _is_row(body: Mapping[str, Any], problem: Problem, schema: Mapping[str, Any]
     return not isinstance(body["inputs"], list) or ("array" in expected.get("type", ()) and complaint(expected, body["inputs"]) is None)
 
 
-def check_rows(inputs: Sequence[Any], problem: Problem, schema: Mapping[str, Any]) -> list[Any]:
-    """The rows, each a text or an object. Raises RequestError naming the first that is malformed, or 413 for too many."""
+def check_rows(inputs: Sequence[Any], problem: Problem, schema: Mapping[str, Any], field: str = "inputs") -> list[Any]:
+    """The rows, each a text or an object, of the request's `field`. Raises RequestError naming the first that is malformed, or 413
+    for too many."""
     if len(inputs) > MOST_INPUTS:
-        raise RequestError(413, f"{len(inputs):,} inputs are more than {MOST_INPUTS:,}; send fewer at a time", "inputs")
+        raise RequestError(413, f"{len(inputs):,} inputs are more than {MOST_INPUTS:,}; send fewer at a time", field)
     for number, row in enumerate(inputs):
-        where = f"inputs.{number}"
-        if isinstance(row, Mapping):
-            check_row(row, f"{where}.", problem, schema)
-        elif len(problem.inputs) == 1:
-            _check_value(row, where, problem.inputs[0], problem, schema)
-        else:
-            raise RequestError(422, f"{where} should be an object with {', '.join(problem.inputs)}, not {_word(row)}", where)
+        check_row(row, f"{field}.{number}", problem, schema)
     return list(inputs)
 
 
-def check_row(row: Mapping[str, Any], prefix: str, problem: Problem, schema: Mapping[str, Any]) -> None:
-    """Each input is there, by its role or by the names of its columns, and of its type. Raises RequestError."""
+def check_row(row: Any, where: str, problem: Problem, schema: Mapping[str, Any]) -> None:
+    """One row, which stands at `where` in the request ("" for the body itself): an object that has each input, by its role or by the names
+    of its columns, and of its type; or the value alone of a problem's one input. Raises RequestError."""
+    if isinstance(row, Mapping):
+        _check_fields(row, f"{where}." if where else "", problem, schema)
+    elif len(problem.inputs) == 1:
+        _check_value(row, where, problem.inputs[0], problem, schema)
+    else:
+        raise RequestError(422, f"{where} should be an object with {', '.join(problem.inputs)}, not {_word(row)}", where)
+
+
+def _check_fields(row: Mapping[str, Any], prefix: str, problem: Problem, schema: Mapping[str, Any]) -> None:
     for role in problem.inputs:
         names = problem.fields.get(role, ())
         if role not in row and not (names and all(name in row for name in names)):
@@ -136,7 +141,8 @@ def _check_value(value: Any, where: str, role: str, problem: Problem, schema: Ma
         raise RequestError(422, f"{where} {reason}", where)
 
 
-def _names(problem: Problem) -> list[str]:
+def names_of(problem: Problem) -> list[str]:
+    """What the inputs may be called in a row: their roles, and the names of their columns."""
     return [name for role in problem.inputs for name in (role, *problem.fields.get(role, ()))]
 
 

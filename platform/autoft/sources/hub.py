@@ -9,7 +9,10 @@ from pathlib import Path
 from autoft.errors import SourceError
 from autoft.sources.wheels import Progress
 
-_FILES = ["config.json", "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model", "*.spm"]
+_FILES = [
+    "config.json", "generation_config.json", "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt",
+    "*.model", "*.spm",
+]  # fmt: skip
 _SAFE = ["model.safetensors", "model-*.safetensors", "model.safetensors.index.json"]
 _BINARY = ["pytorch_model.bin", "pytorch_model-*.bin"]
 

@@ -130,7 +130,8 @@ def _unasked(catalog: Catalog, problem: Problem, limits: Limits, rows: Table, *,
     if not any(c.source and c.proposed for c in found):
         wanted = [card for model in catalog.models.values() for card in model.wanted(problem, list(catalog.sources.values()), limits)]
         if wanted:
-            pool = [*pool, _first_to_be_had(wanted, offline=offline, say=say)]
+            without = [c.name for c in found if c.proposed and not c.source]
+            pool = [*pool, _first_to_be_had(wanted, without, offline=offline, say=say)]
             found = _candidates(catalog, problem, pool, limits, rows)
     return Choice(tuple(c for c in found if c.proposed), tuple(c for c in found if not c.proposed), frozenset())
 
@@ -139,8 +140,11 @@ def _candidates(catalog: Catalog, problem: Problem, pool: Sequence[Source], limi
     return [c for model in catalog.models.values() for c in model.candidates(problem, pool, limits, rows)]
 
 
-def _first_to_be_had(wanted: Sequence[SourceCard], *, offline: bool, say: Say) -> Source:
-    hint = f"autoft models fetch {wanted[0].name}, or --models linear, which needs no pretrained weights"
+def _first_to_be_had(wanted: Sequence[SourceCard], without: Sequence[str], *, offline: bool, say: Say) -> Source:
+    """`without` are candidates that need no source."""
+    fetch = f"autoft models fetch {wanted[0].name}" + (" where there is a network" if offline else "")
+    other = f"--models {without[0]}, which needs no pretrained weights" if without else "--models FOLDER, where you have such weights"
+    hint = f"{fetch}, or {other}"
     if offline:
         raise SourceError("no pretrained weights that suit the data are at hand, and --offline forbids fetching any", hint=hint)
     for card in wanted:

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Candidate, Fitted
 from autoft.interfaces.task import Decoder
 from autoft.journal import versions
-from autoft.report import Confusion, ProofTable, ReportData, confident_mistakes, model_card
+from autoft.report import Outcome, ProofTable, ReportData, class_counts, findings, model_card
 from autoft.runtime.bundle import EncoderRecord, Manifest, PluginRecord, Provenance, open_bundle, write_decoder, write_manifest
 from autoft.runtime.predictor import Predictor
 from autoft.runtime.schemas import input_schema, schema_of
@@ -34,8 +33,7 @@ class Conclusion:
     """The content of result.json, and what the report shows beside it."""
 
     result: dict[str, Any]
-    answers: list[dict[str, Any]]
-    outputs: Arrays
+    outcome: Outcome
 
 
 def conclude(
@@ -116,7 +114,7 @@ def conclude(
     cores = seconds * bench.threads
     result["seconds"] = seconds
     result["utilisation"] = {"busy_core_seconds": journal.busy_seconds, "core_seconds": cores, "share": journal.busy_seconds / cores}
-    return Conclusion(result, answers, outputs)
+    return Conclusion(result, Outcome(task, problem, decoder, rows, targets, decided, answers))
 
 
 def _verified(built: Built) -> dict[str, Any]:
@@ -219,22 +217,13 @@ def _finish_bundle(bench: Bench, built: Built, manifest: Manifest, result: dict[
 
 
 def report_data(bench: Bench, conclusion: Conclusion, built: Built, title: str) -> ReportData:
-    """What report.html shows beside result.json: confusion and mistakes where answers are classes, the proof."""
+    """What report.html shows beside result.json: what the test rows tell, the proof."""
     understood, problem = bench.understood, bench.understood.problem
-    proof = ProofTable.model_validate(built.proof.model_dump())
-    common = ReportData(title=Path(title).name, data=title, greater_is_better=problem.metric.greater_is_better, proof=proof)
-    test = understood.splits.test
-    if not problem.labels or not all("label" in answer for answer in conclusion.answers) or understood.targets.ndim != 1:
-        return common
-    names = [problem.labels[int(code)] for code in understood.targets]
-    truths = [names[i] for i in test]
-    answers = [str(answer["label"]) for answer in conclusion.answers]
-    role = problem.inputs[0]
-    inputs = [str(understood.rows[role][i]) for i in test]
-    return common.model_copy(
-        update={
-            "classes": {label: names.count(label) for label in problem.labels},
-            "confusion": Confusion.of(problem.labels, truths, answers),
-            "mistakes": confident_mistakes(inputs, truths, conclusion.answers),
-        }
+    common = ReportData(
+        title=Path(title).name,
+        data=title,
+        greater_is_better=problem.metric.greater_is_better,
+        proof=ProofTable.model_validate(built.proof.model_dump()),
+        classes=class_counts(problem, understood.targets),
     )
+    return common.model_copy(update=findings(conclusion.outcome))

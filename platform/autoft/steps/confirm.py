@@ -11,7 +11,7 @@ from statistics import fmean
 import numpy as np
 
 from autoft.catalog import Catalog
-from autoft.data.splits import duplicate_groups, split
+from autoft.data.splits import duplicate_groups, split, split_groups
 from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Candidate, FitData, Fitted, TrialSpec
 from autoft.journal import Journal
@@ -37,7 +37,8 @@ class Confirmation:
 
 @dataclass(frozen=True)
 class Bench:
-    """What the steps after the search need to run a trial in this process with all cores."""
+    """What the steps after the search need to run a trial in this process with all cores. `fixed_validation`: the validation part is
+    the user's own, or what comes later in time, and further folds would not be like it."""
 
     journal: Journal
     understood: Understood
@@ -47,7 +48,7 @@ class Bench:
     threads: int
     gpus: int
     concurrency: int
-    own_validation: bool
+    fixed_validation: bool
     verbose: bool = False
 
     def cost(self, row: TrialFinished, rows: int) -> float:
@@ -100,15 +101,15 @@ def confirm(bench: Bench, ranked: Sequence[TrialFinished], deadline: float | Non
     metric = bench.understood.problem.metric
     contenders.sort(key=lambda row: -metric.key(fmean(figures[row.trial])))
     named = {f"{row.candidate} (trial {row.trial})": figures[row.trial] for row in contenders}
-    folds, seeds = (0, done) if bench.own_validation else (done, 0)
+    folds, seeds = (0, done) if bench.fixed_validation else (done, 0)
     return Confirmation((*contenders, *ranked[2:]), folds, seeds, named)
 
 
 def _fold(bench: Bench, row: TrialFinished, number: int, deadline: float | None) -> TrialOutcome:
-    """The same candidate and hyperparameters on another split of the rows that are not test, or on the user's own with another seed."""
+    """The same candidate and hyperparameters on another split of the rows that are not test, or with another seed where that is fixed."""
     name = f"confirm-{row.trial}-{number}"
     seed = trial_seed(bench.understood.problem.seed, 1_000_000 + number)
-    data = bench.data if bench.own_validation else _refolded(bench, number)
+    data = bench.data if bench.fixed_validation else _refolded(bench, number)
     outcome = bench.run(row, data, name, seed, deadline)
     outcome.fitted = None
     shutil.rmtree(bench.journal.folder / "cache" / name, ignore_errors=True)
@@ -120,8 +121,11 @@ def _refolded(bench: Bench, number: int) -> FitData:
     pool = understood.learnable
     share = len(bench.data.validation) / len(pool)
     strata = understood.task.strata(understood.problem, understood.targets[pool])
-    groups = duplicate_groups(understood.rows.take(pool))
-    made = split(strata, groups, len(pool), understood.problem.seed + number, test=0.0, validation=share)
+    seed, groups = understood.problem.seed + number, understood.splits.groups
+    if groups is None:
+        made = split(strata, duplicate_groups(understood.rows.take(pool)), len(pool), seed, test=0.0, validation=share)
+    else:
+        made = split_groups(strata, groups[pool], seed, test=0.0, validation=share)
     return replace(bench.data, train=pool[made.train], validation=pool[made.validation])
 
 
