@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import random
 import sys
 import tempfile
 import time
@@ -44,6 +45,11 @@ def parts(name: str, folder: Path) -> tuple[Path, Path]:
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([header, *chosen])
     return found
+
+
+def drawn(many: int, rows: int) -> list[int]:
+    """`rows` row numbers of `many`, the same ones each time, ascending."""
+    return sorted(random.Random(0).sample(range(many), rows))
 
 
 def source(name: str):

@@ -14,7 +14,6 @@ import argparse
 import csv
 import itertools
 import json
-import random
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ import time
 from pathlib import Path
 from statistics import mean, stdev
 
-from common import parts
+from common import drawn, parts
 
 
 def measure(key: dict, rows: int | None) -> dict:
@@ -45,18 +44,14 @@ def measure(key: dict, rows: int | None) -> dict:
 def _drawn(path: Path, rows: int, folder: Path) -> Path:
     """So many rows of a file, the same ones each time, in the file's order."""
     target = folder / f"drawn-{path.name}"
-    with path.open(encoding="utf-8", newline="") as source, target.open("w", encoding="utf-8", newline="") as drawn:
+    with path.open(encoding="utf-8", newline="") as source, target.open("w", encoding="utf-8", newline="") as part:
         if path.suffix == ".csv":
             header, *found = csv.reader(source)
-            csv.writer(drawn).writerows([header, *(found[number] for number in _numbers(len(found), rows))])
+            csv.writer(part).writerows([header, *(found[number] for number in drawn(len(found), rows))])
         else:
             lines = list(source)
-            drawn.writelines(lines[number] for number in _numbers(len(lines), rows))
+            part.writelines(lines[number] for number in drawn(len(lines), rows))
     return target
-
-
-def _numbers(many: int, rows: int) -> list[int]:
-    return sorted(random.Random(0).sample(range(many), rows))
 
 
 def main() -> None:
