@@ -48,6 +48,7 @@ class Trainer:
         self._model = loaded.model
         if refusal := objective.refusal(self._model):
             raise TrialError(refusal, hint="choose another source: autoft models")
+        objective.prepare(self._model)
         used = objective.used_ids()
         self._table = WholeEmbedding() if used is None else CompactEmbedding(self._model, used)
         for module in self._modules():

@@ -56,6 +56,10 @@ class Objective(ABC):
         """Why the loaded model cannot learn so; None where it can."""
         return None
 
+    def prepare(self, model: Any) -> None:  # noqa: ARG002
+        """Whatever there is to set in the loaded model before the first step."""
+        return
+
     @abstractmethod
     def epoch(self, generator: np.random.Generator) -> Units:
         """The units of the training rows for one epoch, in any order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from autoft.interfaces.source import Source
 from autoft_plugins.models.transformer.batches import positive_weights
 from autoft_plugins.models.transformer.objectives.base import Units
 from autoft_plugins.models.transformer.objectives.focal import focal
+from autoft_plugins.models.transformer.objectives.last_layer import start_at
 from autoft_plugins.models.transformer.objectives.sequence import SequenceObjective
 
 
@@ -28,6 +30,11 @@ class MultiLabel(SequenceObjective):
         super().__init__(source, spec, data)
         weights = positive_weights(data.targets[data.train]) if self._balance == "weights" else np.ones(data.targets.shape[1])
         self._positive = torch.from_numpy(weights.astype(np.float32))
+
+    def prepare(self, model: Any) -> None:
+        positive = (self._data.targets[self._data.train].sum(0) + 0.5) * self._positive.numpy()
+        negative = (1 - self._data.targets[self._data.train]).sum(0) + 0.5
+        start_at(model, np.log(positive / negative))
 
     def targets(self, units: Units) -> Arrays:
         return {"targets": self._data.targets[units].astype(np.float32)}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.model import FitData, TrialSpec
@@ -17,6 +17,7 @@ from autoft.interfaces.source import Source
 from autoft_plugins.models.transformer.fitted import FittedClassifier
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.objectives.base import Units
+from autoft_plugins.models.transformer.objectives.last_layer import last_linear
 from autoft_plugins.models.transformer.objectives.sequence import SequenceObjective
 
 
@@ -33,7 +34,7 @@ class Regression(SequenceObjective):
         self._scale = float(values.std()) or 1.0
 
     def refusal(self, model: Any) -> str | None:
-        if _last_linear(model) is not None:
+        if last_linear(model) is not None:
             return None
         return f"{type(model).__name__} does not end in a linear layer with a bias, into which a scale could be folded"
 
@@ -52,12 +53,12 @@ class Regression(SequenceObjective):
             super().save(model, folder)
 
     def fitted(self, model: Any) -> FittedClassifier:
-        self._fold(_last_linear(model))
+        self._fold(last_linear(model))
         return super().fitted(model)
 
     @contextmanager
     def _in_units(self, model: Any) -> Iterator[None]:
-        layer = _last_linear(model)
+        layer = last_linear(model)
         weight, bias = layer.weight.detach().clone(), layer.bias.detach().clone()
         self._fold(layer)
         try:
@@ -71,10 +72,3 @@ class Regression(SequenceObjective):
         with torch.no_grad():
             layer.weight.mul_(self._scale)
             layer.bias.mul_(self._scale).add_(self._mean)
-
-
-def _last_linear(model: Any) -> Any:
-    """The layer of a sequence classifier that gives its logits; None where there is none with a bias."""
-    body = set(map(id, model.base_model.modules()))
-    layers = [module for module in model.modules() if isinstance(module, nn.Linear) and id(module) not in body]
-    return layers[-1] if layers and layers[-1].bias is not None and layers[-1].out_features == model.config.num_labels else None

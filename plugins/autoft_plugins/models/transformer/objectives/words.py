@@ -19,6 +19,7 @@ from autoft_plugins.models.transformer.encoding import encoder_spec, token_confi
 from autoft_plugins.models.transformer.fitted_words import FittedTagger, load_tagger, save_tagger, word_scores
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
+from autoft_plugins.models.transformer.objectives.last_layer import start_at
 from autoft_plugins.models.transformer.windows import Ints, WindowedRows, cached_windows
 
 _NONE = -100
@@ -41,6 +42,11 @@ class WordTags(Objective):
         weights = np.ones(len(data.rows)) if data.weights is None else np.asarray(data.weights, np.float64)
         self.weights = (weights[self._windows.owners] * self._windows.word_counts).astype(np.float32)
         self.own: Crf | None = Crf(data.problem.head.outputs) if spec.hyperparameters.get("crf", False) else None
+
+    def prepare(self, model: Any) -> None:
+        tags = self._data.targets[self._data.train]
+        counts = np.bincount(tags[tags >= 0], minlength=self._data.problem.head.outputs) + 0.5
+        start_at(model, np.log(counts / counts.sum()))
 
     def epoch(self, generator: np.random.Generator) -> Units:  # noqa: ARG002
         """The windows of the training rows in which a word is read."""
