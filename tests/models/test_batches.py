@@ -35,6 +35,8 @@ def test_batches_by_length_keep_to_the_budget():
     assert sorted(np.concatenate(batches).tolist()) == list(range(500))
     assert all(len(batch) * lengths[batch].max() <= 512 for batch in batches)
     assert [len(batch) for batch in by_length(np.array([900, 10]), 512)] == [1, 1]
+    assert [len(batch) for batch in by_length(np.array([900] * 9), 512, least=4)] == [4, 4, 1]
+    assert [len(batch) for batch in by_length(np.array([1] * 9), 512, least=4)] == [9]
 
 
 def test_balanced_weights_have_mean_one():

@@ -9,14 +9,18 @@ import pytest
 
 from autoft.data.table import Table
 from autoft.interfaces.encoder import joined
-from autoft.interfaces.model import Candidate, FitData, TrialSpec
+from autoft.interfaces.model import Candidate, FitData, Limits, TrialSpec
 from autoft.interfaces.task import Decoder, Match
 from autoft.proof import prove
 from autoft.runtime.bundle import write_decoder
 from autoft.trial import run_trial
 from autoft_exporters.onnx_fp32 import OnnxFp32
-from autoft_plugins.encoders.words import WordEncoder
+from autoft_plugins.encoders.tokens import open_tokenizer
+from autoft_plugins.encoders.words import OVERLAP, WordEncoder, WordEncoding
 from autoft_plugins.models.full import Full
+from autoft_plugins.models.transformer.anatomy import anatomy, tokenizer_path
+from autoft_plugins.models.transformer.objectives import OBJECTIVES
+from autoft_plugins.models.transformer.proposals import propose, sample
 from autoft_plugins.tasks.token_classification import TokenClassification
 
 TASK = TokenClassification()
@@ -61,7 +65,7 @@ def data(tmp_path) -> FitData:
 def fit(data: FitData, source, folder: Path, **settings):
     model, candidate = Full(), Candidate("full", source)
     default = model.space(candidate, data.problem, len(data.train)).default
-    spec = TrialSpec(1, candidate, {**default, "learning_rate": 3e-3, "epochs": 14, "batch_size": 8, **settings}, 11)
+    spec = TrialSpec(1, candidate, {**default, "learning_rate": 3e-3, "epochs": 26, "batch_size": 8, **settings}, 11)
     outcome = run_trial(spec, data, model, TASK, folder)
     assert outcome.status == "done", outcome.reason
     return outcome
@@ -139,6 +143,41 @@ def test_a_refit_without_validation_rows_and_answers_to_nothing(data, tiny_sourc
     decoder = Decoder(arrays=fitted.extra())
     assert TASK.decode(data.problem, decoder, outputs, empty) == [{"entities": []}, {"entities": []}]
     assert fitted.outputs(empty.take([]))["logits"].shape[0] == 0
+
+
+def test_windows_are_mapped_and_parsed_once(data, tiny_source, monkeypatch):
+    from autoft_plugins.models.transformer import windows
+    from autoft_plugins.models.transformer.encoding import token_config
+
+    source = tiny_source("bert")
+    config = token_config(source, 16, ("text",))
+    parsed = []
+    monkeypatch.setattr(windows, "open_tokenizer", lambda *given: parsed.append(given) or open_tokenizer(*given))
+    made, again = (windows.cached_windows(source, data.rows, config, data.cache) for _ in range(2))
+    assert len(parsed) == 1
+    fresh = windows.windowed(WordEncoding(open_tokenizer(parsed[0][0], None), config), data.rows)
+    units = np.arange(len(fresh.owners))
+    for one in (made, again):
+        assert isinstance(one.tokens.ids, np.memmap)
+        assert isinstance(one.places.words, np.memmap)
+        np.testing.assert_array_equal(one.owners, fresh.owners)
+        for name, array in fresh.inputs(units).items():
+            np.testing.assert_array_equal(one.inputs(units)[name], array)
+
+
+def test_a_long_text_is_costed_in_all_its_windows(data, tiny_source):
+    source = tiny_source("bert")
+    shape = anatomy(source)
+    long = Table({"text": [" ".join(["phone"] * 300)] * 2, "words": [[(6 * k, 6 * k + 5) for k in range(300)]] * 2})
+    seen = sample(source, data.problem, long, shape)
+    tokens = len(open_tokenizer(tokenizer_path(source), None).encode(long["text"][0]).ids) - 2
+    room = 14
+    assert seen.length == pytest.approx(tokens / (1 - (room // OVERLAP) / room) * 16 / room, rel=0.05)
+    cut = data.problem.model_copy(update={"head": data.problem.head.model_copy(update={"kind": "single_label_classification"})})
+    assert sample(source, cut, long, shape).length == 16
+    limits = Limits(memory=1 << 40, threads=1, gpus=0, seconds=None, flops=0.0)
+    (whole,), (short,) = (propose("full", problem, [source], limits, long, train=True, heads=OBJECTIVES) for problem in (data.problem, cut))
+    assert whole.flops / short.flops == pytest.approx(seen.length / 16)
 
 
 def test_words_without_a_token_are_answered_with_o_and_learned_so(data, tiny_source):

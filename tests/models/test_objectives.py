@@ -53,7 +53,7 @@ def spec_of(source, data, seed=3, **changes):
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_learns(kind, tiny_source, data_of, listening):
     data, report = data_of(kind, rows=160), listening()
-    fitted = Full().fit(spec_of(tiny_source("bert"), data, learning_rate=3e-3, epochs=8), data, report)
+    fitted = Full().fit(spec_of(tiny_source("bert"), data, learning_rate=3e-3, epochs=16), data, report)
     assert report.measures[-1]["train_loss"] < 0.5 * report.measures[0]["train_loss"]
     logits, truth = report.outputs[-1]["logits"], data.targets[data.validation]
     assert logits.dtype == np.float32

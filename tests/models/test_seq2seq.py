@@ -10,6 +10,7 @@ from autoft.data.table import Table
 from autoft.errors import TrialError
 from autoft.interfaces.model import Candidate, Limits, TrialSpec
 from autoft.interfaces.problem import Head
+from autoft.trial import run_trial
 from autoft_plugins.models.frozen import Frozen
 from autoft_plugins.models.full import Full
 from autoft_plugins.sources import CARDS
@@ -58,6 +59,8 @@ def test_it_writes_what_the_library_writes(writer):
     going = outputs["sequences"] != 0
     likely = torch.stack(made.logits, 1).log_softmax(-1).amax(-1).numpy() * going
     np.testing.assert_allclose(outputs["scores"], likely, atol=1e-5)
+    second = torch.stack(made.logits, 1).log_softmax(-1).sort(-1).values[..., -2].numpy() * going
+    np.testing.assert_allclose(outputs["runner_up"], second, atol=1e-5)
     assert outputs["text"].shape == (5,)
     assert outputs["text"][0] == "good superb"
 
@@ -73,6 +76,52 @@ def test_saved_and_loaded_it_writes_the_same(writer, tmp_path):
     assert settings["num_beams"] == 1
     assert settings["decoder_start_token_id"] == 0
     assert json.loads((tmp_path / "tokenizer.json").read_text())["truncation"]["max_length"] == 16
+
+
+def test_long_rows_are_written_many_at_a_time(writer, monkeypatch):
+    """A step of the decoder takes about as long for one row as for many."""
+    fitted, _ = writer
+    seen, encode = [], fitted.model.get_encoder().forward
+    monkeypatch.setattr(fitted.model.get_encoder(), "forward", lambda *a, **k: (seen.append(len(k["input_ids"])), encode(*a, **k))[1])
+    monkeypatch.setattr("autoft_plugins.models.transformer.inference._BUDGET", {"cpu": 16})
+    fitted.outputs(Table({"text": ["good superb nice"] * 70}))
+    assert seen == [32, 32, 6]
+
+
+def test_what_is_written_costs(tiny_source, writing_data):
+    """By the parameters of the source: what is read goes through the encoder, what is written through the decoder and its table."""
+    from safetensors.numpy import load_file
+
+    source, rows = tiny_source("t5"), Table({"text": ["good superb nice"] * 1000})
+    weights = load_file(source.folder / "model.safetensors")
+    layers = {key: weight.size for key, weight in weights.items() if "embed_tokens" not in key}
+    sizes = {side: sum(size for key, size in layers.items() if key.startswith(f"{side}.")) for side in ("encoder", "decoder")}
+    table, read = weights["shared.weight"].size, 4
+
+    def candidate(tokens):
+        extra = {"target_length": 64, "target_tokens": tokens, "validation_rows": 100}
+        return Full().candidates(writing_data.problem.model_copy(update={"extra": extra}), [source], LIMITS, rows)[0]
+
+    short, long = candidate(1), candidate(40)
+    once = 2.0 * (sizes["encoder"] * read + sizes["decoder"] + table)
+    assert short.forward == pytest.approx(once + 2.0 * (sizes["decoder"] + table))
+    assert long.forward > 2 * 2.0 * sizes["decoder"] * 40 * 41 / 2
+    epochs = Full().space(short, writing_data.problem, 1000).default["epochs"]
+    assert short.flops > 3 * epochs * 1000 * once
+    assert short.flops < 1.5 * 3 * epochs * 1000 * once
+    assert long.flops > 5 * short.flops
+
+
+def test_a_trial_keeps_what_was_written(tiny_source, writing_data, tmp_path):
+    source = tiny_source("t5")
+    texts = writing_data.targets.astype(object)
+    data = replace(writing_data, targets=texts, train=writing_data.train[:64])
+    outcome = run_trial(spec_of(source, data, epochs=1), data, Full(), Seq2Seq(), tmp_path / "trial")
+    assert outcome.status == "done", outcome.reason
+    with np.load(tmp_path / "trial" / "validation.npz", allow_pickle=False) as stored:
+        assert set(stored.files) == {"rows", "text", "sequences", "scores", "runner_up"}
+        assert stored["text"].shape == stored["rows"].shape
+    assert (tmp_path / "trial" / "model").is_dir()
 
 
 def test_no_rows(writer):

@@ -1,4 +1,4 @@
-"""A linear head on the mean-pooled features of a pretrained encoder that is not trained."""
+"""A linear head on the mean-pooled features of a pretrained encoder that is not trained; two texts are read apart and compared."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from autoft.interfaces.model import Candidate, FitData, Fitted, Limits, Report, 
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.source import Source, SourceCard
 from autoft.interfaces.space import Space
+from autoft_plugins.encoders.token_pairs import TokenPairEncoder
+from autoft_plugins.encoders.tokens import TokenEncoder
 from autoft_plugins.models.full import source_of
 from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.objectives import SEQUENCE_HEADS
-from autoft_plugins.models.transformer.proposals import propose, worth_fetching
+from autoft_plugins.models.transformer.proposals import fits, propose, worth_fetching
 from autoft_plugins.models.transformer.spaces import frozen_space
 
 
@@ -25,11 +27,10 @@ class Frozen:
     summary = "a linear head on the fixed features of a pretrained encoder"
 
     def candidates(self, problem: Problem, sources: Sequence[Source], limits: Limits, rows: Table) -> list[Candidate]:
-        """None where the mean over a text's tokens cannot tell what is asked: a source that is named would be tried all the same."""
-        return [] if _unsuited(problem) else propose(self.name, problem, sources, limits, rows, train=False)
+        return propose(self.name, problem, sources, limits, rows, train=False)
 
     def wanted(self, problem: Problem, cards: Sequence[SourceCard], limits: Limits) -> list[SourceCard]:
-        return [] if _unsuited(problem) else worth_fetching(problem, cards, limits)
+        return worth_fetching(problem, cards, limits)
 
     def space(self, candidate: Candidate, problem: Problem, rows: int) -> Space:  # noqa: ARG002
         return frozen_space(problem)
@@ -41,17 +42,18 @@ class Frozen:
         from autoft_plugins.models.transformer.features import features_of
         from autoft_plugins.models.transformer.linear_head import FittedHead, fit_head
 
-        reason = _unsuited(data.problem)
-        if reason is not None:
-            raise TrialError(reason)
+        kind, inputs = data.problem.head.kind, data.problem.inputs
+        if not fits(data.problem, SEQUENCE_HEADS):
+            raise TrialError(f"one vector a text gives {' or '.join(SEQUENCE_HEADS)}, not {kind}")
         if data.teacher is not None:
             raise TrialError(f"{self.name} learns from labels only and cannot follow a teacher", hint="distil into another model")
         torch.set_num_threads(spec.threads)
         source = source_of(spec.candidate)
-        config = token_config(source, anatomy(source).max_length(data.problem.max_length), data.problem.inputs)
+        config = token_config(source, anatomy(source).max_length(data.problem.max_length), inputs)
         features = features_of(source, data, config, spec.gpus, report.stop_requested)
         head = fit_head(features, data, spec)
-        fitted = FittedHead(source.folder, head, encoder_spec(source, config), data.problem.head.kind, data.problem.labels)
+        encoder = encoder_spec(source, config, (TokenPairEncoder if len(inputs) == 2 else TokenEncoder).name)
+        fitted = FittedHead(source.folder, head, encoder, kind, data.problem.labels)
         logits = head.logits(features[data.validation])
         report(1.0, {"logits": logits}, fitted.save)
         return fitted
@@ -60,12 +62,3 @@ class Frozen:
         from autoft_plugins.models.transformer.linear_head import load_head
 
         return load_head(folder)
-
-
-def _unsuited(problem: Problem) -> str | None:
-    """Why features of a text as a whole are no use, or None."""
-    if problem.head.kind not in SEQUENCE_HEADS:
-        return f"one vector a text gives {' or '.join(SEQUENCE_HEADS)}, not {problem.head.kind}"
-    if len(problem.inputs) > 1:
-        return "an encoder that is not trained does not compare two texts: the mean over both says little of how they relate"
-    return None

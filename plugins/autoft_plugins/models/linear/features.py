@@ -15,9 +15,7 @@ from autoft_plugins.encoders.ngram_pairs import PairEncoder, PairEncoding, learn
 from autoft_plugins.encoders.ngrams import NgramEncoder, NgramEncoding, Vocabulary, learn
 from autoft_plugins.encoders.sparse import SparseEncoding, texts_of
 from autoft_plugins.encoders.word_features import WordFeatureEncoder, WordFeatureEncoding, learn_features, words_of
-
-TAGS = "token_classification"
-"""The kind of head whose units are words."""
+from autoft_plugins.tasks.entities import TAGS
 
 _LARGEST_TABLE = 16_000_000
 """Weights (features x outputs) that are worth keeping; a larger vocabulary is cut to its most frequent terms."""

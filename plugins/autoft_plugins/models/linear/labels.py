@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,19 @@ from autoft_plugins.models.linear.learned import ITERATIONS, SHARES, SURE, TOLER
 
 
 def learn_labels(
-    matrix: Any, targets: npt.NDArray[Any], weights: Weights, chosen: Hyperparameters, outputs: int, *, tolerance: float = TOLERANCE
+    matrix: Any,
+    targets: npt.NDArray[Any],
+    weights: Weights,
+    chosen: Hyperparameters,
+    outputs: int,
+    *,
+    tolerance: float = TOLERANCE,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Learned:
-    """`targets` (rows, outputs) of 0 and 1. A label that no row has is never given, one that all have always.
+    """`targets` (rows, outputs) of 0 and 1. A label that no row has is never given, one that all have always. `stopped` is asked before
+    each label.
 
-    Raises TrialError when no label tells rows apart.
+    Raises TrialError when no label tells rows apart, and when it was stopped: a model of some of the labels is none.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -29,7 +38,9 @@ def learn_labels(
     iterations = 0
     power = SHARES[chosen.get("class_weight", "none")]
     with unfinished_is_fine():
-        for label in learnable.tolist():
+        for done, label in enumerate(learnable.tolist()):
+            if stopped():
+                raise TrialError(f"stopped after {done} of {len(learnable)} labels")
             shares = len(targets) / (2.0 * np.array([len(targets) - having[label], having[label]]))
             balance = dict(enumerate((shares**power).tolist()))
             regression = LogisticRegression(C=float(chosen["C"]), class_weight=balance, tol=tolerance, max_iter=ITERATIONS)

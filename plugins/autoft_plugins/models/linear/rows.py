@@ -9,9 +9,12 @@ from autoft_plugins.models.linear.labels import learn_labels
 from autoft_plugins.models.linear.learned import Learned
 from autoft_plugins.models.linear.scores import learn_scores
 
+LABELS = "multi_label_classification"
+"""The kind of head that is learned label by label, and can be stopped in between."""
+
 LEARNERS: Mapping[str, Callable[..., Learned]] = {
     "single_label_classification": learn_classes,
-    "multi_label_classification": learn_labels,
+    LABELS: learn_labels,
     "regression": learn_scores,
 }
 """Each takes a matrix (rows, features), targets, weights or None, hyperparameters, outputs, and the `tolerance` at which it ends."""

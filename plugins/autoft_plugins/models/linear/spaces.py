@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.space import Choice, Hyperparameters, LogUniform, Parameter, Space
-from autoft_plugins.models.linear.features import TAGS
-from autoft_plugins.models.transformer.spaces import class_counts, is_uneven
+from autoft_plugins.models.classes import class_counts, is_uneven
+from autoft_plugins.tasks.entities import TAGS
 
 _MANY_CLASSES = 20
 

@@ -38,6 +38,8 @@ class Anatomy:
     layers: int
     positions: int
     config: dict[str, Any]
+    decoder: int = 0
+    """Those of the body's layers that multiply each token that is written, not each that is read; the table of the output left out."""
 
     def max_length(self, wanted: int | None) -> int:
         """`wanted` tokens, or the default, within what the source can take."""
@@ -56,10 +58,15 @@ def _anatomy(folder: Path, name: str, state: str) -> Anatomy:  # noqa: ARG001
     layers = int(_first(config, "num_hidden_layers", "n_layers", "n_layer", "num_layers", default=12))
     width = int(_first(config, "hidden_size", "dim", "d_model", "n_embd", default=768))
     total = sum(math.prod(shape) for shape in shapes.values())
-    body = sum(math.prod(shape) for key, shape in shapes.items() if not any(word in key for word in _LOOKUPS))
+    body = sum(math.prod(shape) for key, shape in shapes.items() if not _is_lookup(key))
+    decoder = sum(math.prod(shape) for key, shape in shapes.items() if "decoder" in key.split(".") and not _is_lookup(key))
     if config.get("model_type") == "albert":
         body *= layers // max(1, int(config.get("num_hidden_groups", 1)))
-    return Anatomy(total, body, width, layers, _positions(config, folder), config)
+    return Anatomy(total, body, width, layers, _positions(config, folder), config, decoder if config.get("is_encoder_decoder") else 0)
+
+
+def _is_lookup(key: str) -> bool:
+    return any(word in key for word in _LOOKUPS)
 
 
 def _positions(config: dict[str, Any], folder: Path) -> int:

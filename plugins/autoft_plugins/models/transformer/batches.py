@@ -28,12 +28,12 @@ def shuffled(lengths: npt.NDArray[np.int64], size: int, generator: np.random.Gen
     return [batches[i] for i in generator.permutation(len(batches))]
 
 
-def by_length(lengths: npt.NDArray[np.int64], budget: int, most: int = 256) -> Iterator[Rows]:
-    """Every place exactly once, longest first, in batches of at most `budget` padded tokens and `most` rows (one row at least)."""
+def by_length(lengths: npt.NDArray[np.int64], budget: int, most: int = 256, *, least: int = 1) -> Iterator[Rows]:
+    """Every place exactly once, longest first, in batches of at most `budget` padded tokens and `most` rows, but `least` rows at least."""
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
-        size = max(1, min(most, budget // max(1, int(lengths[order[start]]))))
+        size = max(least, min(most, budget // max(1, int(lengths[order[start]]))))
         yield order[start : start + size]
         start += size
 

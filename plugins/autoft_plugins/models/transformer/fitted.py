@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autoft.data.table import Table
-from autoft.interfaces.encoder import Arrays, EncoderSpec, Tensor
+from autoft.interfaces.encoder import Arrays, EncoderSpec, Encoding, Tensor
 from autoft.interfaces.model import Part, Program
 from autoft_plugins.encoders.tokens import TOKENIZER_FILE, TokenEncoding, set_length
 from autoft_plugins.models.transformer.encoding import load_encoder
@@ -18,6 +18,9 @@ from autoft_plugins.models.transformer.loading import reload
 from autoft_plugins.models.transformer.objectives import objective_type, saved_kind
 from autoft_plugins.models.transformer.objectives.base import save_model
 from autoft_plugins.models.transformer.tokenization import tokenise
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 PRIVATE = ("_name_or_path", "auto_map")
 """Facts of a config that are not the model's: where it was loaded from, and code that is never run."""
@@ -48,7 +51,7 @@ class FittedClassifier:
         save_model(self.model, self.encoder, self.kind, folder)
 
     def program(self) -> Program:
-        return program_of(self.model, self.encoder, int(self.model.config.num_labels), config_of(self.model))
+        return program_of(self.model, self.encoder, self._encoding, int(self.model.config.num_labels), config_of(self.model))
 
 
 def load_classifier(folder: Path) -> FittedClassifier:
@@ -63,11 +66,16 @@ def config_of(model: Any) -> dict[str, Any]:
     return {**config, "architectures": [type(model).__name__]}
 
 
-def open_encoding(encoder: EncoderSpec) -> TokenEncoding:
-    """The encoding of a spec, from its files in memory."""
+def tokenizer_of(encoder: EncoderSpec) -> Tokenizer:
+    """The tokenizer of a spec, from its files in memory."""
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_str(encoder.files[TOKENIZER_FILE].decode("utf-8"))
+    return Tokenizer.from_str(encoder.files[TOKENIZER_FILE].decode("utf-8"))
+
+
+def open_encoding(encoder: EncoderSpec) -> TokenEncoding:
+    """The encoding of a spec, from its files in memory."""
+    tokenizer = tokenizer_of(encoder)
     set_length(tokenizer, int(encoder.config["max_length"]))
     return TokenEncoding(tokenizer, encoder.config)
 
@@ -78,9 +86,8 @@ def outputs_of(forward: Forward, encoding: TokenEncoding, rows: Table) -> Arrays
     return on_processor()(forward, tokens.inputs, tokens.lengths) or {}
 
 
-def program_of(graph: Any, encoder: EncoderSpec, outputs: int, config: dict[str, Any]) -> Program:
-    """One part, ids and mask to logits, both axes free."""
-    encoding = open_encoding(encoder)
+def program_of(graph: Any, encoder: EncoderSpec, encoding: Encoding, outputs: int, config: dict[str, Any]) -> Program:
+    """One part, ids and mask to logits, batch and length free; `encoding` is what `encoder` opens."""
     rows = Table({field: ["an example", "a second example that is longer"] for field in encoder.config["fields"]})
     example = encoding.encode(rows, pad_to=8).arrays
     part = Part("model", graph, encoding.inputs, (Tensor("logits", "float32", ("batch", outputs)),), example)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from autoft.interfaces.model import Part, Program
 from autoft_plugins.encoders.text_to_text import TextToTextEncoding
 from autoft_plugins.encoders.tokens import TOKENIZER_FILE, set_length
 from autoft_plugins.models.transformer.fitted import config_of
-from autoft_plugins.models.transformer.generation import Generation, greedy
+from autoft_plugins.models.transformer.generation import ROWS_AT_ONCE, Generation, greedy
 from autoft_plugins.models.transformer.inference import on_processor
 from autoft_plugins.models.transformer.objectives import SEQ2SEQ
 from autoft_plugins.models.transformer.objectives.base import save_model
@@ -31,9 +32,9 @@ class FittedSeq2Seq:
         self.encoder = encoder
 
     def outputs(self, rows: Table) -> Arrays:
-        """`text` (rows,), `sequences` and `scores` (rows, tokens), by greedy decoding."""
+        """`text` (rows,), and `sequences`, `scores` and `runner_up` (rows, tokens), by greedy decoding."""
         tokens, settings = tokenise(self._encoding, rows), Generation.of_encoder(self.encoder)
-        made = on_processor()(lambda inputs: greedy(self.model, inputs, settings), tokens.inputs, tokens.lengths)
+        made = on_processor()(lambda inputs: greedy(self.model, inputs, settings), tokens.inputs, tokens.lengths, least=ROWS_AT_ONCE)
         return self._encoding.collect(made or nothing())
 
     @cached_property
@@ -65,7 +66,7 @@ class FittedSeq2Seq:
             "encoder_attention_mask": example["attention_mask"],
             "encoder_hidden_states": states,
         }
-        logits = Tensor("logits", "float32", ("batch", "decoder_length", words))
+        logits = Tensor("logits", "float32", ("batch", 1, words))
         decoder = Part("decoder_model", DecoderGraph(self.model).eval(), inputs, (logits,), written)
         return Program((encoder, decoder), self.encoder, config_of(self.model))
 
@@ -82,17 +83,38 @@ class EncoderGraph(nn.Module):
 
 
 class DecoderGraph(nn.Module):
-    """The rest of it, without a cache: all that was written goes in again."""
+    """The rest of it, without a cache: all that was written goes in again, and `logits` are those of the token that comes next alone:
+    the table of the output is often as large as the decoder."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        self.model = model
+        self.model = _with_last_place(model)
 
     def forward(
         self, input_ids: torch.Tensor, encoder_attention_mask: torch.Tensor, encoder_hidden_states: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         states, mask = (encoder_hidden_states,), encoder_attention_mask
         return {"logits": self.model(encoder_outputs=states, attention_mask=mask, decoder_input_ids=input_ids, use_cache=False).logits}
+
+
+class _LastPlace(nn.Module):
+    """A head that sees the last place of each row alone."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(states[:, -1:])
+        return logits
+
+
+def _with_last_place(model: Any) -> Any:
+    """A model with the same weights, whose logits are of the last place; `model` stays as it is."""
+    other = copy.copy(model)
+    other._modules = dict(model._modules)
+    other.set_output_embeddings(_LastPlace(model.get_output_embeddings()))
+    return other
 
 
 def open_text_to_text(encoder: EncoderSpec) -> TextToTextEncoding:
@@ -106,4 +128,5 @@ def open_text_to_text(encoder: EncoderSpec) -> TextToTextEncoding:
 
 def nothing() -> Arrays:
     """What is generated for no rows."""
-    return {"sequences": np.zeros((0, 0), np.int64), "scores": np.zeros((0, 0), np.float32)}
+    none = np.zeros((0, 0), np.float32)
+    return {"sequences": np.zeros((0, 0), np.int64), "scores": none, "runner_up": none}

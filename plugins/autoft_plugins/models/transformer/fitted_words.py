@@ -15,16 +15,15 @@ from autoft.data.table import Table
 from autoft.interfaces.encoder import Arrays, EncoderSpec
 from autoft.interfaces.encoder import Tensor as Axes
 from autoft.interfaces.model import Part, Program
-from autoft_plugins.encoders.tokens import TOKENIZER_FILE
 from autoft_plugins.encoders.words import WordEncoding
 from autoft_plugins.models.transformer.encoding import load_encoder
-from autoft_plugins.models.transformer.fitted import PRIVATE
+from autoft_plugins.models.transformer.fitted import config_of, tokenizer_of
 from autoft_plugins.models.transformer.inference import on_processor
 from autoft_plugins.models.transformer.loading import reload
 from autoft_plugins.models.transformer.objectives.base import save_model
 from autoft_plugins.models.transformer.windows import windowed
+from autoft_plugins.tasks.entities import TAGS
 
-KIND = "token_classification"
 CRF_FILE = "crf.safetensors"
 
 
@@ -51,9 +50,7 @@ class FittedTagger:
 
     @cached_property
     def _encoding(self) -> WordEncoding:
-        from tokenizers import Tokenizer
-
-        return WordEncoding(Tokenizer.from_str(self.encoder.files[TOKENIZER_FILE].decode("utf-8")), self.encoder.config)
+        return WordEncoding(tokenizer_of(self.encoder), self.encoder.config)
 
     def extra(self) -> Arrays:
         return self._transitions
@@ -63,17 +60,15 @@ class FittedTagger:
 
     def program(self) -> Program:
         """One part, ids and mask to the logits of each token, both axes free."""
-        config = {name: value for name, value in self.model.config.to_dict().items() if name not in PRIVATE}
-        config["architectures"] = [type(self.model).__name__]
         rows = Table({"text": ["an example", "a second example that is longer"], "words": [((0, 2),), ((0, 1),)]})
         example = self._encoding.encode(rows, pad_to=8).arrays
         logits = Axes("logits", "float32", ("batch", "length", int(self.model.config.num_labels)))
-        return Program((Part("model", self.model, self._encoding.inputs, (logits,), example),), self.encoder, config)
+        return Program((Part("model", self.model, self._encoding.inputs, (logits,), example),), self.encoder, config_of(self.model))
 
 
 def save_tagger(model: Any, encoder: EncoderSpec, transitions: Arrays, folder: Path) -> None:
     """In the library's own layout; the transitions of a CRF in a file of their own."""
-    save_model(model, encoder, KIND, folder)
+    save_model(model, encoder, TAGS, folder)
     if transitions:
         save_file(transitions, folder / CRF_FILE)
 

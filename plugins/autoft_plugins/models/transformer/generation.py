@@ -16,6 +16,9 @@ from autoft.interfaces.encoder import EncoderSpec
 from autoft.interfaces.source import Source
 from autoft_plugins.models.transformer.encoding import GENERATION_FILE
 
+ROWS_AT_ONCE = 32
+"""Rows that are written at a time, where there are as many: a step reads all weights of the decoder, be it for one row or for many."""
+
 
 @dataclass(frozen=True)
 class Generation:
@@ -62,21 +65,22 @@ class Generation:
 
 def greedy(model: Any, inputs: Mapping[str, Tensor], settings: Generation) -> dict[str, Tensor]:
     """The likeliest next token, until each row has its end: `sequences` (rows, tokens) int64 without the start, and `scores` (rows,
-    tokens), the log-probability of each; zeros behind the end."""
+    tokens), the log-probability of each, and `runner_up` that of the second likeliest; zeros behind the end."""
     mask = inputs["attention_mask"]
     states = BaseModelOutput(last_hidden_state=model.get_encoder()(**inputs).last_hidden_state)
     going = torch.ones(len(mask), dtype=torch.bool, device=mask.device)
     ends = torch.tensor(settings.ends, device=mask.device)
     last = torch.full((len(mask), 1), settings.start, device=mask.device)
     sequences: list[Tensor] = []
-    scores: list[Tensor] = []
+    likely: list[Tensor] = []
     past = None
     while len(sequences) < settings.most and bool(going.any()):
         made = model(encoder_outputs=states, attention_mask=mask, decoder_input_ids=last, past_key_values=past, use_cache=True)
         past, logits = made.past_key_values, made.logits[:, -1].float()
         best = logits.argmax(dim=-1)
         sequences.append(best.where(going, 0))
-        scores.append(torch.log_softmax(logits, dim=-1).amax(dim=-1).where(going, 0.0))
+        likely.append(torch.log_softmax(logits, dim=-1).topk(2).values.where(going[:, None], 0.0))
         going = going & ~torch.isin(best, ends)
         last = best.where(going, settings.pad)[:, None]
-    return {"sequences": torch.stack(sequences, dim=1), "scores": torch.stack(scores, dim=1)}
+    scores, runner_up = torch.stack(likely, dim=1).unbind(dim=-1)
+    return {"sequences": torch.stack(sequences, dim=1), "scores": scores, "runner_up": runner_up}

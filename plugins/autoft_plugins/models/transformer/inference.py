@@ -34,11 +34,14 @@ class Runner:
     vocabulary: Vocabulary = untranslated
     stop: Callable[[], bool] = lambda: False
 
-    def __call__(self, forward: Forward, inputs: Callable[[Units], Arrays], lengths: npt.NDArray[np.int64]) -> Arrays | None:
+    def __call__(
+        self, forward: Forward, inputs: Callable[[Units], Arrays], lengths: npt.NDArray[np.int64], *, least: int = 1
+    ) -> Arrays | None:
         """`forward` over units 0..n-1 whose tokens are `lengths` (n,): outputs by name in that order, axes that vary filled up with
-        zeros; floating-point ones in float32. `inputs(units)` gives the arrays of some. Empty without units, None once told to stop."""
+        zeros; floating-point ones in float32. `inputs(units)` gives the arrays of some, `least` units or more at
+        once, as long as there are so many and the memory holds them. Empty without units, None once told to stop."""
         pieces: list[tuple[Units, Arrays]] = []
-        for units in by_length(lengths, _BUDGET.get(self.device.type, 4096)):
+        for units in by_length(lengths, _BUDGET.get(self.device.type, 4096), least=least):
             if self.stop():
                 return None
             pieces.append((units, self._piecewise(forward, to_tensors(self.vocabulary(inputs(units)), self.device))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,19 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
 from autoft.data.table import Table
-from autoft.interfaces.encoder import Arrays, EncoderSpec
+from autoft.interfaces.encoder import Arrays, EncoderSpec, Encoding
 from autoft.interfaces.model import FitData, Program, TrialSpec
 from autoft.interfaces.source import Source
 from autoft.sources.cache import weight_files
+from autoft_plugins.encoders.token_pairs import TokenPairEncoding, alone, one_by_one
 from autoft_plugins.encoders.tokens import TokenEncoding
 from autoft_plugins.models.linear.rows import LEARNERS
 from autoft_plugins.models.transformer.encoding import load_encoder, save_encoder
-from autoft_plugins.models.transformer.features import mean_pooled
-from autoft_plugins.models.transformer.fitted import PRIVATE, open_encoding, outputs_of, program_of
+from autoft_plugins.models.transformer.features import emphasis, features_in, mean_pooled, related
+from autoft_plugins.models.transformer.fitted import PRIVATE, open_encoding, program_of
+from autoft_plugins.models.transformer.inference import on_processor
 from autoft_plugins.models.transformer.loading import body
+from autoft_plugins.models.transformer.tokenization import tokenise
 
 HEAD_FILE = "head/model.safetensors"
 ANSWERS_FILE = "answers.json"
@@ -50,7 +53,7 @@ class LinearHead:
 def fit_head(features: Floats, data: FitData, spec: TrialSpec) -> LinearHead:
     """Logistic or ridge regression on standardised features. Raises TrialError when the training rows hold nothing to tell apart."""
     train = np.asarray(features[data.train], dtype=np.float64)
-    mean, scale = train.mean(0), train.std(0) + 1e-6
+    mean, scale = train.mean(0), (train.std(0) + 1e-6) / emphasis(train.shape[1], len(data.problem.inputs))
     weights = None if data.weights is None else data.weights[data.train]
     head, chosen = data.problem.head, dict(spec.hyperparameters)
     chosen["class_weight"] = "balanced" if chosen.pop("balance", "none") == "weights" else "none"
@@ -60,7 +63,7 @@ def fit_head(features: Floats, data: FitData, spec: TrialSpec) -> LinearHead:
 
 
 class PooledClassifier(nn.Module):
-    """A body, the mean over its tokens, a linear layer; forward gives {"logits": (rows, outputs)}."""
+    """A body, the mean over a text's tokens, how two texts differ, a linear layer; forward gives {"logits": (rows, outputs)}."""
 
     def __init__(self, model: Any, head: LinearHead) -> None:
         super().__init__()
@@ -71,10 +74,12 @@ class PooledClassifier(nn.Module):
             self.head.bias.copy_(torch.from_numpy(head.bias))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> dict[str, Tensor]:
-        """All inputs int64, (rows, length)."""
-        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        hidden = self.body(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
-        return {"logits": self.head(mean_pooled(hidden, attention_mask))}
+        """All inputs int64, (rows, length), or of two texts (rows, 2, length)."""
+        texts = input_ids.shape[1] if input_ids.dim() == 3 else 1
+        ids, mask = input_ids.flatten(0, -2), attention_mask.flatten(0, -2)
+        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids.flatten(0, -2)}
+        vectors = mean_pooled(self.body(input_ids=ids, attention_mask=mask, **types).last_hidden_state, mask)
+        return {"logits": self.head(related(vectors.reshape(-1, texts, vectors.shape[1])))}
 
 
 class FittedHead:
@@ -93,12 +98,14 @@ class FittedHead:
         """`logits`, float32, (rows, outputs)."""
         if not len(rows):
             return {"logits": np.zeros((0, len(self.head.bias)), np.float32)}
-        model = self.model  # loaded here: weights that are made in inference mode cannot be traced for an export
-        return outputs_of(lambda inputs: model(**inputs), self._encoding, rows)
+        fields = self.encoder.config["fields"]
+        tokens = tokenise(self._texts, one_by_one(rows, fields))
+        return {"logits": self.head.logits(features_in(tokens, np.arange(len(rows)), len(fields), self.model.body, on_processor()))}
 
     @cached_property
-    def _encoding(self) -> TokenEncoding:
-        return open_encoding(self.encoder)
+    def _texts(self) -> TokenEncoding:
+        """Of each text on its own."""
+        return open_encoding(replace(self.encoder, config=alone(self.encoder.config)))
 
     def extra(self) -> Arrays:
         return {}
@@ -114,7 +121,9 @@ class FittedHead:
         save_encoder(self.encoder, folder)
 
     def program(self) -> Program:
-        return program_of(self.model, self.encoder, len(self.head.bias), self._config())
+        fields = self.encoder.config["fields"]
+        encoding: Encoding = self._texts if len(fields) == 1 else TokenPairEncoding(self._texts, fields)
+        return program_of(self.model, self.encoder, encoding, len(self.head.bias), self._config())
 
     def _body_files(self) -> list[Path]:
         weights = weight_files(self._folder)

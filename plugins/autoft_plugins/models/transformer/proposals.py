@@ -13,11 +13,14 @@ from autoft.errors import AutoftError
 from autoft.interfaces.model import Candidate, Limits
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.source import Source, SourceCard
-from autoft_plugins.encoders.tokens import TokenEncoding, open_tokenizer
+from autoft_plugins.encoders.tokens import TokenEncoding, Tokens, open_tokenizer
+from autoft_plugins.encoders.words import WordEncoding
 from autoft_plugins.models.transformer.anatomy import Anatomy, anatomy, tokenizer_path
 from autoft_plugins.models.transformer.encoding import token_config
 from autoft_plugins.models.transformer.objectives import SEQ2SEQ, SEQUENCE_HEADS
 from autoft_plugins.models.transformer.spaces import epochs_for
+from autoft_plugins.models.transformer.writing import Writing
+from autoft_plugins.tasks.entities import TAGS
 
 ENCODER_DECODERS = frozenset(("t5", "mt5", "longt5", "umt5", "bart", "mbart", "pegasus", "marian"))
 """Architectures that write texts, as source cards name them."""
@@ -33,7 +36,7 @@ _ENCODES = "has no decoder, and cannot write texts"
 
 @dataclass(frozen=True)
 class Sample:
-    """What a sample of the rows says in a source's tokens: mean length, share of unknown tokens."""
+    """What a sample of the rows says in a source's tokens: mean length of what is read of a row, share of unknown tokens."""
 
     length: float
     unknown: float
@@ -48,12 +51,21 @@ def fits(problem: Problem, heads: Collection[str]) -> bool:
 def sample(source: Source, problem: Problem, rows: Table, shape: Anatomy) -> Sample:
     """Tokenise up to 512 rows, evenly spaced. Raises SourceError or BundleError for a tokenizer that cannot be read."""
     length = shape.max_length(problem.max_length)
-    encoding = TokenEncoding(open_tokenizer(tokenizer_path(source), length), token_config(source, length, problem.inputs))
+    config = token_config(source, length, problem.inputs)
     places = np.unique(np.linspace(0, max(0, len(rows) - 1), min(_SAMPLE, len(rows))).astype(np.int64))
-    encoded = encoding.encode(rows.take(places))
-    specials = encoding.specials * len(places)
-    unknown = 0 if encoded.unknown is None else int(encoded.unknown.sum())
-    return Sample(float(encoded.lengths.mean()) if len(places) else 0.0, unknown / max(1, int(encoded.lengths.sum()) - specials))
+    tokenizer, some = open_tokenizer(tokenizer_path(source), length), rows.take(places)
+    encoding: WordEncoding | TokenEncoding
+    pieces: Sequence[Tokens]
+    if problem.head.kind == TAGS:
+        # Nothing is cut off, and neighbouring windows share tokens.
+        encoding = WordEncoding(tokenizer, config)
+        pieces = encoding.windows(some).tokens
+    else:
+        encoding = TokenEncoding(tokenizer, config)
+        pieces = encoding.tokenize(some)
+    read = sum(len(piece.ids) for piece in pieces)
+    unknown = sum(piece.ids.count(config["unknown_id"]) for piece in pieces)
+    return Sample(read / max(1, len(places)), unknown / max(1, read - encoding.specials * len(pieces)))
 
 
 def propose(
@@ -104,6 +116,10 @@ def _propose(model: str, problem: Problem, source: Source, limits: Limits, rows:
     forward = 2.0 * shape.body * seen.length
     flops = forward * len(rows) * (3.0 * epochs_for(len(rows), shape.body)[1] if train else 1.0)
     memory = memory_needed(shape, shape.max_length(problem.max_length), train=train)
+    if _writes(shape):
+        writing = Writing.of(shape, problem)
+        forward, flops = writing.answer(seen.length), writing.trial(seen.length, len(rows), epochs_for(len(rows), shape.body)[1])
+        memory += writing.memory
     refuse = partial(Candidate, model, source, False, flops=flops, memory=memory, forward=forward)
     if problem.language and source.languages and not {problem.language, "multi"} & set(source.languages):
         return refuse(f"knows {', '.join(source.languages)}; the text is {problem.language}")

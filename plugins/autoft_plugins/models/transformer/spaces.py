@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.space import Choice, Hyperparameters, Integer, LogUniform, Parameter, Space, Uniform, Value
+from autoft_plugins.models.classes import is_uneven
 from autoft_plugins.models.transformer.objectives import SEQ2SEQ
-
-UNEVEN = 1.5
-"""The largest class over the smallest, from which ways to balance them are searched."""
+from autoft_plugins.tasks.entities import TAGS
 
 _BALANCE = {
     "single_label_classification": Choice(("none", "weights", "oversample", "focal")),
@@ -28,20 +25,6 @@ _WRITING = 4.0
 _LARGE = 4e7
 # (rows up to, fewest, default, most epochs)
 _EPOCHS = ((1_000, 2, 4, 8), (5_000, 2, 3, 5), (20_000, 1, 2, 4), (float("inf"), 1, 1, 3))
-
-
-def class_counts(problem: Problem) -> tuple[int, ...]:
-    """Rows a class, where the task left them in `problem.extra["class_counts"]`: in the order of the labels, or by label."""
-    counts = problem.extra.get("class_counts")
-    if isinstance(counts, dict):
-        return tuple(int(counts.get(label, 0)) for label in problem.labels)
-    return tuple(int(count) for count in counts) if isinstance(counts, Sequence) and not isinstance(counts, str) else ()
-
-
-def is_uneven(problem: Problem) -> bool:
-    """Whether the classes differ enough in size for weights to be worth a search."""
-    counts = [count for count in class_counts(problem) if count]
-    return len(counts) > 1 and max(counts) / min(counts) > UNEVEN
 
 
 def epochs_for(rows: int, body: int) -> tuple[int, int, int]:
@@ -93,7 +76,7 @@ def _own_parameters(problem: Problem) -> dict[str, tuple[Parameter, Value]]:
     own: dict[str, tuple[Parameter, Value]] = {}
     if problem.head.kind in _BALANCE and is_uneven(problem):
         own["balance"] = (_BALANCE[problem.head.kind], "none")
-    if problem.head.kind == "token_classification":
+    if problem.head.kind == TAGS:
         own["crf"] = (Choice((False, True)), False)
     return own
 

@@ -49,6 +49,13 @@ class TokenisedRows:
             return np.zeros(0, np.int64)
         return np.unique(np.concatenate([self.ids[self.starts[i] : self.starts[i + 1]] for i in rows])).astype(np.int64)
 
+    def distinct(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Those of `rows` whose ids differ, each once, and for each of `rows` its place among them."""
+        seen: dict[bytes, int] = {}
+        places = [seen.setdefault(self.ids[self.starts[i] : self.starts[i + 1]].tobytes(), len(seen)) for i in rows]
+        _, first = np.unique(np.array(places, dtype=np.int64), return_index=True)
+        return rows[first], np.array(places, dtype=np.int64)
+
     def inputs(self, rows: npt.NDArray[np.int64]) -> Arrays:
         """The model's inputs for `rows`, as the encoder gives them: int64 (rows, longest), padded on the right."""
         lengths = self.starts[rows + 1] - self.starts[rows]

@@ -90,8 +90,7 @@ def windowed(encoding: WordEncoding, rows: Table) -> WindowedRows:
         ids += [np.array(window.ids, np.int32) for window in found.tokens]
     starts = np.concatenate([[0], np.cumsum([len(window) for window in ids])]).astype(np.int64)
     whole = np.concatenate(ids or [np.zeros(0, np.int32)])
-    # One text a window: its types are all the same, and those that fill it up are never looked at.
-    types = np.zeros(len(whole), np.int8) if encoding.has_types else None
+    types = _types(len(whole)) if encoding.has_types else None
     nothing = np.zeros(0, np.int64)
     columns = {one.name: np.concatenate([getattr(place, one.name) for place in places] or [nothing]) for one in fields(Places)}
     return WindowedRows(TokenisedRows(whole, starts, types, encoding.fill), np.concatenate(owners or [nothing]), Places(**columns))
@@ -101,15 +100,26 @@ def cached_windows(source: Source, rows: Table, config: Mapping[str, Any], cache
     """The rows in windows of a source's tokens, from the cache where another trial has been before."""
     what = f"{source.sha256}:{tokenizer_sha256(source)}:{json.dumps(config, sort_keys=True)}:{rows.sha256()}"
     key = hashlib.sha256(what.encode()).hexdigest()[:24]
-    encoding = WordEncoding(open_tokenizer(tokenizer_path(source), None), config)
 
     def write(folder: Path) -> None:
-        made = windowed(encoding, rows)
-        np.savez(folder / "windows.npz", ids=made.tokens.ids, starts=made.tokens.starts, owners=made.owners)
-        np.savez(folder / "places.npz", **vars(made.places))
+        made = windowed(WordEncoding(open_tokenizer(tokenizer_path(source), None), config), rows)
+        places = {f"place_{one.name}": getattr(made.places, one.name) for one in fields(Places)}
+        arrays: Arrays = {"ids": made.tokens.ids, "starts": made.tokens.starts, "owners": made.owners, **places}
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array)
 
     folder = written_once(cache / f"windows-{key}", write)
-    with np.load(folder / "windows.npz") as stored, np.load(folder / "places.npz") as placed:
-        types = np.zeros(len(stored["ids"]), np.int8) if encoding.has_types else None
-        tokens = TokenisedRows(stored["ids"], stored["starts"], types, encoding.fill)
-        return WindowedRows(tokens, stored["owners"], Places(**placed))
+
+    def stored(name: str) -> npt.NDArray[Any]:
+        array: npt.NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r")
+        return array
+
+    ids = stored("ids")
+    types = _types(len(ids)) if "token_type_ids" in config["inputs"] else None
+    tokens = TokenisedRows(ids, np.load(folder / "starts.npy"), types, (int(config["pad_id"]), int(config["pad_type_id"])))
+    return WindowedRows(tokens, stored("owners"), Places(**{one.name: stored(f"place_{one.name}") for one in fields(Places)}))
+
+
+def _types(tokens: int) -> npt.NDArray[np.int8]:
+    """One text a window: its types are all the same, and those that fill it up are never looked at."""
+    return np.broadcast_to(np.zeros((), np.int8), tokens)

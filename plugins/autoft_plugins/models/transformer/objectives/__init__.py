@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoft.errors import TrialError
+from autoft_plugins.tasks.entities import TAGS
 
 if TYPE_CHECKING:
     from autoft_plugins.models.transformer.objectives.base import Objective
@@ -24,7 +25,7 @@ OBJECTIVES = {
     "single_label_classification": ("single_label", "SingleLabel"),
     "multi_label_classification": ("multi_label", "MultiLabel"),
     "regression": ("regression", "Regression"),
-    "token_classification": ("words", "WordTags"),
+    TAGS: ("words", "WordTags"),
     SEQ2SEQ: ("seq2seq", "Seq2Seq"),
 }
 """Kind of head -> module of this package, class in it."""

@@ -20,7 +20,7 @@ from autoft.interfaces.source import Source
 from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.encoding import GENERATION_FILE, encoder_spec, load_encoder, token_config
 from autoft_plugins.models.transformer.fitted_seq2seq import FittedSeq2Seq, nothing, open_text_to_text
-from autoft_plugins.models.transformer.generation import Generation, greedy
+from autoft_plugins.models.transformer.generation import ROWS_AT_ONCE, Generation, greedy
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.loading import reload
 from autoft_plugins.models.transformer.objectives import SEQ2SEQ
@@ -82,7 +82,10 @@ class Seq2Seq(Objective):
 
     def outputs(self, model: Any, run: Runner, rows: Units) -> Arrays | None:
         made = run(
-            lambda inputs: greedy(model, inputs, self._settings), lambda units: self._texts.inputs(rows[units]), self._texts.lengths[rows]
+            lambda inputs: greedy(model, inputs, self._settings),
+            lambda units: self._texts.inputs(rows[units]),
+            self._texts.lengths[rows],
+            least=ROWS_AT_ONCE,
         )
         return None if made is None else self._encoding.collect(made or nothing())
 

@@ -21,6 +21,7 @@ from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
 from autoft_plugins.models.transformer.objectives.last_layer import start_at
 from autoft_plugins.models.transformer.windows import Ints, WindowedRows, cached_windows
+from autoft_plugins.tasks.entities import TAGS
 
 _NONE = -100
 
@@ -29,7 +30,7 @@ class WordTags(Objective):
     """Cross-entropy at the first token of each word, or with the hyperparameter `crf` the likelihood of the tags of all words of a window
     together. Units are windows; a word is learned in the one in which it will be read."""
 
-    kind = "token_classification"
+    kind = TAGS
     auto_class = "AutoModelForTokenClassification"
 
     def __init__(self, source: Source, spec: TrialSpec, data: FitData) -> None:
