@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from autoft.errors import BundleError
-from autoft.interfaces.encoder import Arrays
+from autoft.interfaces.encoder import Arrays, joined
 from autoft.interfaces.exporter import Session
 
 SETTINGS = "generation_config.json"
 """As transformers and transformers.js read it."""
+MOST_CELLS = 2**14
+"""Rows times their tokens, or those they may get, that go through the decoder at once, so that the memory does not grow with the rows."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class GreedySession:
     """Runs the encoder once and the decoder a token at a time, for the rows that are not finished.
 
     Outputs: `sequences` (rows, tokens) int64, each row up to its end, then zeros; `scores` (rows, tokens) float32, the log-probability
-    of each token, then zeros.
+    of each token, then zeros, and `runner_up` that of the second likeliest.
     """
 
     def __init__(self, encoder: Session, decoder: Session, settings: Generation) -> None:
@@ -53,9 +55,17 @@ class GreedySession:
 
     def run(self, arrays: Arrays) -> Arrays:
         """Safe to call from several threads. Raises BundleError."""
+        rows, width = arrays["attention_mask"].shape
+        at_once = max(1, MOST_CELLS // max(width, self._settings.most))
+        if rows <= at_once:
+            return self._written(arrays)
+        parts = [range(start, min(start + at_once, rows)) for start in range(0, rows, at_once)]
+        return joined([(part, self._written({name: array[part] for name, array in arrays.items()})) for part in parts], rows)
+
+    def _written(self, arrays: Arrays) -> Arrays:
         states, mask = self._encoder.run(arrays)["last_hidden_state"], arrays["attention_mask"]
         rows, most = len(mask), self._settings.most
-        sequences, scores = np.zeros((rows, most), np.int64), np.zeros((rows, most), np.float32)
+        sequences, likely = np.zeros((rows, most), np.int64), np.zeros((rows, most, 2), np.float32)
         going, made = np.arange(rows), 0
         while len(going) and made < most:
             first = np.full((len(going), 1), self._settings.start, np.int64)
@@ -66,14 +76,15 @@ class GreedySession:
             }
             logits = self._decoder.run(inputs)["logits"][:, -1]
             best = logits.argmax(axis=1)
-            sequences[going, made], scores[going, made] = best, _log_probability(logits)
+            sequences[going, made], likely[going, made] = best, _log_probabilities(logits)
             going, made = going[~np.isin(best, self._settings.ends)], made + 1
-        return {"sequences": sequences[:, :made], "scores": scores[:, :made]}
+        return {"sequences": sequences[:, :made], "scores": likely[:, :made, 0], "runner_up": likely[:, :made, 1]}
 
 
-def _log_probability(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Of the largest of each row."""
+def _log_probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Of the two largest of each row, (rows, 2)."""
     shifted = logits.astype(np.float64)
     shifted -= shifted.max(axis=1, keepdims=True)
-    total: npt.NDArray[np.float64] = -np.log(np.exp(shifted).sum(axis=1))
-    return total
+    largest = np.partition(shifted, -2, axis=1)[:, :-3:-1]
+    found: npt.NDArray[np.float64] = largest - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return found

@@ -22,11 +22,13 @@ from autoft.interfaces.exporter import Session
 from autoft.interfaces.model import Fitted
 from autoft.interfaces.problem import Frozen, Problem
 from autoft.interfaces.task import Decoder, Task
+from autoft.ties import settled, writes
 
 TOLERANCE = 1e-4
 MOST_ROWS = 2_000
 _CHUNK, _BATCH = 64, 32
-_LARGE = 33
+_LARGE, _LARGE_WRITTEN = 33, 5
+"""The second for models that write: each row takes as long as dozens of others."""
 _ODD_LENGTH = 7
 _SEVERAL_SAMPLES = ((1, 5), (2, 1), (3, 3), (7, 2), (_LARGE, 2))
 """(batch, samples) where rows have no length to vary: 13 combinations."""
@@ -52,6 +54,7 @@ class Proof(Frozen):
     rows: int = Field(description="rows whose predictions were compared")
     of_rows: int = Field(default=0, description="rows there were; more than `rows` where the time or 2,000 rows were up")
     changed_labels: int
+    ties: int = Field(default=0, description="times that two tokens were equally likely, and the text was compared up to there")
     reasons: tuple[str, ...] = Field(description="why it was refused, in words; empty when it passed")
     seconds: float
 
@@ -64,10 +67,18 @@ class _Findings:
     combinations: list[Combination] = field(default_factory=list)
     errors: dict[Combination, str] = field(default_factory=dict)
     broken: dict[str, None] = field(default_factory=dict)
-    pairs: list[tuple[Arrays, Arrays]] = field(default_factory=list)
+    pairs: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = field(default_factory=list)
+    """`logits` of the fitted model and of the graph where they are (n, outputs): what tells the scale of numbers, and swapped labels."""
     largest: float | None = None
     rows: int = 0
     changed: int = 0
+    ties: int = 0
+
+    def settled(self, expected: Arrays, given: Arrays) -> Arrays:
+        """`given`, its choices between equally likely tokens made as expected and counted."""
+        made, count = settled(expected, given, self.tolerance)
+        self.ties += count
+        return made
 
     def difference(self, expected: Arrays, given: Arrays) -> float | None:
         """The largest of all outputs, or None with a note of what is wrong with their names, shapes or values."""
@@ -83,6 +94,8 @@ class _Findings:
             if values.size and values.dtype.kind == "f":
                 largest = max(largest, float(np.max(np.abs(values.astype(np.float64) - given[name]))))
         self.largest = max(self.largest or 0.0, largest)
+        if "logits" in expected and expected["logits"].ndim == 2:
+            self.pairs.append((expected["logits"], given["logits"]))
         return largest
 
 
@@ -94,6 +107,7 @@ def prove(
     problem: Problem,
     rows: Table,
     *,
+    decoder: Decoder | None = None,
     tolerance: float = TOLERANCE,
     seconds: float | None = None,
 ) -> Proof:
@@ -102,21 +116,23 @@ def prove(
     First over a dozen or more combinations of batch, length and padding, then over all rows (at most 2,000). Refused when an
     output differs by more than `tolerance` (times the scale of the outputs where they are in the user's units), one label changes,
     or the graph does not run. `seconds` bounds the second part softly, and its first 64 rows not at all; None leaves it unbounded,
-    so that nothing depends on the clock.
+    so that nothing depends on the clock. `decoder` is the one that will be served; None stands for one that was not fitted.
     """
     if not len(rows):
         raise ExportError("an export cannot be proved without rows to ask about")
     started = time.monotonic()
     findings = _Findings(tolerance)
-    for asked, paddings in _questions(encoding, rows):
+    decoder = decoder or Decoder(arrays=fitted.extra())
+    large = _LARGE_WRITTEN if writes(fitted.outputs(rows.take([0]))) else _LARGE
+    for asked, paddings in _questions(encoding, rows, large):
         expected = fitted.outputs(asked)
         for pad_to in paddings:
             _try(session, encoding, asked, pad_to, expected, findings)
     if not findings.errors and not findings.broken:
         deadline = None if seconds is None else started + seconds
-        _predict(fitted, session, encoding, task, problem, rows, findings, deadline)
+        _predict(fitted, session, encoding, task, problem, decoder, rows, findings, deadline)
     if problem.head.kind == "regression":
-        findings.tolerance *= _scale(findings.pairs)
+        findings.tolerance *= _scale([expected for expected, _ in findings.pairs])
     reasons = tuple(_reasons(findings, problem))
     return Proof(
         passed=not reasons,
@@ -126,22 +142,22 @@ def prove(
         rows=findings.rows,
         of_rows=len(rows),
         changed_labels=findings.changed,
+        ties=findings.ties,
         reasons=reasons,
         seconds=round(time.monotonic() - started, 3),
     )
 
 
-def _scale(pairs: Sequence[tuple[Arrays, Arrays]]) -> float:
+def _scale(outputs: Sequence[npt.NDArray[Any]]) -> float:
     """What a tolerance for numbers of size one is multiplied by for outputs in units of the user's own: their deviation, and a hundredth of
     the largest, below which single precision ends."""
-    values = [array.ravel() for expected, _ in pairs for array in expected.values() if array.dtype.kind == "f"]
-    if not values:
+    if not outputs:
         return 1.0
-    whole = np.concatenate(values).astype(np.float64)
+    whole = np.concatenate(outputs).astype(np.float64)
     return float(whole.std() + 0.01 * np.abs(whole).max()) or 1.0
 
 
-def _questions(encoding: Encoding, rows: Table) -> Iterator[tuple[Table, tuple[int | None, ...]]]:
+def _questions(encoding: Encoding, rows: Table, large: int) -> Iterator[tuple[Table, tuple[int | None, ...]]]:
     """Rows to ask about, and the lengths to pad them to, one after the other."""
     if encoding.max_length is None:
         begin = 0
@@ -151,13 +167,13 @@ def _questions(encoding: Encoding, rows: Table) -> Iterator[tuple[Table, tuple[i
                 begin += batch
         return
     longest = encoding.max_length
-    for batch, length, paddings in _shapes(longest):
+    for batch, length, paddings in _shapes(longest, large):
         asked = encoding.resized(_sample(rows, batch, batch), length)
         yield asked, tuple(min(longest, length + padding) if padding else None for padding in paddings)
     yield _sample(rows, 0, _ODD_LENGTH), (None,)
 
 
-def _shapes(longest: int) -> list[tuple[int, int, tuple[int, ...]]]:
+def _shapes(longest: int, large: int) -> list[tuple[int, int, tuple[int, ...]]]:
     """(batch, length, paddings). Long rows come in small batches: they cost the most and prove as much."""
     odd = min(_ODD_LENGTH, longest)
     return [
@@ -168,8 +184,8 @@ def _shapes(longest: int) -> list[tuple[int, int, tuple[int, ...]]]:
         (3, 1, (0,)),
         (3, odd, (0, longest)),
         (3, longest, (0,)),
-        (_LARGE, 1, (0,)),
-        (_LARGE, odd, (0, 2)),
+        (large, 1, (0,)),
+        (large, odd, (0, 2)),
     ]
 
 
@@ -194,10 +210,8 @@ def _try(session: Session, encoding: Encoding, asked: Table, pad_to: int | None,
         findings.combinations.append(tried)
         findings.errors[tried] = str(error)
         return
-    difference = findings.difference(expected, given)
-    findings.combinations.append(tried.model_copy(update={"difference": difference}))
-    if difference is not None:
-        findings.pairs.append((expected, given))
+    given = findings.settled(expected, given)
+    findings.combinations.append(tried.model_copy(update={"difference": findings.difference(expected, given)}))
 
 
 def _predict(
@@ -206,13 +220,13 @@ def _predict(
     encoding: Encoding,
     task: Task,
     problem: Problem,
+    decoder: Decoder,
     rows: Table,
     findings: _Findings,
     deadline: float | None,
 ) -> None:
     """Compare all rows, in batches by length as a server would see them."""
     order = np.random.default_rng(problem.seed).permutation(len(rows))[:MOST_ROWS]
-    decoder = Decoder(arrays=fitted.extra())
     for begin in range(0, len(order), _CHUNK):
         if begin and deadline is not None and time.monotonic() >= deadline:
             return
@@ -223,9 +237,9 @@ def _predict(
         except Exception as error:  # as above
             findings.broken.setdefault(f"the graph failed on rows of the data: {error}")
             return
+        given = findings.settled(expected, given)
         if findings.difference(expected, given) is None:
             return
-        findings.pairs.append((expected, given))
         before, after = (np.asarray(task.decide(problem, decoder, outputs)) for outputs in (expected, given))
         if before.dtype.kind != "f":
             findings.changed += int((before != after).reshape(len(chunk), -1).any(axis=1).sum())
@@ -233,7 +247,7 @@ def _predict(
 
 
 def _in_batches(session: Session, encoding: Encoding, rows: Table) -> Arrays:
-    order = np.argsort(encoding.encode(rows).lengths, kind="stable")
+    order = np.argsort(rows.sizes(), kind="stable")
     pieces = []
     for begin in range(0, len(order), _BATCH):
         numbers = order[begin : begin + _BATCH]
@@ -266,7 +280,7 @@ def _unequal(name: str, expected: npt.NDArray[Any], given: npt.NDArray[Any]) -> 
     rows = len(np.unique(places[:, 0]))
     first = tuple(places[0])
     where = f"row {first[0] + 1}" + "".join(f", place {place + 1}" for place in first[1:])
-    what = f"{given[first].item()!r} where the fitted model gives {expected[first].item()!r}"
+    what = f"{given.item(first)!r} where the fitted model gives {expected.item(first)!r}"
     return f"{name} differ in {rows} of {len(expected)} rows, first in {where}: {what}"
 
 
@@ -326,10 +340,9 @@ def _about_difference(findings: _Findings, problem: Problem) -> str:
 
 def _permutation(findings: _Findings) -> Sequence[int] | None:
     """Column k of the graph's `logits` in the place of each column of the fitted model's, when that explains every difference."""
-    pairs = [(expected["logits"], given["logits"]) for expected, given in findings.pairs if "logits" in expected]
-    if not pairs or pairs[0][0].ndim != 2:
+    if not findings.pairs:
         return None
-    expected, given = np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
+    expected, given = (np.concatenate(side) for side in zip(*findings.pairs, strict=True))
     places = [int(np.argmin(np.max(np.abs(given - expected[:, [j]]), axis=0))) for j in range(expected.shape[1])]
     if len(set(places)) < len(places) or places == list(range(len(places))):
         return None

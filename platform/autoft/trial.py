@@ -94,7 +94,9 @@ class _Reporter:
 
     def _keep_outputs(self, outputs: Arrays) -> None:
         aside = self._folder / "validation.new.npz"
-        arrays: dict[str, Any] = {"rows": self._data.validation, **outputs}
+        # Objects would be pickled: those there are, texts, are stored as strings.
+        plain = {name: array.astype(np.str_) if array.dtype.hasobject else array for name, array in outputs.items()}
+        arrays: dict[str, Any] = {"rows": self._data.validation, **plain}
         np.savez(aside, **arrays)
         aside.replace(self._folder / "validation.npz")
 

@@ -19,11 +19,12 @@ from autoft.leaderboard import Leaderboard
 from autoft.process import interrupts, quiet
 from autoft.report import write_report
 from autoft.settings import Settings
-from autoft.steps.bundle import Built, build
+from autoft.steps.bundle import Built, build, decoder_for
 from autoft.steps.choose import Choice, choose
 from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
 from autoft.steps.confirm import Bench, Confirmation, confirm, refit, refit_cost
+from autoft.steps.parts import evaluated
 from autoft.steps.search import fit_baseline, search
 from autoft.steps.understand import Understood, understand
 from autoft.trial import replace_folder
@@ -88,11 +89,11 @@ def _run(
         understood.rows,
         understood.targets,
         understood.splits.train,
-        understood.splits.validation,
+        evaluated(understood.problem, understood.splits.validation),
         (journal.folder / "cache").resolve(),
     )
     data.cache.mkdir(parents=True, exist_ok=True)
-    baseline = fit_baseline(settings, catalog, understood, data, limits, journal)
+    baseline = fit_baseline(settings, catalog, understood, data, limits, journal, clock.baseline())
     deadline = clock.searching(choice.tried)
     slots = settings.concurrency or clock.side_by_side(choice.tried, deadline)
     candidates = {c.name: c for c in (*choice.tried, *([baseline] if baseline else []))}
@@ -173,8 +174,9 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
     confirmation = confirm(bench, ranked, closing, refit_seconds=max(refit_cost(bench, row) for row in ranked[:2]))
     winner = confirmation.order[0]
     if confirmation.figures:
-        shown = ", ".join(f"{name} {sum(v) / len(v):.3f} (mean of {len(v)})" for name, v in confirmation.figures.items())
-        journal.say(f"on further folds: {shown}")
+        shown = ", ".join(f"{name} {sum(v) / len(v):.3f}" for name, v in confirmation.figures.items())
+        further = f"{confirmation.folds} further folds" if confirmation.folds else f"{confirmation.seeds} further seeds"
+        journal.say(f"mean over the search's own split and {further}: {shown}")
     journal.stage("refit", winner.candidate)
     return confirmation, refit(bench, winner, clock.closing([bench.candidates[winner.candidate]]))
 
@@ -191,7 +193,14 @@ def _export(
         try:
             model = refitted or bench.catalog.model(bench.candidates[row.candidate].model).load(journal.trial_folder(row.trial) / "model")
             built = build(
-                model, bench.understood, bench.catalog, settings.exporter, journal.folder / "bundle.new", bench.threads, clock.proving()
+                model,
+                decoder_for(model, bench.understood, journal.trial_folder(row.trial) / "validation.npz"),
+                bench.understood,
+                bench.catalog,
+                settings.exporter,
+                journal.folder / "bundle.new",
+                bench.threads,
+                clock.proving(),
             )
         except AutoftError as error:
             journal.say(f"trial {row.trial}, {row.candidate}: {error.message}", "warning")

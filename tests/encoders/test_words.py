@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from autoft_plugins.models.transformer.encoding import encoder_spec, save_encode
 from autoft_plugins.tasks.words import words_in
 
 LONG = " ".join(f"the phone is good {word}" for word in ("superb", "awful", "zebra", "cable") * 12)
+CONFIG = {"inputs": ["input_ids", "attention_mask"], "pad_id": 0, "pad_type_id": 0, "unknown_id": None}
 TEXTS = ["The screen was superb.", LONG, "", "good \u200b\u0007 bad"]
 
 
@@ -65,6 +68,55 @@ def test_each_word_has_as_much_context_as_any_window_gives(encoding):
     for word, window in zip(found.places.words, found.places.windows, strict=True):
         choices = starts[rows["words"][0][word][0]]
         assert choices[window] == max(choices.values())
+
+
+def every_window(encoding: WordEncoding, windows, words) -> tuple[list[int], list[int], list[int]]:
+    """What `_find` gives, from each word's context in each window."""
+    found: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for word, (start, end) in enumerate(words):
+        best = None
+        for number, window in enumerate(windows):
+            inner = [k for k, special in enumerate(window.special_tokens_mask) if not special]
+            place = next((k for k in inner if window.offsets[k][1] > start), None)
+            if place is None or window.offsets[place][0] >= end or (number and place == inner[0] and window.offsets[place][0] > start):
+                continue
+            context = min(place - inner[0], inner[-1] - place)
+            if best is None or context > best[0]:
+                best = (context, number, place)
+        if best is not None:
+            for column, value in zip(found, (word, *best[1:]), strict=True):
+                column.append(value)
+    return found
+
+
+def test_random_texts_are_read_where_a_look_at_every_window_says(encoding):
+    generator = np.random.default_rng(5)
+    known = ["good", "zebra", "unbelievable", "superb", "phone", "\u0007", "a", "cablecablecable"]
+    for length in (5, 6, 7, 9, 16):
+        encoding = WordEncoding(encoding._whole, {**CONFIG, "max_length": length})
+        texts = [" ".join(generator.choice(known, generator.integers(0, 60))) for _ in range(12)]
+        rows = rows_of(texts)
+        found = encoding.windows(rows)
+        for row in range(len(texts)):
+            own = np.flatnonzero(found.owners == row)
+            expected = every_window(encoding, [found.tokens[k] for k in own], rows["words"][row])
+            mine = found.places.rows == row
+            made = (found.places.words[mine], found.places.windows[mine] - own[0], found.places.tokens[mine])
+            assert [column.tolist() for column in made] == list(expected)
+
+
+def test_the_memory_of_a_long_text_does_not_grow_with_its_square(encoding):
+    encoding = WordEncoding(encoding._whole, {**CONFIG, "max_length": 6})
+    rows = rows_of(["good " * 6000])
+    tracemalloc.start()
+    try:
+        found = encoding.windows(rows)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found.tokens) >= 1500
+    assert len(found.places.words) == 6000
+    assert peak < 8 << 20
 
 
 def test_outputs_of_windows_become_outputs_of_words(encoding):

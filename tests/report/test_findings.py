@@ -51,11 +51,11 @@ def test_labels_are_tallied_with_their_thresholds() -> None:
         {"labels": ["a", "b"], "scores": {"a": 0.6, "b": 0.8}},
         {"labels": [], "scores": {"a": 0.1, "b": 0.1}},
     ]
-    decoder = Decoder({}, {"thresholds": np.array([0.5, 0.3])})
+    decoder = Decoder({}, {"cuts": np.array([0.0, np.log(3)])})
     found = findings(outcome(problem("multi_label_classification"), [[1, 0], [0, 1], [0, 1]], [[1, 0], [1, 1], [0, 0]], answers, decoder))
     assert found["tallies"] == (
         Tally(name="a", rows=1, answered=2, right=1, threshold=0.5),
-        Tally(name="b", rows=2, answered=1, right=1, threshold=0.3),
+        Tally(name="b", rows=2, answered=1, right=1, threshold=0.75),
     )
     assert [(m.truth, m.answer, m.score) for m in found["mistakes"]] == [("b", "no label", 0.9), ("b", "a, b", 0.6)]
 
@@ -81,6 +81,23 @@ def test_entities_against_the_tasks_own_decoding_of_the_targets() -> None:
         "Rome fell": {(0, 4, "LOC", "missed"), (5, 9, "LOC", "invented")},
         "Ada met Bob": {(0, 3, "PER", "right"), (8, 11, "PER", "missed")},
     }
+
+
+def test_only_some_rows_of_the_truth_are_logits_at_once() -> None:
+    seen = []
+
+    class Counting(Shared):
+        def decode(self, problem, decoder, outputs, inputs):
+            seen.append(len(inputs))
+            return super().decode(problem, decoder, outputs, inputs)
+
+    spans = problem("token_classification", ("O", "B-PER", "I-PER"))
+    rows = Table({"text": ["Bob"] * 150, "words": [[(0, 3)]] * 150})
+    targets = np.ones((150, 1), np.int16)
+    found = findings(Outcome(Counting(), spans, Decoder(), rows, targets, targets, [{"entities": []}] * 150))
+    assert found["tallies"] == (Tally(name="PER", rows=150, answered=0, right=0),)
+    assert sum(seen) == 150
+    assert max(seen) < 150
 
 
 def test_a_long_text_is_shown_around_its_first_wrong_entity() -> None:

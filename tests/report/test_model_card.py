@@ -113,11 +113,13 @@ def test_labels_and_entities_say_what_they_are():
     assert "Answers: any number of a, b." in labels
     assert "np.exp(-logits[0])" in labels
     assert "top_k=None" in labels
+    assert "knows no thresholds" in labels
     tags = kind("token-classification", "token_classification", ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"))
     made = {"problem": tags, "output_schema": ENTITIES, "encoder": EncoderRecord(name="words")}
     card = model_card(manifest(**made), {})
     assert "Answers: entities of the kinds PER, LOC." in card
     assert 'aggregation_strategy="first"' in card
+    assert "drops what is behind" in card
     assert "onnxruntime and tokenizers alone" not in card
     crf = Provenance(candidate="full:tiny", hyperparameters={"crf": True})
     assert "transformers" not in model_card(manifest(**made, provenance=crf), {})

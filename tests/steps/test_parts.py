@@ -18,6 +18,7 @@ from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.task import Match
 from autoft.settings import Settings
 from autoft.steps.confirm import _refolded
+from autoft.steps.parts import evaluated
 from autoft.steps.understand import Understood, understand
 from autoft_plugins.readers import READERS
 
@@ -128,6 +129,31 @@ def test_further_folds_keep_groups_together(tmp_path):
     assert not np.array_equal(folds[0].validation, folds[1].validation)
 
 
+def test_answers_that_take_long_are_evaluated_on_a_fixed_sample(tmp_path):
+    class Slow(Toy):
+        def problem(self, table, match, **how):
+            return super().problem(table, match, **how).model_copy(update={"extra": {"validation_rows": 25}})
+
+    catalog = Catalog()
+    path = write(tmp_path / "a.csv", rows())
+    whole = look(path)
+    catalog.toy = Slow()
+    catalog.tasks = {"toy": catalog.toy}
+    understood = look(path, catalog)
+    splits, sample = understood.splits, evaluated(understood.problem, understood.splits.validation)
+    assert np.array_equal(splits.validation, whole.splits.validation)
+    assert len(sample) == 25 < len(splits.validation)
+    assert set(sample) < set(splits.validation)
+    assert np.array_equal(sample, evaluated(understood.problem, splits.validation))
+    assert any("evaluated on 25 of the validation rows" in remark for remark in understood.remarks)
+    assert evaluated(whole.problem, splits.validation) is splits.validation
+    assert not any("evaluated on" in remark for remark in whole.remarks)
+    data = FitData(understood.problem, understood.rows, understood.targets, splits.train, sample, tmp_path)
+    fold = _refolded(SimpleNamespace(understood=understood, data=data), 1)
+    assert len(fold.validation) == 25
+    assert abs(len(fold.train) - len(splits.train)) <= 5
+
+
 def test_by_time(tmp_path):
     records = rows(date=lambda i: f"2024-{1 + i // 28:02d}-{1 + i % 28:02d}")
     catalog = Catalog()
@@ -223,3 +249,19 @@ def test_the_columns_to_split_by_are_taken_from_the_table():
     table = Table({"text": ["a"], "user": [1], "date": [2]})
     assert without_split_columns(table, Settings(group="user")).names == ("text", "date")
     assert without_split_columns(table, Settings()).names == table.names
+
+
+def test_classes_are_counted_among_the_rows_to_learn_from(tmp_path):
+    class Counting(Toy):
+        def problem(self, table, match, *, metric, seed):
+            counts = [table["label"].count(label) for label in "abc"]
+            made = super().problem(table, match, metric=metric, seed=seed)
+            return made.model_copy(update={"extra": {"class_counts": counts, "kept": 1}})
+
+    catalog = Catalog()
+    catalog.toy = Counting()
+    found = look(write(tmp_path / "data.csv", rows(label=lambda i: "ab"[i % 4 == 0])), catalog)
+    counts = np.bincount(found.targets[found.splits.train], minlength=3).tolist()
+    assert sum(counts) < 200
+    assert found.problem.extra == {"class_counts": counts, "kept": 1}
+    assert "class_counts" not in look(write(tmp_path / "data.csv", rows())).problem.extra

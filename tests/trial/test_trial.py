@@ -76,6 +76,16 @@ def test_the_best_weights_and_outputs_are_kept(run: Callable[..., TrialOutcome],
     assert len((tmp_path / "trial" / "curve.jsonl").read_text().splitlines()) == 3
 
 
+def test_texts_are_stored_without_pickle(run: Callable[..., TrialOutcome], tmp_path: Path) -> None:
+    def fit(report: Report) -> None:
+        texts = np.array(["one", "quite another"], dtype=object)
+        report(1.0, {"logits": np.ones((2, 1)), "text": texts}, lambda folder: None)
+
+    assert run(fit).status == "done"
+    with np.load(tmp_path / "trial" / "validation.npz", allow_pickle=False) as stored:
+        assert stored["text"].tolist() == ["one", "quite another"]
+
+
 def test_early_stopping_waits_for_a_share_of_the_horizon(run: Callable[..., TrialOutcome]) -> None:
     long = run(scores(0.9, *[0.1] * 99))
     assert (long.status, long.progress) == ("done", 31)

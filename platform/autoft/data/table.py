@@ -20,14 +20,12 @@ class Table:
     """Named columns of equal length.
 
     `origin` is the file the rows came from; `notes` are remarks of the reader that the user should see, such as
-    the encoding it recognised; `first_line` is the line of the file on which row 0 stands, and `numbers` are those of the
-    rows in their file, counted from 1, for messages.
+    the encoding it recognised; `numbers` are those of the rows in their file, counted from 1 below the header, for messages.
     """
 
     columns: Mapping[str, Sequence[Any]]
     origin: str = ""
     notes: tuple[str, ...] = ()
-    first_line: int = field(default=1, compare=False)
     numbers: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +59,14 @@ class Table:
         wanted = np.asarray(rows, dtype=np.int64).tolist()
         columns = {name: [values[i] for i in wanted] for name, values in self.columns.items()}
         return replace(self, columns=columns, numbers=tuple(map(self.number, wanted)))
+
+    def sizes(self) -> list[int]:
+        """How long each row is: the characters of its texts and the items of its lists. Rows of like size have encodings of like length."""
+        sizes = [0] * len(self)
+        for values in self.columns.values():
+            for row, value in enumerate(values):
+                sizes[row] += len(value) if isinstance(value, str | list | tuple) else 0
+        return sizes
 
     def records(self) -> Iterable[dict[str, Any]]:
         """One dictionary a row."""

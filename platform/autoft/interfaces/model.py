@@ -63,7 +63,8 @@ class TrialSpec:
 @dataclass(frozen=True)
 class FitData:
     """What a trial learns from. `rows` has columns named by role; `train` and `validation` are row numbers into it
-    (`validation` is empty in a refit); `cache` is a folder shared by the trials of a run."""
+    (`validation` is empty in a refit, and a sample where the task bounds it, see `Task.problem`); `cache` is a folder shared by the
+    trials of a run."""
 
     problem: Problem
     rows: Table
@@ -124,7 +125,11 @@ class Fitted(Protocol):
     """A model that has learned."""
 
     def outputs(self, rows: Table) -> Arrays:
-        """`logits` (n, outputs) and whatever else the head gives, in full precision and evaluation mode."""
+        """`logits` (n, outputs) and whatever else the head gives, in full precision and evaluation mode.
+
+        A model that writes gives `sequences` (n, tokens), ids, and `scores` and `runner_up` (n, tokens), the log-probabilities of each
+        and of the second likeliest, zeros behind the end: where these two are equal but for rounding, the proof forgives another choice.
+        """
         ...
 
     def extra(self) -> Arrays:

@@ -23,6 +23,7 @@ class Metric(Frozen):
 
     name: str
     greater_is_better: bool = True
+    meaning: str = Field(default="", description="what it measures, in half a sentence that goes on from its name and `is`")
 
     def key(self, value: float) -> float:
         """`value` turned so that greater is better; not-a-number is the worst there is."""

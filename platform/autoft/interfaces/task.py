@@ -53,7 +53,8 @@ class Task(Protocol):
         ...
 
     def problem(self, table: Table, match: Match, *, metric: str | None, seed: int) -> Problem:
-        """What is to be learned. `extra["remarks"]`, a list of sentences, is said to the user.
+        """What is to be learned. `extra["remarks"]`, a list of sentences, is said to the user; `extra["validation_rows"]` is the most
+        validation rows that a trial is evaluated on, for answers that take long: a sample of them, the same for all trials.
 
         Raises DataError when the data cannot be learned from (one class, too few rows, ...).
         """
@@ -68,7 +69,8 @@ class Task(Protocol):
         ...
 
     def targets(self, problem: Problem, table: Table) -> npt.NDArray[Any]:
-        """Targets, first axis = rows: codes (n,), a number a label (n, outputs), a code a word (n, words) filled up with -1, texts (n,).
+        """Targets, first axis = rows: codes (n,), a number a label (n, outputs), a code a word (n, words) filled up with -1, texts (n,)
+        as objects.
 
         Raises DataError naming the row of a value that is not understood.
         """
@@ -92,7 +94,7 @@ class Task(Protocol):
         ...
 
     def score(self, problem: Problem, targets: npt.NDArray[Any], decisions: npt.NDArray[Any]) -> dict[str, float]:
-        """All metrics of the task by name; holds `problem.metric.name`. Fast: intervals ask for a thousand."""
+        """All metrics of the task by name; holds `problem.metric.name`. Fast, or a `Tallied` task: intervals ask for two thousand."""
         ...
 
     def decode(self, problem: Problem, decoder: Decoder, outputs: Arrays, inputs: Table) -> list[dict[str, Any]]:
@@ -102,3 +104,42 @@ class Task(Protocol):
     def check_inputs(self, problem: Problem, records: Sequence[Mapping[str, Any]]) -> Table:
         """Rows of a request, as `inputs` would give them. Raises DataError naming the row and field."""
         ...
+
+
+@runtime_checkable
+class DescribesInputs(Protocol):
+    """What a task may have beside: what a request may hold for an input. A bundle's schema of a request is else taken from the rows."""
+
+    def input_schemas(self, problem: Problem) -> Mapping[str, Mapping[str, Any]]:
+        """The JSON Schema of an input by its role, for those inputs that it differs for; `type` and `items` count."""
+        ...
+
+
+@runtime_checkable
+class CountsTargets(Protocol):
+    """What a task may have beside: what its targets hold, where they are neither a class nor a number a row."""
+
+    def counted(self, problem: Problem, targets: npt.NDArray[Any]) -> tuple[str, dict[str, int]]:
+        """In words, and how often each of what they hold is there."""
+        ...
+
+
+@runtime_checkable
+class Tallied(Protocol):
+    """What a task may have beside: figures that follow from sums over the rows. Rows are then compared once and resampled as a few numbers
+    each, however long they are. `score` is `figures` of the sums of `tallies`."""
+
+    def tallies(self, problem: Problem, targets: npt.NDArray[Any], decisions: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """What is counted of each row, shape (n, k)."""
+        ...
+
+    def figures(self, problem: Problem, sums: npt.NDArray[np.float64]) -> dict[str, float]:
+        """The metrics of any rows from the `sums` (k,) of their tallies."""
+        ...
+
+
+@runtime_checkable
+class AlsoCalled(Protocol):
+    """What a task may have beside: other words for it, which are answered with its name."""
+
+    also: tuple[str, ...]

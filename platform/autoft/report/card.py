@@ -153,6 +153,10 @@ def _with_transformers(manifest: Manifest) -> list[str]:
         return []
     pipeline, option = options[kind]
     asked = '"a text"' if len(manifest.problem.inputs) == 1 else '{"text": "a text", "text_pair": "another text"}'
+    differs = {
+        "multi_label_classification": "knows no thresholds: it scores every label, and which count is left to the caller",
+        "token_classification": "drops what is behind the tokenizer's longest input, and lets an entity begin with an inside tag",
+    }
     return [
         "",
         "With transformers, from the folder `model` that the run left beside this bundle:",
@@ -163,6 +167,7 @@ def _with_transformers(manifest: Manifest) -> list[str]:
         f'ask = pipeline("{pipeline}", model="../model", tokenizer="."{option})',
         f"ask({asked})",
         "```",
+        *(["", f"Unlike the bundle, the pipeline {differs[kind]}."] if kind in differs else []),
     ]
 
 

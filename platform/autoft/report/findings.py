@@ -26,6 +26,8 @@ PIECE = 600
 """Characters of a text with wrong entities that are shown, from a little before the first wrong one."""
 _SURE = 50.0
 """A logit whose probability is one."""
+_AT_ONCE = 64
+"""Rows of logits in memory."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _labels(outcome: Outcome) -> dict[str, Any] | None:
     labels, truth, said = outcome.problem.labels, outcome.targets.astype(bool), outcome.decisions.astype(bool)
     if truth.shape != said.shape or truth.shape[1:] != (len(labels),):
         return None
-    thresholds = outcome.decoder.arrays.get("thresholds", np.full(len(labels), np.nan))
+    thresholds = _probabilities(outcome.decoder.arrays.get("cuts", np.full(len(labels), np.nan)))
     counts = zip(labels, truth.sum(0).tolist(), said.sum(0).tolist(), (truth & said).sum(0).tolist(), thresholds.tolist(), strict=True)
     tallies = tuple(
         Tally(name=name, rows=rows, answered=answered, right=right, threshold=None if np.isnan(threshold) else threshold)
@@ -109,6 +111,12 @@ def _labels(outcome: Outcome) -> dict[str, Any] | None:
             Mistake(input=outcome.input(row), truth=_listed(labels, truth[row]), answer=_listed(labels, said[row]), score=float(sure))
         )
     return {"tallies": tallies, "mistakes": _surest(wrong)}
+
+
+def _probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """The logistic function, in the form that does not overflow."""
+    made: npt.NDArray[np.float64] = (1 + np.tanh(np.asarray(logits, np.float64) / 2)) / 2
+    return made
 
 
 def _listed(labels: Sequence[str], there: npt.NDArray[np.bool_]) -> str:
@@ -145,10 +153,16 @@ def _entities(outcome: Outcome) -> dict[str, Any] | None:
 
 def _right_answers(outcome: Outcome) -> list[dict[str, Any]]:
     """What a model that is right and sure of it would answer: the task's own decoding of logits that point to the targets, zero where there
-    is nothing to tell."""
-    logits = _SURE * np.eye(len(outcome.problem.labels), dtype=np.float32)[np.maximum(outcome.targets, 0)]
-    logits[outcome.targets < 0] = 0.0
-    return outcome.task.decode(outcome.problem, Decoder(), {"logits": logits}, outcome.rows)
+    is nothing to tell. Some rows at a time: these logits are many times as large as the targets."""
+    sure = _SURE * np.eye(len(outcome.problem.labels), dtype=np.float32)
+    answers: list[dict[str, Any]] = []
+    for begin in range(0, len(outcome.targets), _AT_ONCE):
+        targets = outcome.targets[begin : begin + _AT_ONCE]
+        logits = sure[np.maximum(targets, 0)]
+        logits[targets < 0] = 0.0
+        rows = outcome.rows.take(np.arange(begin, begin + len(targets)))
+        answers += outcome.task.decode(outcome.problem, Decoder(), {"logits": logits}, rows)
+    return answers
 
 
 _Entity = tuple[int, int, str]

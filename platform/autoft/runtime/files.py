@@ -23,10 +23,9 @@ _BLOCK = 2**20
 
 @dataclass(frozen=True)
 class RowFile:
-    """Rows as they are read; `first_line` is the line of the first, `names` the columns it has."""
+    """Rows as they are read; `names` are the columns of the first."""
 
     names: tuple[str, ...]
-    first_line: int
     rows: Iterator[Mapping[str, Any]]
 
 
@@ -44,7 +43,7 @@ def stream_file(path: Path, wanted: Collection[str]) -> RowFile | None:
     first = next(rows, None)
     if first is None or not any(name in first for name in wanted):
         return None
-    return RowFile(tuple(first), 1 if suffix in LINES else 2, itertools.chain([first], rows))
+    return RowFile(tuple(first), itertools.chain([first], rows))
 
 
 def _is_utf8(path: Path) -> bool:

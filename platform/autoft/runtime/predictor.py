@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from autoft.data.names import nearest
 from autoft.data.table import Table
 from autoft.errors import BundleError, DataError
 from autoft.interfaces.encoder import Arrays, Encoder, Encoding, joined
@@ -62,14 +63,32 @@ class Predictor:
         """
         return joined([(numbers, arrays) for numbers, _, arrays in self._batches(rows)], len(rows))
 
-    def stream(self, records: Iterable[Mapping[str, Any]], *, first_line: int = 1) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
+    def stream(
+        self, records: Iterable[Mapping[str, Any]], *, columns: Mapping[str, str] | None = None, origin: str = ""
+    ) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
         """Each record with its answer, in order, a chunk of rows in memory at a time. Columns are found as in a data file:
-        by the name they had when the model learned, or by role. `first_line` is the line of the first record, for messages."""
+        by the name that `columns` gives their role, by the name they had when the model learned, or by role. `origin` is the file
+        they come from, for messages, which count rows from 1."""
+        given = self._renamed(columns or {})
         iterator = iter(records)
+        before = 0
         while chunk := list(itertools.islice(iterator, CHUNK)):
-            rows = self._task.inputs(self.problem, self._columns(chunk, first_line))
-            yield from zip(chunk, self._answers(rows), strict=True)
-            first_line += len(chunk)
+            table = self._columns(chunk, given, origin, before)
+            yield from zip(chunk, self._answers(self._task.inputs(self.problem, table)), strict=True)
+            before += len(chunk)
+
+    def _renamed(self, columns: Mapping[str, str]) -> dict[str, str]:
+        """What a column is called here, by the name it had when the model learned."""
+        renamed = {}
+        for role, name in columns.items():
+            names = self.problem.fields.get(role, (role,))
+            if role not in self.problem.inputs:
+                raise DataError(f"this model reads no {role}; it reads {', '.join(self.problem.inputs)}", hint="leave the flag out")
+            if len(names) > 1:
+                what = f"the {role} of this model is in {len(names)} columns: {', '.join(map(repr, names))}"
+                raise DataError(what, hint="give a file that has them under these names")
+            renamed[names[0]] = name
+        return renamed
 
     def _record(self, row: Any, number: int) -> dict[str, Any]:
         if not isinstance(row, Mapping):
@@ -95,22 +114,36 @@ class Predictor:
             value = _number(value, where)
         return [value] if stands_alone(value, role, self.problem, self._schemas.get(role, {})) else value
 
-    def _columns(self, chunk: Sequence[Mapping[str, Any]], first_line: int) -> Table:
+    def _columns(self, chunk: Sequence[Mapping[str, Any]], given: Mapping[str, str], origin: str, before: int) -> Table:
         """The input columns alone, under the names they had when the model learned."""
         present = set(itertools.chain.from_iterable(chunk))
         columns: dict[str, list[Any]] = {}
         for role in self.problem.inputs:
             names = self.problem.fields.get(role, (role,))
             for name in names:
-                key = role if name not in present and len(names) == 1 else name
+                key = given.get(name, role if name not in present and len(names) == 1 else name)
                 if key in present:
                     values = [well_formed(record.get(key)) for record in chunk]
-                    columns[name] = _numbers(values, key, first_line) if role in self._numeric else values
-        if not columns:
-            wanted = ", ".join(repr(name) for role in self.problem.inputs for name in self.problem.fields.get(role, (role,)))
-            found = ", ".join(sorted(map(repr, present))) or "none"
-            raise DataError(f"the model reads the column {wanted}; the file has {found}", hint="rename the column in the file")
-        return Table(columns, first_line=first_line)
+                    columns[name] = _numbers(values, key, origin, before) if role in self._numeric else values
+        self._check_columns(columns, given, present, origin)
+        return Table(columns, origin, numbers=tuple(range(before + 1, before + len(chunk) + 1)))
+
+    def _check_columns(self, columns: Collection[str], given: Mapping[str, str], present: Collection[str], origin: str) -> None:
+        """Raises DataError where a column that was named is absent, or the only one of a role, or all are."""
+        found = f"{origin or 'the file'} has {', '.join(sorted(map(repr, present))) or 'none'}"
+        for name, key in given.items():
+            if name not in columns:
+                close = nearest(key, sorted(present))
+                raise DataError(f"there is no column {key!r}; {found}", hint=f"did you mean {close!r}?" if close else None)
+        roles = {role: self.problem.fields.get(role, (role,)) for role in self.problem.inputs}
+        absent = {role: names for role, names in roles.items() if not any(name in columns for name in names)}
+        single = all(len(names) == 1 for names in absent.values())
+        if not absent or (columns and not single):
+            return
+        wanted = ", ".join(repr(name) for names in absent.values() for name in names)
+        flags = " ".join("--text NAME" if role == "text" else f"--column {role}=NAME" for role in absent)
+        hint = f"name the column in this file: {flags}" if single else "rename the columns in the file"
+        raise DataError(f"the model reads the column {wanted}; {found}", hint=hint)
 
     def _answers(self, rows: Table) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = [{}] * len(rows)
@@ -122,7 +155,7 @@ class Predictor:
 
     def _batches(self, rows: Table) -> Iterator[tuple[list[int], Table, Arrays]]:
         """Row numbers, those rows, and the outputs for them; long rows first, like lengths together."""
-        sizes = _sizes(rows)
+        sizes = rows.sizes()
         order = sorted(range(len(rows)), key=sizes.__getitem__, reverse=True)
         begin = 0
         while begin < len(order):
@@ -162,8 +195,12 @@ def _numeric_roles(schemas: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(role for role, kind in kinds.items() if kind in ("number", ["number", "null"]))
 
 
-def _numbers(values: list[Any], column: str, first_line: int) -> list[Any]:
-    return [_number(value, f"line {line}: {column}") if isinstance(value, str) else value for line, value in enumerate(values, first_line)]
+def _numbers(values: list[Any], column: str, origin: str, before: int) -> list[Any]:
+    place = f"{origin}, " if origin else ""
+    return [
+        _number(value, f"{place}row {row}, column {column!r}") if isinstance(value, str) else value
+        for row, value in enumerate(values, before + 1)
+    ]
 
 
 def _number(text: str, where: str) -> float | None:
@@ -172,11 +209,3 @@ def _number(text: str, where: str) -> float | None:
         return float(text) if text.strip() else None
     except ValueError:
         raise DataError(f"{where} should be a number, not {text!r}") from None
-
-
-def _sizes(rows: Table) -> list[int]:
-    sizes = [0] * len(rows)
-    for name in rows.names:
-        for number, value in enumerate(rows[name]):
-            sizes[number] += len(value) if isinstance(value, str | list | tuple) else 0
-    return sizes

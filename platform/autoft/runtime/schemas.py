@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from autoft.data.table import Table
 from autoft.interfaces.problem import Problem
+from autoft.interfaces.task import DescribesInputs, Task
 
 _MANY_KEYS = 256
 
@@ -53,10 +54,12 @@ def _object(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def input_schema(problem: Problem, rows: Table) -> dict[str, Any]:
-    """The schema of one row of a request, from rows as `Task.inputs` gives them."""
-    properties: dict[str, Any] = {}
+def input_schema(problem: Problem, rows: Table, task: Task | None = None) -> dict[str, Any]:
+    """The schema of one row of a request, from rows as `Task.inputs` gives them, and what `task` says beyond them."""
+    properties: dict[str, Any] = dict(task.input_schemas(problem)) if isinstance(task, DescribesInputs) else {}
     for role in problem.inputs:
+        if role in properties:
+            continue
         names = (role,) if role in rows or role not in problem.fields else problem.fields[role]
         properties |= {name: schema_of(list(rows[name])) if name in rows else {} for name in names}
     return {"type": "object", "properties": properties, "required": list(properties)}
@@ -64,11 +67,11 @@ def input_schema(problem: Problem, rows: Table) -> dict[str, Any]:
 
 def complaint(schema: Mapping[str, Any], value: Any) -> str | None:
     """Why `value` is not of the schema's type, in words; None if it is. Looks at `type` and at the items of an array."""
-    wanted = schema.get("type", [])
-    kinds = [wanted] if isinstance(wanted, str) else list(wanted)
+    kinds = _kinds(schema)
     kind = "null" if value is None else _kind(value)
     if kinds and kind not in kinds:
-        return f"should be {_WORDS.get(kinds[0], kinds[0])}, not {_WORDS.get(kind, kind)}"
+        wanted = " or ".join(_WORDS.get(one, one) for one in kinds if one != "null" or kinds == ["null"])
+        return f"should be {wanted}, not {_WORDS.get(kind, kind)}"
     if isinstance(value, list) and isinstance(schema.get("items"), Mapping):
         for number, item in enumerate(value):
             reason = complaint(schema["items"], item)
@@ -78,8 +81,20 @@ def complaint(schema: Mapping[str, Any], value: Any) -> str | None:
 
 
 def stands_alone(value: Any, role: str, problem: Problem, schema: Mapping[str, Any]) -> bool:
-    """Whether `value` is the one item of an array: the role takes arrays by its `schema`, and learned them from a single column."""
-    return "array" in schema.get("type", ()) and len(problem.fields.get(role, ())) == 1 and isinstance(value, str | int | float)
+    """Whether `value` is the one item of an array: the role takes nothing but arrays, and learned them from a single column."""
+    return arrays_only(schema) and len(problem.fields.get(role, ())) == 1 and isinstance(value, str | int | float)
+
+
+def arrays_only(schema: Mapping[str, Any]) -> bool:
+    """Whether a value has to be a list (or absent)."""
+    kinds = _kinds(schema)
+    return "array" in kinds and set(kinds) <= {"array", "null"}
+
+
+def _kinds(schema: Mapping[str, Any]) -> list[str]:
+    """The types that a schema allows; none where it allows any."""
+    kinds = schema.get("type", [])
+    return [kinds] if isinstance(kinds, str) else list(kinds)
 
 
 _WORDS = {"string": "a text", "number": "a number", "boolean": "true or false", "array": "a list", "object": "an object", "null": "null"}

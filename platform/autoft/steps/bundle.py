@@ -23,15 +23,23 @@ class Built:
     folder: Path
     fitted: Fitted
     program: Program
+    decoder: Decoder
     proof: Proof
     details: dict[str, object]
     session: Session
 
 
 def build(
-    fitted: Fitted, understood: Understood, catalog: Catalog, exporter_name: str, folder: Path, threads: int, seconds: float | None
+    fitted: Fitted,
+    decoder: Decoder,
+    understood: Understood,
+    catalog: Catalog,
+    exporter_name: str,
+    folder: Path,
+    threads: int,
+    seconds: float | None,
 ) -> Built:
-    """Export into `folder` and prove it; `seconds` bounds the proof's pass over the validation rows.
+    """Export into `folder` and prove it, to be served with `decoder`; `seconds` bounds the proof's pass over the validation rows.
 
     Raises ExportError with the reasons when it is refused; then nothing is left.
     """
@@ -44,7 +52,7 @@ def build(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        return _built(fitted, program, understood, catalog, exporter, folder, threads, seconds)
+        return _built(fitted, decoder, program, understood, catalog, exporter, folder, threads, seconds)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -52,6 +60,7 @@ def build(
 
 def _built(
     fitted: Fitted,
+    decoder: Decoder,
     program: Program,
     understood: Understood,
     catalog: Catalog,
@@ -72,13 +81,13 @@ def _built(
     encoding = catalog.encoder(program.encoder.name).open(folder, program.encoder.config)
     session = exporter.open(folder, threads)
     rows = understood.rows.take(understood.splits.validation)
-    proof = prove(fitted, session, encoding, understood.task, problem, rows, seconds=seconds)
+    proof = prove(fitted, session, encoding, understood.task, problem, rows, decoder=decoder, seconds=seconds)
     if not proof.passed:
         raise ExportError(
             "the export was refused by the proof: " + "; ".join(proof.reasons),
             hint="the weights are kept in the run's folder; please report this with the model's name",
         )
-    return Built(folder, fitted, program, proof, exported.details, session)
+    return Built(folder, fitted, program, decoder, proof, exported.details, session)
 
 
 def decoder_for(fitted: Fitted, understood: Understood, validation: Path) -> Decoder:

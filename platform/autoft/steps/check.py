@@ -10,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from autoft.catalog import Catalog
+from autoft.data.names import counted
 from autoft.data.splits import duplicate_groups
 from autoft.interfaces.problem import Problem
+from autoft.interfaces.task import CountsTargets
+from autoft.report import class_counts
 from autoft.settings import Settings
 from autoft.steps.tasks import flags
 from autoft.steps.understand import Understood, understand
@@ -29,6 +32,7 @@ def check(settings: Settings, catalog: Catalog) -> dict[str, Any]:
     understood = understand(settings, catalog)
     found, problem = understood.found, understood.problem
     used = len(understood.rows)
+    words, counts = _counted(understood)
     return {
         "data": str(settings.data),
         "task": problem.task,
@@ -37,9 +41,11 @@ def check(settings: Settings, catalog: Catalog) -> dict[str, Any]:
         "columns": {role: list(names) for role, names in found.match.columns.items()},
         "not_used": list(found.unused),
         "metric": problem.metric.name,
+        "metric_meaning": problem.metric.meaning,
         "rows": {"read": understood.read, "used": used, "left_out": understood.read - used},
         "splits": {part: len(getattr(understood.splits, part)) for part in ("train", "validation", "test")},
-        "classes": _classes(problem, understood.targets),
+        "classes": counts,
+        "classes_in_words": words,
         "numbers": _numbers(problem, understood.targets),
         "lengths": {role: _lengths(understood.rows[role]) for role in problem.inputs if _is_text(understood.rows[role])},
         "max_length": problem.max_length,
@@ -55,15 +61,13 @@ def check(settings: Settings, catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _classes(problem: Problem, targets: npt.NDArray[Any]) -> dict[str, int]:
-    """Rows a label; words a tag where there is one for each word."""
-    if not problem.labels or not np.issubdtype(targets.dtype, np.integer):
-        return {}
-    if targets.dtype == np.int8 and targets.ndim == 2 and targets.shape[1] == len(problem.labels):
-        counts = targets.sum(axis=0, dtype=np.int64)
-    else:
-        counts = np.bincount(targets[targets >= 0].ravel().astype(np.int64), minlength=len(problem.labels))
-    return dict(zip(problem.labels, counts.tolist(), strict=True))
+def _counted(understood: Understood) -> tuple[str, dict[str, int]]:
+    """How many rows each class has, or what the task counts in its stead."""
+    task, problem, targets = understood.task, understood.problem, understood.targets
+    if isinstance(task, CountsTargets):
+        return task.counted(problem, targets)
+    counts = class_counts(problem, targets)
+    return (f"{len(counts)} classes" if counts else ""), counts
 
 
 def _numbers(problem: Problem, targets: npt.NDArray[Any]) -> dict[str, float]:
@@ -90,7 +94,8 @@ def _warnings(understood: Understood) -> list[str]:
     groups = duplicate_groups(understood.rows)
     again = len(groups) - len(np.unique(groups))
     if again:
-        found.append(f"{again} of {len(groups)} rows repeat the input of another; they stay in one part of the split")
+        repeat = "repeats the input of another; both stay" if again == 1 else "repeat the input of another; they stay"
+        found.append(f"{again:,} of {counted(len(groups), 'row')} {repeat} in one part of the split")
     answers: dict[int, set[bytes]] = {}
     for group, target in zip(groups.tolist(), understood.targets, strict=True):
         answers.setdefault(group, set()).add(np.asarray(target).tobytes())
@@ -100,7 +105,7 @@ def _warnings(understood: Understood) -> list[str]:
         shown = ", ".join(repr(value[:60]) if isinstance(value, str) else repr(value)[:60] for value in row.values())
         many = "1 input has" if len(torn) == 1 else f"{len(torn)} inputs have"
         found.append(f"{many} different answers in different rows, for instance {shown}")
-    return found + _class_warnings(understood.problem, _classes(understood.problem, understood.targets))
+    return found + _class_warnings(understood.problem, class_counts(understood.problem, understood.targets))
 
 
 def _class_warnings(problem: Problem, counts: dict[str, int]) -> list[str]:
@@ -109,10 +114,11 @@ def _class_warnings(problem: Problem, counts: dict[str, int]) -> list[str]:
     found = []
     most, least = max(counts, key=lambda name: counts[name]), min(counts, key=lambda name: counts[name])
     if counts[most] >= UNEVEN * max(1, counts[least]):
-        found.append(f"the classes are very uneven: {most!r} has {counts[most]} rows, {least!r} has {counts[least]}")
+        found.append(f"the classes are very uneven: {most!r} has {counted(counts[most], 'row')}, {least!r} has {counts[least]:,}")
     few = [name for name, count in counts.items() if count < FEW]
     if few:
-        found.append(f"{len(few)} of {len(counts)} classes have fewer than {FEW} rows, {few[0]!r} has {counts[few[0]]}")
+        have = "has" if len(few) == 1 else "have"
+        found.append(f"{len(few)} of {counted(len(counts), 'class')} {have} fewer than {FEW} rows, {few[0]!r} has {counts[few[0]]}")
     alike = Counter(" ".join(name.casefold().split()) for name in counts)
     for plain, many in alike.items():
         if many > 1:

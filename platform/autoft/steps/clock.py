@@ -22,6 +22,8 @@ START = 10.0
 """Seconds until the first trial runs."""
 OVERHEAD = 1.25
 """What a trial takes over its training steps: evaluation, loading, saving."""
+BASELINE = 1 / 3
+"""The most of the time that is left which the baseline takes."""
 LONG = 0.7
 """A trial that would take more than this part of the search with one core gets all cores."""
 ANSWERS = 0.3
@@ -48,6 +50,10 @@ class Clock:
         budget = budget_of(settings)
         plateau = settings.budget is None and budget is not None
         return cls(started, budget, plateau, limits, len(splits.train), len(splits.validation), len(splits.test))
+
+    def baseline(self) -> float | None:
+        """When the baseline must end."""
+        return None if self.budget is None else time.time() + BASELINE * (self.started + self.budget - time.time())
 
     def closing_seconds(self, candidate: Candidate) -> float:
         """What export, proof, test evaluation and report take: a start, the size of the graph, and the rows that are asked about.

@@ -23,7 +23,7 @@ from autoft.runtime.schemas import input_schema, schema_of
 from autoft.settings import Settings
 from autoft.steps.bundle import Built, decoder_for
 from autoft.steps.confirm import Bench, Confirmation
-from autoft.steps.judge import judge, verdict
+from autoft.steps.judge import faultless, judge, verdict
 from autoft.trial import trial_seed
 from autoft.version import __version__
 
@@ -71,6 +71,8 @@ def conclude(
         winner.candidate,
         row.candidate if row else "majority",
         itself=row is not None and row.trial == winner.trial,
+        alone=len(bench.candidates) == 1,
+        all_right=faultless(targets, decided),
         rows=len(test),
         folds=confirmation.folds,
         seeds=confirmation.seeds,
@@ -132,10 +134,9 @@ def _verified(built: Built) -> dict[str, Any]:
 
 def _manifest(settings: Settings, bench: Bench, built: Built, winner: TrialFinished) -> Manifest:
     understood, problem = bench.understood, bench.understood.problem
-    decoder = decoder_for(built.fitted, understood, bench.journal.trial_folder(winner.trial) / "validation.npz")
     sample = understood.rows.take(understood.splits.validation[:8])
     everything = understood.rows.take(understood.learnable)
-    answers = understood.task.decode(problem, decoder, built.fitted.outputs(sample), sample)
+    answers = understood.task.decode(problem, built.decoder, built.fitted.outputs(sample), sample)
     source = bench.candidates[winner.candidate].source
     return Manifest(
         autoft=__version__,
@@ -144,8 +145,8 @@ def _manifest(settings: Settings, bench: Bench, built: Built, winner: TrialFinis
         exporter=settings.exporter,
         export_details=built.details,
         encoder=EncoderRecord(name=built.program.encoder.name, config=dict(built.program.encoder.config)),
-        decoder=write_decoder(built.folder, decoder),
-        input_schema=input_schema(problem, everything),
+        decoder=write_decoder(built.folder, built.decoder),
+        input_schema=input_schema(problem, everything, understood.task),
         output_schema=schema_of(answers),
         provenance=Provenance(
             candidate=winner.candidate,

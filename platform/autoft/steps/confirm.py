@@ -15,6 +15,7 @@ from autoft.data.splits import duplicate_groups, split, split_groups
 from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Candidate, FitData, Fitted, TrialSpec
 from autoft.journal import Journal
+from autoft.steps.parts import evaluated
 from autoft.steps.understand import Understood
 from autoft.trial import TrialOutcome, run_trial, trial_seed
 
@@ -119,14 +120,14 @@ def _fold(bench: Bench, row: TrialFinished, number: int, deadline: float | None)
 def _refolded(bench: Bench, number: int) -> FitData:
     understood = bench.understood
     pool = understood.learnable
-    share = len(bench.data.validation) / len(pool)
+    share = len(understood.splits.validation) / len(pool)
     strata = understood.task.strata(understood.problem, understood.targets[pool])
     seed, groups = understood.problem.seed + number, understood.splits.groups
     if groups is None:
         made = split(strata, duplicate_groups(understood.rows.take(pool)), len(pool), seed, test=0.0, validation=share)
     else:
         made = split_groups(strata, groups[pool], seed, test=0.0, validation=share)
-    return replace(bench.data, train=pool[made.train], validation=pool[made.validation])
+    return replace(bench.data, train=pool[made.train], validation=evaluated(understood.problem, pool[made.validation]))
 
 
 def refit_cost(bench: Bench, row: TrialFinished) -> float:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from autoft.data.columns import is_missing
 from autoft.data.names import listed, nearest
 from autoft.data.splits import Splits, connected, duplicate_groups, first_times, split, split_by_time, split_groups
-from autoft.data.table import Table
+from autoft.data.table import Rows, Table
 from autoft.data.times import read_times
 from autoft.errors import DataError
 from autoft.interfaces.problem import Problem
@@ -96,7 +96,18 @@ def deal(
         how, more = _by_group(str(settings.group), parts)
     else:
         how, more = ("stratified" if strata is not None else "by chance"), []
+    asked = len(evaluated(problem, splits.validation))
+    if asked < len(splits.validation):
+        more = [*more, f"trials are evaluated on {asked:,} of the validation rows: answers of this kind take long"]
     return splits, [f"{said}, {how}", *more]
+
+
+def evaluated(problem: Problem, validation: Rows) -> Rows:
+    """The validation rows that trials are evaluated on: all, or a fixed sample of as many as the task allows."""
+    most = problem.extra.get("validation_rows")
+    if not isinstance(most, int) or len(validation) <= most:
+        return validation
+    return np.sort(np.random.default_rng(problem.seed).permutation(validation)[:most])
 
 
 def _codes(table: Table, column: str) -> npt.NDArray[np.int64]:

@@ -21,9 +21,19 @@ from autoft.trial import run_trial, trial_seed
 
 
 def fit_baseline(
-    settings: Settings, catalog: Catalog, understood: Understood, data: FitData, limits: Limits, journal: Journal
+    settings: Settings,
+    catalog: Catalog,
+    understood: Understood,
+    data: FitData,
+    limits: Limits,
+    journal: Journal,
+    deadline: float | None,
 ) -> Candidate | None:
-    """Fit `linear` in this process, where the task has it: the cheap candidate every result is held against."""
+    """Fit `linear` in this process, where the task has it: the cheap candidate every result is held against.
+
+    None where there is none, and where it is stopped before it has learned, at `deadline` or by the user: then results are held against
+    an answer that ignores its input.
+    """
     journal.stage("baselines")
     problem = understood.problem
     constant = understood.task.constant(problem, understood.targets[data.train], len(data.validation))
@@ -50,6 +60,9 @@ def fit_baseline(
         understood.task,
         journal.trial_folder(number),
         listen=listen,
+        deadline=deadline,
+        stop_file=journal.stop_file,
+        fixed_horizon=True,
         verbose=settings.verbose,
     )
     journal.emit(
@@ -67,6 +80,9 @@ def fit_baseline(
             busy_seconds=outcome.busy_seconds,
         )
     )
+    if outcome.status == "stopped" and outcome.value is None:
+        journal.say(f"the baseline {candidate.name} was not finished: {outcome.reason}", "warning")
+        return None
     return candidate
 
 

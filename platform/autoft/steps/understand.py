@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from autoft.catalog import Catalog
+from autoft.data.names import counted
 from autoft.data.reading import STDIN, STDIN_NAME, read_table
 from autoft.data.splits import Splits
 from autoft.data.table import Table
 from autoft.errors import DataError, SettingsError
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
+from autoft.report import class_counts
 from autoft.settings import Settings
 from autoft.steps.parts import deal, with_times, without_split_columns
 from autoft.steps.tasks import Found, find_task
@@ -62,11 +64,13 @@ def understand(settings: Settings, catalog: Catalog) -> Understood:
     remarks = [*(note for read in parts.values() for note in read.notes), *untimed]
     said = problem.extra.get("remarks")
     remarks += map(str, said) if isinstance(said, list) else ()
-    remarks += [found.doubt] if found.doubt else []
+    remarks += [*found.notes, *([found.doubt] if found.doubt else [])]
     for name, read in parts.items():
         usable = task.usable(problem, read)
         if not usable.all():
-            remarks.append(f"{int((~usable).sum())} of {len(read)} rows of {read.origin or name} lack an input or a label and are left out")
+            many = int((~usable).sum())
+            lack = "lacks an input or a label and is" if many == 1 else "lack an input or a label and are"
+            remarks.append(f"{many:,} of {counted(len(read), 'row')} of {read.origin or name} {lack} left out")
             parts[name] = read.take(np.flatnonzero(usable))
         if not len(parts[name]):
             raise DataError(f"{read.origin or name}: no row has both an input and a label")
@@ -78,7 +82,16 @@ def understand(settings: Settings, catalog: Catalog) -> Understood:
     splits, dealt = deal(settings, task, problem, parts, inputs, targets)
     data = Path(STDIN_NAME) if settings.data == STDIN else settings.data
     known = _stacked(list(targets.values()))
+    problem = _counted(problem, known[splits.train])
     return Understood(data, task, problem, match.reason, rows, known, splits, (*remarks, *dealt), found, count)
+
+
+def _counted(problem: Problem, train: npt.NDArray[Any]) -> Problem:
+    """A task counts the classes of all rows; what is searched may follow from those to learn from alone."""
+    counts = class_counts(problem, train)
+    if "class_counts" not in problem.extra or not counts:
+        return problem
+    return problem.model_copy(update={"extra": {**problem.extra, "class_counts": list(counts.values())}})
 
 
 def _seen_before(inputs: Mapping[str, Table]) -> list[str]:

@@ -45,9 +45,9 @@ class TextToTextEncoding(TokenEncoding):
         """The graph's outputs, and `text`."""
         return {**outputs, "text": self.texts(outputs["sequences"])}
 
-    def texts(self, sequences: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:
-        """What was written before the first end, special tokens left out; (rows,)."""
+    def texts(self, sequences: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
+        """What was written before the first end, special tokens left out; (rows,) strings, as objects."""
         ended = np.isin(sequences, self._end_ids)
         lengths = np.where(ended.any(axis=1), ended.argmax(axis=1), sequences.shape[1]) if sequences.size else np.zeros(len(sequences), int)
         ids = [row[:length].tolist() for row, length in zip(sequences, lengths, strict=True)]
-        return np.array([text.strip() for text in self._tokenizer.decode_batch(ids, skip_special_tokens=True)], dtype=np.str_)
+        return np.array([text.strip() for text in self._tokenizer.decode_batch(ids, skip_special_tokens=True)], dtype=object)

@@ -174,7 +174,7 @@ class TokenEncoding:
         wanted = max(0, length - self.specials)
         sizes = (wanted,) if not self._pairs else (wanted - wanted // 2, wanted // 2)
         resized = {name: [self._resize(_text(value), size) for value in rows[name]] for name, size in zip(self._fields, sizes, strict=True)}
-        return Table({**rows.columns, **resized}, rows.origin, rows.notes, rows.first_line)
+        return rows.with_columns({**rows.columns, **resized})
 
     def _resize(self, text: str, wanted: int) -> str:
         if wanted == 0:

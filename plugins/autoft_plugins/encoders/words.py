@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,17 +69,18 @@ class Windows:
 
 
 class WordEncoding:
-    """Right-padded to the longest window of a batch; a row has as many windows as it needs, so that nothing is cut off."""
+    """Right-padded to the longest window of a batch; a row has as many windows as it needs, so that nothing is cut off. `specials` are the
+    tokens that every window has beside those of its text."""
 
     def __init__(self, tokenizer: Tokenizer, config: Mapping[str, Any]) -> None:
-        self._tokenizer, self._whole = tokenizer, type(tokenizer).from_str(tokenizer.to_str())
+        self._tokenizer = tokenizer
         self._names = tuple(str(name) for name in config["inputs"])
         self._max_length = int(config["max_length"])
         self._fill = {"input_ids": int(config["pad_id"]), "token_type_ids": int(config["pad_type_id"]), "attention_mask": 0}
         self._unknown: int | None = config["unknown_id"]
-        self._room = self._max_length - tokenizer.num_special_tokens_to_add(False)
+        self.specials = tokenizer.num_special_tokens_to_add(False)
+        self._room = self._max_length - self.specials
         self._step = self._room - self._room // OVERLAP
-        set_length(self._whole, None)
         tokenizer.no_padding()
         tokenizer.enable_truncation(self._max_length, stride=self._room - self._step)
 
@@ -142,7 +144,7 @@ class WordEncoding:
 
     def _find(self, windows: Sequence[Tokens], words: Ints) -> tuple[Ints, Ints, Ints]:
         """Of a row: words that have a token, the window in which each is read, and the place of its first token there."""
-        sizes = np.array([len(window.ids) for window in windows]) - (self._max_length - self._room)
+        sizes = np.array([len(window.ids) for window in windows]) - self.specials
         lead = next((i for i, special in enumerate(windows[0].special_tokens_mask) if not special), 0)
         # Windows begin `step` tokens apart; of each but the first, what the one before holds already is left out.
         begins = np.arange(len(windows)) * self._step
@@ -154,14 +156,16 @@ class WordEncoding:
         known = np.flatnonzero((token < len(spans)) & (words[:, 1] > words[:, 0]))
         known = known[spans[token[known], 0] < words[known, 1]]
         token = token[known]
-        before = token[:, None] - begins
-        behind = begins + sizes - 1 - token[:, None]
-        window = np.minimum(before, behind).argmax(axis=1)
+        # Two windows at most hold a token, since they share less than a half: the last that begins before it, and the one before that.
+        later = np.minimum(token // self._step, len(windows) - 1)
+        earlier = np.maximum(later - 1, 0)
+        here, there = (np.minimum(token - begins[one], begins[one] + sizes[one] - 1 - token) for one in (earlier, later))
+        window = np.where(here >= there, earlier, later)
         return known, window, token - begins[window] + lead
 
     def resized(self, rows: Table, length: int) -> Table:
         """Texts cut at a token's end, or repeated and then cut, so that their encodings have about `length` tokens, with the words left."""
-        wanted = max(0, length - (self._max_length - self._room))
+        wanted = max(0, length - self.specials)
         made = [self._resize(_text(text), words, wanted) for text, words in zip(rows["text"], rows["words"], strict=True)]
         return rows.with_columns({**rows.columns, "text": [text for text, _ in made], "words": [words for _, words in made]})
 
@@ -178,6 +182,12 @@ class WordEncoding:
             ends = self._ends(text)
         cut = ends[min(wanted, len(ends)) - 1]
         return text[:cut], tuple((start, min(end, cut)) for start, end in words if start < cut)
+
+    @cached_property
+    def _whole(self) -> Tokenizer:
+        tokenizer = type(self._tokenizer).from_str(self._tokenizer.to_str())
+        set_length(tokenizer, None)
+        return tokenizer
 
     def _ends(self, text: str) -> list[int]:
         return [end for _, end in self._whole.encode(text, add_special_tokens=False).offsets]
