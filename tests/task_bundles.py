@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper, save
 
+from autoft.data.table import Table
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.task import Decoder
 from autoft.runtime.bundle import EncoderRecord, Manifest, PluginRecord, write_decoder, write_manifest
+from autoft.runtime.schemas import input_schema
+from autoft_plugins.tasks.token_classification import TokenClassification
 from small_bundle import make_bundle
 
 PLUGIN = Path(__file__).with_name("toy_encoders.py")
@@ -36,7 +39,7 @@ def schema(**properties: object) -> dict:
 def multi_label(folder: Path) -> Path:
     """The labels `bad` and `good`, each with the threshold 0.8: a text may have both, or none."""
     make_bundle(folder)
-    decoder = write_decoder(folder, Decoder({"function": "sigmoid"}, {"thresholds": np.array([0.8, 0.8])}))
+    decoder = write_decoder(folder, Decoder({"function": "sigmoid"}, {"cuts": np.log([4.0, 4.0])}))
     answer = schema(labels={"type": "array", "items": TEXT}, scores=schema(bad=NUMBER, good=NUMBER))
     return changed(
         folder, problem=problem("multi-label", "multi_label_classification", ("bad", "good")), decoder=decoder, output_schema=answer
@@ -64,6 +67,7 @@ def entities(folder: Path) -> Path:
         folder,
         "capitals",
         problem=answers.model_copy(update={"extra": notation}),
+        input_schema=input_schema(answers, Table({"text": ["a text"]}), TokenClassification()),
         output_schema=schema(entities={"type": "array", "items": entity}),
     )
 

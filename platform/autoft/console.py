@@ -236,7 +236,7 @@ def show_check(understood: Mapping[str, Any], *, stream: TextIO | None = None, w
         "Rows": f"{rows['used']} used{left_out}: " + ", ".join(f"{many} {part}" for part, many in parts.items()),
         "Lengths": "; ".join(_lengths(role, found) for role, found in understood["lengths"].items()),
         "Language": understood["language"] or "not recognised",
-        "Judged by": understood["metric"],
+        "Judged by": understood["metric"] + (f": {understood['metric_meaning']}" if understood["metric_meaning"] else ""),
         "Numbers": ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in understood["numbers"].items()),
     }
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -245,7 +245,7 @@ def show_check(understood: Mapping[str, Any], *, stream: TextIO | None = None, w
             table.add_row(Text(name, style="bold"), Text(plain(value)))
     said: list[ConsoleRenderable] = [table]
     if understood["classes"]:
-        said += [Text(""), *_class_chart(understood["classes"], _console(stream, width))]
+        said += [Text(""), *_class_chart(understood["classes"], understood["classes_in_words"], _console(stream, width))]
     said += [Text("")] if understood["warnings"] or understood["notes"] else []
     said += [Text("Warning: ", style="bold yellow").append(plain(line), style="default not bold") for line in understood["warnings"]]
     said += [Text("Note: ", style="bold").append(plain(line), style="default not bold") for line in understood["notes"]]
@@ -260,7 +260,7 @@ def _lengths(role: str, found: Mapping[str, float]) -> str:
     return f"{role} has {found['mean']:.0f} characters on average, {found['longest']} at most"
 
 
-def _class_chart(counts: Mapping[str, int], console: Console) -> list[ConsoleRenderable]:
+def _class_chart(counts: Mapping[str, int], heading: str, console: Console) -> list[ConsoleRenderable]:
     """A bar a class, the largest first."""
     mark = "█" if (console.encoding or "").lower().startswith("utf") else "#"
     ordered = sorted(counts.items(), key=lambda pair: -pair[1])
@@ -271,7 +271,7 @@ def _class_chart(counts: Mapping[str, int], console: Console) -> list[ConsoleRen
     table.add_column(no_wrap=True)
     for name, many in ordered[:CLASSES]:
         table.add_row(Text(plain(name)), str(many), Text(mark * max(1 if many else 0, round(BAR * many / most)), style="cyan"))
-    parts: list[ConsoleRenderable] = [Text(f"{len(counts)} classes", style="bold"), table]
+    parts: list[ConsoleRenderable] = [Text(plain(heading), style="bold"), table]
     if len(ordered) > CLASSES:
         rest = [many for _, many in ordered[CLASSES:]]
         parts.append(Text(f"and {len(rest)} more with {min(rest)} to {max(rest)} each", style="dim"))
@@ -299,7 +299,7 @@ def _leaderboard(rows: list[TrialFinished], metric: str, limit: int, width: int)
     if not rows:
         return []
     # Widths are reckoned here: left to itself the table takes room from the figures before it takes it from the settings.
-    candidate = min(max(len(plain(row.candidate)) for row in rows[:limit]), 30)
+    candidate = min(max(len("candidate"), *(len(plain(row.candidate)) for row in rows[:limit])), 30)
     score = max(6, min(12, len(metric)))
     settings = max(8, width - (4 + candidate + 7 + score + 6 + 5))
     table = Table(box=None, padding=(0, 1), collapse_padding=True, pad_edge=False, header_style="bold", expand=False)

@@ -10,6 +10,7 @@ from autoft.errors import BundleError, PluginError
 
 if TYPE_CHECKING:
     from autoft.data.table import Table
+    from autoft.interfaces.reader import Reader
     from autoft.interfaces.tuner import PluginFile
     from autoft.runtime.bundle import Bundle, Manifest
     from autoft.runtime.predictor import Predictor
@@ -69,11 +70,13 @@ def _found(lookup: Callable[[str], _T], name: str, manifest: Manifest, files: Se
         ) from None
 
 
-def read_rows(path: Path, *, plugin_files: Sequence[Path] = ()) -> Table:
-    """A data file by the reader plugin that takes it, whole in memory. Raises DataError."""
+def read_rows(path: Path, *, plugin_files: Sequence[Path] = (), unlabelled: Callable[[Sequence[Reader]], Reader] | None = None) -> Table:
+    """A data file by the reader plugin that takes it, whole in memory. `unlabelled` makes, of the readers there are, one that is asked
+    before them. Raises DataError."""
     from autoft.catalog import Catalog
     from autoft.data.reading import read_table
     from autoft.plugins import read_plugin_file
 
     files = [read_plugin_file(one) for one in plugin_files]
-    return read_table(path, list(Catalog.build(files, kinds=("readers",)).readers.values()))
+    readers = list(Catalog.build(files, kinds=("readers",)).readers.values())
+    return read_table(path, [unlabelled(readers), *readers] if unlabelled else readers)

@@ -110,13 +110,17 @@ def test_many_classes_are_not_all_drawn(tmp_path: Path) -> None:
     assert "and 40 more with 6 to 6 each" in said
 
 
-def test_tags_are_counted_by_word(tmp_path: Path) -> None:
-    rows = [{"tokens": ["Ada", "met", "Bo", str(i)], "ner_tags": ["B-PER", "O", "B-PER", "O"]} for i in range(12)]
+def test_entities_are_counted_by_kind(tmp_path: Path) -> None:
+    rows = [{"tokens": ["Ada", "met", "Bo", "Ra", str(i)], "ner_tags": ["B-PER", "O", "B-LOC", "I-LOC", "O"]} for i in range(12)]
+    rows += [{"tokens": ["nobody", str(i)], "ner_tags": ["O", "O"]} for i in range(3)]
     path = tmp_path / "data.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     found = as_json(path)
     assert found["task"] == "token-classification"
-    assert (found["classes"]["O"], found["classes"]["B-PER"]) == (24, 24)
+    assert found["classes"] == {"PER": 12, "LOC": 12}
+    said = check(path)
+    assert "2 kinds, 24 entities in 15 texts, 3 of them without any" in said
+    assert "Judged by  f1: 1 where every entity is found" in said
 
 
 def test_labels_are_counted_by_row(tmp_path: Path) -> None:

@@ -254,6 +254,12 @@ def test_the_summary_says_what_was_left_where_and_what_to_do(tmp_path, monkeypat
     assert "did NOT give the same answers" in refused.getvalue()
 
 
+def test_a_heading_of_the_leaderboard_is_not_cut():
+    stream = io.StringIO()
+    show_leaderboard([finished(0, "linear", 0.5)], "f1_macro", stream=stream)
+    assert stream.getvalue().splitlines()[1].split()[:2] == ["rank", "candidate"]
+
+
 def test_the_leaderboard_fits_eighty_columns():
     out = io.StringIO()
     rows = [finished(k, "full:paraphrase-multilingual-MiniLM-L12-v2", 0.9 - k / 100) for k in range(1, 30)]

@@ -63,3 +63,8 @@ def test_nearest(name, found):
 def test_listed():
     assert listed(["a", "b"]) == "'a', 'b'"
     assert listed(map(str, range(5)), 2) == "'0', '1' and 3 more"
+
+
+def test_sizes_of_rows_are_those_of_all_their_texts_and_lists():
+    table = Table({"text": ["abc", "", None], "words": [[(0, 3)], [], [(0, 1), (1, 2)]], "number": [7, 8.0, 9]})
+    assert table.sizes() == [4, 0, 2]

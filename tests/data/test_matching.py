@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from autoft.data.columns import as_list, as_number, profile_column
+from autoft.data.columns import as_list, profile_column
 from autoft.data.table import Table
 from autoft.errors import DataError
 from autoft.interfaces.task import Match
@@ -68,9 +68,6 @@ def test_cells() -> None:
     assert as_list("[x for x in y]") is None
     assert as_list("[link](page)") is None
     assert as_list(" ['a'] ") == ["a"]
-    assert as_number(" -1.5e2 ") == -150
-    assert as_number("1,234") is None
-    assert as_number(True) is None
 
 
 def test_names() -> None:

@@ -13,7 +13,7 @@ from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Decoder, Match
 from autoft_plugins.tasks.label_lists import flag_in, labels_in, separator_of
 from autoft_plugins.tasks.multi_label import MultiLabel
-from autoft_plugins.tasks.thresholds import tuned_thresholds
+from autoft_plugins.tasks.thresholds import tuned_cuts
 
 TASK = MultiLabel()
 TEXTS = [f"the ministers spoke of trade and of the weather on day {i}" for i in range(24)]
@@ -139,7 +139,7 @@ def test_cells():
     ):
         with pytest.raises(ValueError, match="label"):
             assert labels_in(value, None) == "label"
-    for value in (2, "yes", None, -1, 0.5, ""):
+    for value in (2, "perhaps", None, -1, 0.5, ""):
         with pytest.raises(ValueError, match="neither 0 nor 1"):
             flag_in(value)
 
@@ -278,21 +278,21 @@ def skewed(rows: int, labels: int, seed: int, frequency: float = 0.15, bias: flo
     return rng.normal(size=(rows, labels)) + 3 * targets - 1.5 + bias, targets
 
 
-def test_thresholds_are_the_best_of_all_where_rows_are_many():
+def test_cuts_are_the_best_of_all_where_rows_are_many():
     logits, targets = skewed(4000, 3, 0)
-    thresholds = tuned_thresholds(logits, targets, each=True)
+    cuts = tuned_cuts(logits, targets, each=True)
     grid = np.linspace(-4, 2, 121)
     for label in range(3):
         f1 = [
             2 * (targets[:, label] & (logits[:, label] >= cut)).sum() / (targets[:, label].sum() + (logits[:, label] >= cut).sum())
             for cut in grid
         ]
-        cut = np.log(thresholds[label] / (1 - thresholds[label]))
+        cut = cuts[label]
         reached = 2 * (targets[:, label] & (logits[:, label] >= cut)).sum() / (targets[:, label].sum() + (logits[:, label] >= cut).sum())
         assert reached > max(f1) - 0.01
 
 
-def test_fitted_thresholds_gain_on_rows_they_never_saw():
+def test_fitted_cuts_gain_on_rows_they_never_saw():
     problem = learned(table(topics=KINDS))
     for metric in ("f1_macro", "f1_micro"):
         problem = learned(table(topics=KINDS), metric=metric)
@@ -301,36 +301,44 @@ def test_fitted_thresholds_gain_on_rows_they_never_saw():
             (logits, targets), (fresh, truth) = skewed(200, 12, seed), skewed(2000, 12, 100 + seed)
             decoder = TASK.fit_decoder(problem, {"logits": logits}, targets)
             assert decoder.config == {"function": "sigmoid"}
-            assert decoder.arrays["thresholds"].shape == (12,)
-            assert (len(set(decoder.arrays["thresholds"])) == 1) == (metric == "f1_micro")
+            assert decoder.arrays["cuts"].shape == (12,)
+            assert (len(set(decoder.arrays["cuts"])) == 1) == (metric == "f1_micro")
             scores = [TASK.score(problem, truth, TASK.decide(problem, d, {"logits": fresh}))[metric] for d in (Decoder(), decoder)]
             gains.append(scores[1] - scores[0])
         assert min(gains) > 0.05
 
 
-def test_rare_labels_keep_near_the_common_threshold():
+def test_rare_labels_keep_near_the_common_cut():
     logits, targets = skewed(400, 6, 1)
     targets[:, 0], targets[:, 1] = 0, 0
     targets[5, 1] = 1
     logits[5, 1] = -9.0
-    thresholds = tuned_thresholds(logits, targets, each=True)
-    common = tuned_thresholds(logits, targets, each=False)
+    cuts = tuned_cuts(logits, targets, each=True)
+    common = tuned_cuts(logits, targets, each=False)
     assert len(set(common)) == 1
-    assert thresholds[0] == common[0]
-    cuts, common_cut = np.log(thresholds / (1 - thresholds)), np.log(common[0] / (1 - common[0]))
-    assert abs(cuts[1] - common_cut) < 0.2 * abs(-9.0 - common_cut)
+    assert cuts[0] == common[0]
+    assert abs(cuts[1] - common[0]) < 0.2 * abs(-9.0 - common[0])
 
 
-def test_thresholds_of_few_and_odd_rows():
-    assert tuned_thresholds(np.zeros((0, 3)), np.zeros((0, 3), np.int8), each=True).tolist() == [0.5] * 3
-    assert tuned_thresholds(np.ones((4, 2)), np.zeros((4, 2), np.int8), each=True).tolist() == [0.5] * 2
-    assert tuned_thresholds(np.ones((4, 2)), np.ones((4, 2), np.int8), each=True).tolist() == [0.5] * 2
-    one = tuned_thresholds(np.array([[2.0, -1.0]]), np.array([[1, 0]], np.int8), each=True)
-    assert np.all((one > 0) & (one < 1))
-    broken = tuned_thresholds(np.array([[np.nan, 1.0], [0.0, 1.0], [np.inf, 2.0]]), np.array([[1, 0], [0, 1], [1, 1]]), each=True)
+def test_cuts_of_few_and_odd_rows():
+    assert tuned_cuts(np.zeros((0, 3)), np.zeros((0, 3), np.int8), each=True).tolist() == [0.0] * 3
+    assert tuned_cuts(np.ones((4, 2)), np.zeros((4, 2), np.int8), each=True).tolist() == [0.0] * 2
+    assert tuned_cuts(np.ones((4, 2)), np.ones((4, 2), np.int8), each=True).tolist() == [0.0] * 2
+    one = tuned_cuts(np.array([[2.0, -1.0]]), np.array([[1, 0]], np.int8), each=True)
+    assert np.all((one > -1) & (one < 2))
+    broken = tuned_cuts(np.array([[np.nan, 1.0], [0.0, 1.0], [np.inf, 2.0]]), np.array([[1, 0], [0, 1], [1, 1]]), each=True)
     assert np.isfinite(broken).all()
-    far = tuned_thresholds(np.array([[900.0, -900.0]] * 20), np.array([[1, 0], [0, 1]] * 10), each=True)
+    far = tuned_cuts(np.array([[900.0, -900.0]] * 20), np.array([[1, 0], [0, 1]] * 10), each=True)
     assert np.isfinite(far).all()
+
+
+def test_logits_are_told_apart_where_probabilities_are_not():
+    rng = np.random.default_rng(0)
+    targets = (rng.random((400, 2)) < 0.3).astype(np.int8)
+    logits = 40.0 + rng.normal(size=(400, 2)) / 4 + 3 * targets  # of all of these the sigmoid is 1
+    problem = learned(table(topics=KINDS))
+    decoder = TASK.fit_decoder(problem, {"logits": logits}, targets)
+    assert TASK.score(problem, targets, TASK.decide(problem, decoder, {"logits": logits}))["f1_macro"] > 0.95
 
 
 def test_answers():
@@ -342,7 +350,7 @@ def test_answers():
     assert answers[0]["scores"] == pytest.approx({"money": 0.5, "sport": 0.0, "trade": 0.880797})
     assert answers[1]["labels"] == []
     assert json.loads(json.dumps(answers)) == answers
-    low = Decoder({}, {"thresholds": np.array([0.9, 0.04, 0.04])})
+    low = Decoder({}, {"cuts": np.array([2.2, -3.2, -3.2])})
     assert [answer["labels"] for answer in TASK.decode(problem, low, outputs, rows)] == [["trade"], ["sport", "trade"]]
     assert TASK.decode(problem, low, {"logits": np.zeros((0, 3))}, rows.take([])) == []
 
@@ -358,7 +366,7 @@ def test_hundreds_of_labels():
     assert targets.sum() == 6000
     started = time.process_time()
     decoder = TASK.fit_decoder(problem, {"logits": rng.normal(size=(2000, 400)).astype(np.float32)}, targets)
-    assert decoder.arrays["thresholds"].shape == (400,)
+    assert decoder.arrays["cuts"].shape == (400,)
     assert time.process_time() - started < 5
 
 

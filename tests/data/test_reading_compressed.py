@@ -87,7 +87,7 @@ def test_faults_within_name_archive_and_line(tmp_path, ending):
     error = refusal(packed(tmp_path, "a.csv", b"text,label\ngood,pos\nx,y,z\n", ending))
     assert "line 3: the row has 3 cells" in error.message
     error = refusal(packed(tmp_path, "b.csv", "text,label\nочень хорошо,a\n".encode("cp1251"), ending))
-    assert "iconv -f ENCODING -t UTF-8 unpacked.csv" in (error.hint or "")
+    assert "iconv -f WINDOWS-1251 -t UTF-8 unpacked.csv" in (error.hint or "")
 
 
 @pytest.mark.parametrize("ending", [".gz", ".zip", ".zst"])

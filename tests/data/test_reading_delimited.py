@@ -33,7 +33,6 @@ def test_plain_csv(read, tmp_path):
     table = read("text,label\ngood,pos\nbad,neg\n")
     assert dict(table.columns) == {"text": ["good", "bad"], "label": ["pos", "neg"]}
     assert table.notes == ()
-    assert table.first_line == 2
     assert table.origin == str(tmp_path / "data.csv")
 
 
@@ -132,6 +131,27 @@ def test_other_encodings_are_refused_not_guessed(read, encoding, text):
     assert "iconv" in error.hint
 
 
+@pytest.mark.parametrize(
+    ("encoding", "name", "text"),
+    [
+        ("cp1251", "WINDOWS-1251", "Очень хороший товар, всем советую"),
+        ("koi8_r", "KOI8-R", "Очень хороший товар, всем советую"),
+        ("euc_kr", "CP949", "배송이 느리고 포장도 엉망"),
+        ("cp1253", "WINDOWS-1253", "Πολύ καλό προϊόν το συνιστώ σε όλους"),
+        ("shift_jis", "SHIFT_JIS", "この商品はとても良いです。また買いたいと思います"),
+    ],
+)
+def test_the_likeliest_encoding_is_offered(read, encoding, name, text):
+    error = refusal(read, "text,label\n" + f"{text},a\n" * 9, encoding=encoding)
+    assert f"iconv -f {name} -t UTF-8" in error.hint
+
+
+def test_a_first_line_that_states_the_delimiter(read):
+    table = read("sep=;\ntext;label\nyes, it does;a\nno, it does not;b\n")
+    assert dict(table.columns) == {"text": ["yes, it does", "no, it does not"], "label": ["a", "b"]}
+    assert "line 4" in refusal(read, "sep=;\ntext;label\na;b\na;b;c\n").message
+
+
 def test_damaged_utf8_is_refused_with_its_line(read):
     content = "text,label\n" + "déjà vu,a\n" * 5
     error = refusal(read, content.encode() + b"caf\xe9,b\n" + content.encode())
@@ -226,7 +246,6 @@ def test_a_file_without_header(read):
     table = read("good thing,pos\nbad thing,neg\nnice thing,pos\n")
     assert table.names == ("column_1", "column_2")
     assert len(table) == 3
-    assert table.first_line == 1
     assert "no header" in table.notes[0]
 
 

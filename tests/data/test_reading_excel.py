@@ -44,13 +44,26 @@ def test_a_sheet(tmp_path):
     table = read(write(tmp_path / "a.xlsx", one=ROWS))
     assert dict(table.columns) == {"text": ["good", "bad"], "label": ["pos", "neg"]}
     assert table.notes == ()
-    assert table.first_line == 2
 
 
 def test_the_first_sheet_that_holds_something_is_read_and_said(tmp_path):
     table = read(write(tmp_path / "a.xlsx", empty=[], blank=[[" "]], data=ROWS, other=[["x"]], last=[]))
     assert list(table["text"]) == ["good", "bad"]
-    assert table.notes == ("a.xlsx: the sheet 'data' is read, 'other' not",)
+    assert table.notes == ("a.xlsx: the sheet 'data' is read, 'other' not; to read another, put it first",)
+
+
+def test_a_sheet_of_remarks_is_passed_over(tmp_path):
+    table = read(write(tmp_path / "a.xlsx", info=[["Exported by Bob"], ["in May"]], data=ROWS, more=[["x"]]))
+    assert list(table["text"]) == ["good", "bad"]
+    assert table.notes == ("a.xlsx: the sheet 'data' is read, 'info', 'more' not; to read another, put it first",)
+
+
+def test_a_title_above_the_header(tmp_path):
+    table = read(write(tmp_path / "a.xlsx", one=[["Feedback of 2024"], [], *ROWS, ["fine", "pos"]]))
+    assert dict(table.columns) == {"text": ["good", "bad", "fine"], "label": ["pos", "neg", "pos"]}
+    assert table.notes == ("a.xlsx: above the header there is 'Feedback of 2024', which is no row",)
+    unnamed = read(write(tmp_path / "b.xlsx", one=[["text", None], ["good", "pos"], ["bad", "neg"], ["fine", "pos"]]))
+    assert list(unnamed["text"]) == ["good", "bad", "fine"]
 
 
 def test_values_keep_their_kinds(tmp_path):
@@ -72,7 +85,6 @@ def test_blank_rows_and_columns_are_dropped(tmp_path):
     rows = [[], ["text", None, "label"], ["good", None, "pos"], [], ["bad", " ", "neg"], [None, None, None]]
     table = read(write(tmp_path / "a.xlsx", one=rows))
     assert dict(table.columns) == {"text": ["good", "bad"], "label": ["pos", "neg"]}
-    assert table.first_line == 3
 
 
 def test_a_sheet_without_header(tmp_path):

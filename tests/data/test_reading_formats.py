@@ -65,7 +65,7 @@ def test_json_in_utf16(tmp_path):
         ("a.jsonl", " \n", "no rows"),
         ("a.json", '[{"text": "a"},\n {"text" "b"}]', "line 2"),
         ("a.json", '[{"text": "a"}, 7]', "element 2"),
-        ("a.json", '{"rows": 3, "of": "x"}', "rows, of"),
+        ("a.json", '{"rows": 3, "of": "x"}', "'rows', 'of'"),
         ("a.json", "3", "single value"),
         ("a.json", "[]", "no rows"),
         ("a.json", '{"data": []}', "no rows"),

@@ -275,7 +275,7 @@ def test_inputs_are_cleaned():
     rows = TASK.inputs(problem, Table({"review": ["a\0b", "\ud800x", "\ud83d\ude00", None, 7, "é"]}))
     assert dict(rows.columns) == {"text": ["a b", "\ufffdx", "😀", "", "7", "é"]}
     assert list(TASK.inputs(problem, Table({"text": ["by role"]}))["text"]) == ["by role"]
-    with pytest.raises(DataError, match="line 1, column 'review': list"):
+    with pytest.raises(DataError, match="row 1, column 'review': list"):
         TASK.inputs(problem, Table({"review": [["a"]]}))
     with pytest.raises(DataError, match="no column 'review'") as caught:
         TASK.inputs(problem, Table({"reviews": ["a"]}, "new.csv"))

@@ -12,7 +12,6 @@ from autoft.errors import DataError
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Decoder, Match
 from autoft_plugins.tasks.metrics import mean_absolute_error, r2, spearman
-from autoft_plugins.tasks.numerals import decimal_comma
 from autoft_plugins.tasks.text_regression import TextRegression
 
 TASK = TextRegression()
@@ -46,23 +45,22 @@ def test_the_problem():
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (float("nan"), "float nan"),
-        ("NaN", "str 'NaN'"),
-        (float("inf"), "float inf"),
-        (1e39, "float 1e+39"),
-        (10**400, "int 1000"),
-        ("good", "str 'good'"),
-        ("1,5", "str '1,5'"),
-        (True, "bool True"),
-        ([1.0], "list [1.0]"),
-        ({"stars": 1}, "dict {'stars': 1}"),
+        (float("nan"), "float nan is no number (38 of 39 are)"),
+        ("NaN", "'NaN' is no number (38 of 39 are)"),
+        (float("inf"), "float inf is no number (38 of 39 are)"),
+        (1e39, "float 1e+39 is no number (38 of 39 are)"),
+        (10**400, "int 1000000000000000000000000000000000000... is no number (38 of 39 are)"),
+        ("good", "'good' is no number (38 of 39 are)"),
+        ("1,5", "'1,5' looks like a number, but is written otherwise than -1.25"),
+        (True, "bool True is no number (38 of 39 are)"),
+        ([1.0], "list [1.0] is no number (38 of 39 are)"),
+        ({"stars": 1}, "dict {'stars': 1} is no number (38 of 39 are)"),
     ],
 )
 def test_a_target_that_is_no_number_is_refused_with_its_row(value, said):
     with pytest.raises(DataError) as caught:
         learned(table([None, *RATINGS[1:8], value, *RATINGS[9:]]))
-    assert caught.value.message.startswith(f"films.csv, row 9, column 'rating': {said}")
-    assert caught.value.message.endswith("is not a number")
+    assert caught.value.message == f"films.csv, row 9, column 'rating': {said}"
     assert caught.value.exit_code == 2
     assert "--label" in (caught.value.hint or "")
 
@@ -71,13 +69,8 @@ def test_a_decimal_comma():
     data = table([f"{rating:.2f}".replace(".", ",") for rating in RATINGS])
     problem = learned(data)
     assert TASK.targets(problem, data).tolist() == RATINGS
-    assert problem.extra["remarks"] == ["numbers like 1,5 are read as 1.5"]
+    assert problem.extra["remarks"] == ["numbers like -3,00 are read as -3"]
     assert TASK.targets(problem, Table({"rating": ["-2,5", 3, " 7 "]})).tolist() == [-2.5, 3.0, 7.0]
-    assert decimal_comma(["1,5", None, "2"])
-    for column in (["1,500", "20"], ["1,5", "2.5"], ["1,5", 2.5], ["1,5,7"], ["1", "2"], ["1,5", "x"], []):
-        assert not decimal_comma(column)
-    with pytest.raises(DataError, match=r"row 1, column 'rating': str '1,500' is not a number"):
-        learned(table(["1,500", "2,750"] * 20))
 
 
 def test_rows_without_target_or_text_are_left_out():

@@ -12,8 +12,8 @@ from autoft.data.table import Table
 from autoft.errors import DataError, SettingsError
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Decoder, Match, Task
-from autoft_plugins.tasks.entities import best_tags, constraints, entities_in, strict_scores
-from autoft_plugins.tasks.token_classification import TokenClassification
+from autoft_plugins.tasks.entities import best_tags, constraints, entities_in, entity_counts, strict_scores
+from autoft_plugins.tasks.token_classification import MOST_CHARACTERS, TokenClassification
 from autoft_plugins.tasks.words import joined, parted_by_blanks, words_in
 
 TASK = TokenClassification()
@@ -246,6 +246,17 @@ def test_requests_hold_a_text_or_a_list_of_words():
             TASK.check_inputs(problem, [record])
 
 
+def test_a_request_has_a_most_of_characters_and_a_file_has_none():
+    problem = learned(table(WORDS, BIO))
+    longest = "a " * (MOST_CHARACTERS // 2)
+    rows = TASK.check_inputs(problem, [{"text": longest}, {"text": ["a"] * (MOST_CHARACTERS // 2)}])
+    assert [len(words) for words in rows["words"]] == [MOST_CHARACTERS // 2] * 2
+    for text in (longest + "b", ["a"] * (MOST_CHARACTERS // 2 + 1), [""] * (MOST_CHARACTERS + 1)):
+        with pytest.raises(DataError, match=r"row 2: the text has 200,00\d characters, more than the 200,000 of a request"):
+            TASK.check_inputs(problem, [{"text": "fine"}, {"text": text}])
+        assert len(TASK.inputs(problem, Table({"tokens": [text]}))) == 1
+
+
 def test_answers_have_offsets_into_the_callers_string():
     problem = learned(table(WORDS, BIO))
     text = "  Ann Lee\tmet  Bo!"
@@ -298,7 +309,7 @@ def test_the_figures_are_those_of_seqeval():
             [[names[code] for code in row[: int((wanted >= 0).sum())]] for row, wanted in zip(codes, targets, strict=True)]
             for codes in (targets, decisions)
         ]
-        found = strict_scores(targets, decisions)
+        found = strict_scores(entity_counts(targets, decisions).sum(axis=0))
         for name, function in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
             expected = function(*written, mode="strict", scheme=IOB2, average="micro", zero_division=0)
             assert found[name] == pytest.approx(expected), (trial, name)
@@ -312,13 +323,13 @@ def test_a_thousand_figures_take_few_seconds():
     started = time.process_time()
     for _ in range(100):
         rows = generator.integers(0, 940, 940)
-        strict_scores(codes[rows], codes[rows])
+        entity_counts(codes[rows], codes[rows])
     assert time.process_time() - started < 0.5
 
 
 def test_figures_of_nothing():
     empty = np.zeros((3, 4), np.int16)
-    assert strict_scores(empty, empty) == {"f1": 0.0, "precision": 0.0, "recall": 0.0}
+    assert strict_scores(entity_counts(empty, empty).sum(axis=0)) == {"f1": 0.0, "precision": 0.0, "recall": 0.0}
     assert len(entities_in(np.zeros((2, 0), np.int16)).row) == 0
 
 

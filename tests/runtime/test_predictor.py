@@ -169,6 +169,9 @@ def test_schemas_from_examples() -> None:
         "required": ["a"],
     }
     assert complaint({"type": "string"}, 3) == "should be a text, not a number"
+    assert complaint({"type": ["number", "null"]}, "x") == "should be a number, not a text"
+    assert complaint({"type": ["string", "array"], "items": {"type": "string"}}, 3) == "should be a text or a list, not a number"
+    assert complaint({"type": ["string", "array"], "items": {"type": "string"}}, ["a", 3]) == "item 1 should be a text, not a number"
     assert complaint({"type": "array", "items": {"type": "number"}}, [1, True]) == "item 1 should be a number, not true or false"
     assert complaint({"type": "array", "items": {"type": "number"}}, [1, 2]) is None
     assert complaint({}, object()) is None

@@ -37,6 +37,16 @@ def test_one_answer_and_a_list(client: TestClient) -> None:
     assert client.post("/predict", json={"review": "great"}).json() == one.json()
 
 
+def test_what_is_refused_says_what_is_right(client: TestClient) -> None:
+    assert client.post("/predict", json=["great"]).json() == {
+        "error": 'the body should be a JSON object, not a list; send a list of rows as {"inputs": [...]}'
+    }
+    assert client.post("/predict", json={"body": "great"}).json() == {
+        "error": "text (or review, its name in the training file) is missing",
+        "field": "text",
+    }
+
+
 def test_a_column_may_be_called_inputs(tmp_path: Path) -> None:
     made = make_bundle(tmp_path / "odd", problem=problem().model_copy(update={"fields": {"text": ("inputs",), "label": ("rating",)}}))
     client = TestClient(create_app(load_predictor(made, threads=1), name="odd"))

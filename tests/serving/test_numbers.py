@@ -127,7 +127,7 @@ def test_predicted_from_a_file(numbers: Path, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("id,a,b\nx,1,2\ny,two,-1\n")
     result = CliRunner().invoke(command, arguments)
     assert isinstance(result.exception, DataError)
-    assert result.exception.message == "line 3: a should be a number, not 'two'"
+    assert result.exception.message == f"{tmp_path / 'in.csv'}, row 2, column 'a' should be a number, not 'two'"
 
 
 def test_predicted_from_an_object(numbers: Path) -> None:

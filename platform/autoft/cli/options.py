@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,11 +10,16 @@ import click
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+_COLUMNS = (
+    click.option("--text", metavar="COLUMN", help="The column that holds the text."),
+    click.option("--column", "columns", metavar="ROLE=NAME", multiple=True, help="The column for any role of the task."),
+)
+
 _OPTIONS = (
     click.option("--seed", type=int, metavar="N", help="Seed of the split, the search and the training.  [default: 0]"),
-    click.option("--text", metavar="COLUMN", help="The column that holds the text."),
+    _COLUMNS[0],
     click.option("--label", metavar="COLUMN", help="The column that holds the label."),
-    click.option("--column", "columns", metavar="ROLE=NAME", multiple=True, help="The column for any role of the task."),
+    _COLUMNS[1],
     click.option("--task", metavar="NAME", help="The kind of learning, where the data leaves it open."),
     click.option("--metric", metavar="NAME", help="The metric that decides.  [default: the task's own, e.g. f1_macro]"),
     click.option("--validation", type=click.Path(path_type=Path), help="A file of rows to choose by, instead of a split."),
@@ -28,6 +33,30 @@ _OPTIONS = (
 
 def data_options(command: _F) -> _F:
     """Add the flags, in this order."""
-    for option in reversed(_OPTIONS):
+    return _with(_OPTIONS, command)
+
+
+def column_options(command: _F) -> _F:
+    """Add those that name the columns of what is asked about."""
+    return _with(_COLUMNS, command)
+
+
+def columns_by_role(text: str | None, columns: Sequence[str]) -> dict[str, str]:
+    """What those say. Raises SettingsError."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from autoft.errors import SettingsError
+    from autoft.settings import Pairs
+
+    given = [*columns, *([f"text={text}"] if text else [])]
+    try:
+        return TypeAdapter[dict[str, str]](Pairs).validate_python(given)
+    except ValidationError as error:
+        reason = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        raise SettingsError(f"--column is {', '.join(columns)}; it must be {reason}", hint="autoft predict --help") from None
+
+
+def _with(options: Sequence[Callable[[_F], _F]], command: _F) -> _F:
+    for option in reversed(options):
         command = option(command)
     return command

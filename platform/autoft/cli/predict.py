@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
+
+from autoft.cli.options import column_options
 
 if TYPE_CHECKING:
     from autoft.errors import DataError
     from autoft.interfaces.problem import Problem
+    from autoft.interfaces.reader import Reader
     from autoft.runtime.files import RowFile
     from autoft.runtime.predictor import Predictor
+
+_Pairs: TypeAlias = Iterable[tuple[Mapping[str, Any], dict[str, Any]]]
 
 _WIDEST_TEXT = 60
 _SHOWN = ("label", "labels", "score", "scores", "entities", "text")
@@ -21,16 +26,21 @@ _SHOWN = ("label", "labels", "score", "scores", "entities", "text")
 
 @click.command("predict")
 @click.argument("bundle")
-@click.argument("text", nargs=-1)
-@click.option("--input", "input_file", type=click.Path(path_type=Path), help="A data file: CSV, TSV, JSON lines, JSON, Parquet.")
+@click.argument("texts", metavar="[TEXT]...", nargs=-1)
+@click.option(
+    "--input", "input_file", type=click.Path(path_type=Path), help="A data file as for `run`, a text a line in a .txt, or - for stdin."
+)
+@column_options
 @click.option("--output", "output_file", type=click.Path(path_type=Path), help="Where its rows go with the answers: .csv, .tsv, .jsonl.")
 @click.option("--json", "as_json", is_flag=True, help="One answer a line, as JSON.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the model.  [default: all processors]")
 @click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
 def command(
     bundle: str,
-    text: tuple[str, ...],
+    texts: tuple[str, ...],
     input_file: Path | None,
+    text: str | None,
+    columns: tuple[str, ...],
     output_file: Path | None,
     as_json: bool,
     threads: int | None,
@@ -38,34 +48,46 @@ def command(
 ) -> int:
     """Answer with BUNDLE: for each TEXT, or for each row of a file.
 
-    BUNDLE is a bundle's folder, a run's output folder, a run's id (or a unique beginning of it), or `last`. A file keeps its rows' order
-    and all its columns.
+    BUNDLE is a bundle's folder, a run's output folder, a run's id (or a unique beginning of it), or `last`, the newest run that left one.
+    A file keeps its rows' order and all its columns; --text and --column name those to read where they are called otherwise than in
+    training.
 
     Where a model takes two texts, they stand one after the other: autoft predict last "A man sleeps." "Nobody is asleep." asks about one
     pair, four texts about two. A row may also be a JSON object: '{"premise": "...", "hypothesis": "..."}'.
     """
-    if bool(text) == (input_file is not None):
+    if bool(texts) == (input_file is not None):
         raise click.UsageError("give either TEXT or --input FILE: autoft predict BUNDLE 'a text'")
+    if input_file is None and (text is not None or columns):
+        raise click.UsageError("--text and --column name columns of a file: they go with --input")
     if output_file is not None and (input_file is None or as_json):
         raise click.UsageError("--output goes with --input, and without --json")
+    from autoft.cli.options import columns_by_role
     from autoft.cli.where import bundle_folder
     from autoft.loading import load_predictor
 
+    given = columns_by_role(text, columns)
     folder = bundle_folder(bundle)
     if output_file is not None:
         _check_output(input_file, output_file)
     predictor = load_predictor(folder, plugin_files=plugins, threads=threads)
     if input_file is None:
-        rows = _rows(text, predictor.problem)
+        rows = _rows(texts, predictor.problem)
         _show(zip(rows, predictor.predict(rows), strict=True), as_json)
+        _tell_of_blank(sum(isinstance(row, str) and not row.strip() for row in rows), predictor.problem)
         return 0
-    file = _open(input_file, predictor, plugins)
-    pairs = predictor.stream(file.rows, first_line=file.first_line)
+    file = _open(input_file, predictor, plugins, given)
+    blank = _Blank(predictor.problem, given)
+    pairs = blank.counted(predictor.stream(file.rows, columns=given, origin=_name(input_file)))
     if output_file is None:
-        _show(_inputs_only(pairs, predictor.problem), as_json)
-        return 0
-    _write(pairs, file, output_file)
+        _show(_inputs_only(pairs, predictor.problem, given), as_json)
+    else:
+        _write(pairs, file, output_file)
+    _tell_of_blank(blank.rows, predictor.problem)
     return 0
+
+
+def _name(path: Path) -> str:
+    return "stdin" if str(path) == "-" else str(path)
 
 
 def _check_output(input_file: Path | None, output_file: Path) -> None:
@@ -117,29 +139,74 @@ def _left_over(texts: Sequence[str], names: Sequence[str], *, together: bool) ->
     return DataError(f"{what}; this model takes {', '.join(names)}", hint=f"autoft predict BUNDLE {example}")
 
 
-def _open(path: Path, predictor: Predictor, plugins: Sequence[Path]) -> RowFile:
+def _open(path: Path, predictor: Predictor, plugins: Sequence[Path], given: Mapping[str, str]) -> RowFile:
     """Row by row where the file is plain; else whole, by the reader that takes it."""
     from autoft.loading import read_rows
     from autoft.runtime.files import RowFile, stream_file
 
     problem = predictor.problem
-    wanted = {name for role in problem.inputs for name in (role, *problem.fields.get(role, ()))}
+    wanted = {*given.values(), *(name for role in problem.inputs for name in (role, *problem.fields.get(role, ())))}
     streamed = stream_file(path, wanted)
     if streamed is not None:
         return streamed
-    table = read_rows(path, plugin_files=plugins)
+    table = read_rows(path, plugin_files=plugins, unlabelled=None if given else _lines(predictor, wanted))
     for note in table.notes:
         click.echo(note, err=True)
-    return RowFile(table.names, table.first_line, iter(table.records()))
+    return RowFile(table.names, iter(table.records()))
 
 
-def _inputs_only(pairs: Iterable[tuple[Mapping[str, Any], dict[str, Any]]], problem: Problem) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _lines(predictor: Predictor, wanted: Collection[str]) -> Callable[[Sequence[Reader]], Reader] | None:
+    """Makes the reader of files without a header, for a model of one text; None for any other."""
+    from functools import partial
+
+    from autoft.data.lines import Lines
+
+    problem = predictor.problem
+    names = [name for role in problem.inputs for name in problem.fields.get(role, (role,))]
+    kinds = predictor.bundle.manifest.input_schema.get("properties", {}).get(problem.inputs[0], {}).get("type", [])
+    if len(names) != 1 or "string" not in kinds:
+        return None
+    return partial(Lines, names[0], wanted, "array" in kinds)
+
+
+def _read_from(row: Mapping[str, Any], problem: Problem, given: Mapping[str, str]) -> list[Any]:
+    """What a row asks: the values of the columns that `Predictor.stream` reads."""
+    found = []
+    for role in problem.inputs:
+        names = (given[role],) if role in given else problem.fields.get(role, (role,))
+        names = (role,) if len(names) == 1 and names[0] not in row else names
+        found += [row[name] for name in names if name in row]
+    return found
+
+
+def _inputs_only(pairs: _Pairs, problem: Problem, given: Mapping[str, str]) -> Iterator[tuple[Any, dict[str, Any]]]:
     for row, answer in pairs:
-        shown = [row[name] for role in problem.inputs for name in (role, *problem.fields.get(role, ())) if name in row]
+        shown = _read_from(row, problem, given)
         yield (shown[0] if len(shown) == 1 else tuple(shown)), answer
 
 
-def _write(pairs: Iterable[tuple[Mapping[str, Any], dict[str, Any]]], file: RowFile, output: Path) -> None:
+class _Blank:
+    """Counts the rows of a file that ask nothing. They are answered, since a file keeps its rows."""
+
+    def __init__(self, problem: Problem, given: Mapping[str, str]) -> None:
+        self._problem, self._given = problem, given
+        self.rows = 0
+
+    def counted(self, pairs: _Pairs) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
+        from autoft.data.columns import is_missing
+
+        for row, answer in pairs:
+            self.rows += all(is_missing(value) for value in _read_from(row, self._problem, self._given))
+            yield row, answer
+
+
+def _tell_of_blank(count: int, problem: Problem) -> None:
+    if count:
+        rows, whose = ("1 row has", "its answer means") if count == 1 else (f"{count:,} rows have", "their answers mean")
+        click.echo(f"{rows} no {' and no '.join(problem.inputs)}: {whose} nothing", err=True)
+
+
+def _write(pairs: _Pairs, file: RowFile, output: Path) -> None:
     import time
 
     from autoft.runtime.files import write_answers

@@ -14,7 +14,9 @@ from autoft.cli.options import data_options
 @click.argument("data", type=click.Path())
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for all that the run leaves.  [default: runs/<data>-<time>]")
 @click.option("--budget", metavar="TIME", help="Wall time from the command to the result: 90s, 5m, 1h30m.  [default: ten minutes or less]")
-@click.option("--trials", type=int, metavar="N", help="Number of trials; without --budget no choice depends on the clock.")
+@click.option(
+    "--trials", type=int, metavar="N", help="Number of trials besides the baselines; without --budget no choice depends on the clock."
+)
 @click.option("--gpu-hours", type=float, metavar="H", help="Most GPU time, summed over the trials.")
 @click.option("--concurrency", type=int, metavar="N", help="Trials side by side.  [default: by cores, memory and GPUs]")
 @click.option(

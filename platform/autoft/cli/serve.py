@@ -16,7 +16,7 @@ import click
 def command(bundle: str, host: str, port: int, threads: int | None, plugins: tuple[Path, ...]) -> int:
     """Serve BUNDLE over HTTP: POST /predict, POST / in the shapes of Hugging Face's API, GET /health/ready, /info, /docs.
 
-    BUNDLE is a bundle's folder, a run's output folder, a run's id (or a unique beginning of it), or `last`.
+    BUNDLE is a bundle's folder, a run's output folder, a run's id (or a unique beginning of it), or `last`, the newest run that left one.
     """
     from autoft.cli.where import bundle_folder
     from autoft.errors import AutoftError

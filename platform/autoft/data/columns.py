@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from autoft.data.numerals import NEARLY, is_code, looks_like_number, numerals_of
 from autoft.data.table import Table
 
 Kind: TypeAlias = Literal["empty", "text", "class", "number", "identifier", "date", "list", "other"]
@@ -25,18 +26,19 @@ _DATE = re.compile(
     r"([T\s]+\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[AaPp][Mm]|[+-]\d{2}:?\d{2})?)?\s*"
 )
 _ADDRESS = re.compile(r"\s*((https?|ftp)://\S+|[^\s@]+@[^\s@]+\.[^\s@]+)\s*")
-_NUMBER = re.compile(r"\s*[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
-_COMMA = re.compile(r"\s*[+-]?\d+,\d{1,2}\s*", re.ASCII)
-_FLAGS = frozenset(("0", "1", "0.0", "1.0", "true", "false"))
+_FLAGS = {
+    **dict.fromkeys(("1", "1.0", "true", "yes", "y", "ja", "oui", "sí", "si", "sì", "да", "是", "はい", "x", "✓", "✔"), 1),
+    **dict.fromkeys(("0", "0.0", "false", "no", "n", "nein", "non", "nee", "нет", "否", "いいえ"), 0),
+}
 _CODE = re.compile(r"\s*(?=\S*\d)[\w.:#/-]{1,64}\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Column:
     """`missing` counts None, not-a-number and blank strings of `rows`; `mean_length` is in characters and `mean_words` in
-    words parted by blanks, both over the present values; `strings` says that the values are strings, `numbers` that each is a
-    number or writes one out, `flags` that each is 0 or 1, true or false. `items` tells what the lists of a column of lists hold,
-    and `encoded` that they are written out as strings."""
+    words parted by blanks, both over the present values; `strings` says that the values are strings, `numbers` that all, or all but
+    a few `strays`, are numbers or write one out, `flags` that each says yes or no (0 and 1, true and false, x and nothing). `items`
+    tells what the lists of a column of lists hold, and `encoded` that they are written out as strings."""
 
     name: str
     kind: Kind
@@ -50,6 +52,7 @@ class Column:
     flags: bool = False
     items: Items = ""
     encoded: bool = False
+    strays: int = 0
 
     @property
     def present(self) -> int:
@@ -77,14 +80,18 @@ def profile_column(name: str, values: Sequence[Any]) -> Column:
     words = sum(len(text.split()) for text in texts) / max(1, len(texts))
     strings = bool(sample) and all(isinstance(value, str) for value in sample)
     distinct = _distinct(present)
-    flags = bool(sample) and distinct <= 4 and all(text.strip().lower() in _FLAGS for text in texts)
+    flags = bool(sample) and distinct <= 4 and all(as_flag(value) is not None for value in sample)
     lists = [as_list(value) for value in sample]
     if lists and all(one is not None for one in lists):
+        if not any(as_list(value) for value in present):
+            return Column(name, "empty", len(values), len(values), 0, 0.0, 0.0, strings, encoded=strings)
         items = _items([item for one in lists for item in one or ()])
         return Column(name, "list", len(values), len(values) - len(present), distinct, length, words, strings, False, False, items, strings)
     numbers = _numbers(sample) and _numbers(present)
-    kind = _kind(present, sample, distinct, length, words, numbers)
-    return Column(name, kind, len(values), len(values) - len(present), distinct, length, words, strings, bool(numbers), flags)
+    strays = len(present) - len(numbers) if numbers else 0
+    kind = _kind(present, sample, len(set(numbers)) if numbers and strays else distinct, length, words, numbers)
+    counts = (len(values), len(values) - len(present), distinct, length, words)
+    return Column(name, kind, *counts, strings, bool(numbers), flags, strays=strays)
 
 
 def as_list(value: object) -> list[Any] | None:
@@ -103,14 +110,12 @@ def as_list(value: object) -> list[Any] | None:
 
 
 def _numbers(values: Sequence[Any]) -> list[float] | None:
-    """All of them, or None where one is no number."""
-    found = []
-    for value in values:
-        number = as_number(value)
-        if number is None:
-            return None
-        found.append(number)
-    return found
+    """Those that are numbers, where nearly all are; all but a few are written alike, then, or at least look so."""
+    numerals = numerals_of(values)
+    found = [number for value in values if (number := numerals.read(value)) is not None]
+    if len(found) < len(values) and sum(map(looks_like_number, values)) < NEARLY * len(values):
+        return None
+    return found if 2 * len(found) > len(values) and not any(map(is_code, values)) else None
 
 
 def _items(items: Sequence[Any]) -> Items:
@@ -121,13 +126,9 @@ def _items(items: Sequence[Any]) -> Items:
     return "objects" if all(isinstance(item, Mapping | list | tuple) for item in items) else "mixed"
 
 
-def as_number(value: object) -> float | None:
-    """The number that a cell holds or writes out, be it with a decimal comma (4,5); None for what is none."""
-    if isinstance(value, str):
-        if _NUMBER.fullmatch(value):
-            return float(value)
-        return float(value.replace(",", ".")) if _COMMA.fullmatch(value) else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def as_flag(value: object) -> int | None:
+    """1 or 0 of a cell that says yes or no; None for any other."""
+    return _FLAGS.get(str(value).strip().lower())
 
 
 def _distinct(present: Sequence[Any]) -> int:

@@ -1,4 +1,4 @@
-"""Names in messages: the nearest one, and a list that stays short."""
+"""Names in messages: the nearest one, a list that stays short, and how many there are."""
 
 from __future__ import annotations
 
@@ -32,3 +32,9 @@ def listed(names: Iterable[str], most: int = 12) -> str:
     if len(quoted) > most:
         return f"{', '.join(quoted[:most])} and {len(quoted) - most} more"
     return ", ".join(quoted)
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 row`, `2 rows`, `2 classes`: the noun is regular."""
+    ending = "es" if noun.endswith(("s", "x", "ch")) else "s"
+    return f"{count:,} {noun}{'' if count == 1 else ending}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Protocol
 
 from autoft.data.aside import BLOCK, read_aside
@@ -14,6 +15,7 @@ from autoft.errors import DataError
 
 STDIN = Path("-")
 """The path that stands for standard input."""
+_PARTS = {"train": ("train", "training"), "validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
 STDIN_NAME = "stdin"
 
 
@@ -76,7 +78,13 @@ def _unknown_file(path: Path, readers: Sequence[_Reader]) -> DataError:
 
 
 def _unknown_folder(path: Path, readers: Sequence[_Reader]) -> DataError:
-    files = sorted(entry for entry in path.iterdir() if entry.is_file() and any(reader.matches(entry) for reader in readers))
+    found = sorted(entry for entry in path.iterdir() if any(reader.matches(entry) for reader in readers))
+    parts = {part: entry for part, names in _PARTS.items() for entry in found if entry.stem.lower() in names}
+    files = [entry for entry in found if entry.is_file()]
+    if "train" in parts:
+        flags = [f"--{part} {quote(str(parts[part]))}" for part in ("validation", "test") if part in parts]
+        what = f"it is a folder of parts, {listed(entry.name for entry in parts.values())}"
+        return DataError(f"{path} is no data set: {what}", hint=" ".join(["autoft run", quote(str(parts["train"])), *flags]))
     if files:
         what = f"it is a folder with {listed(entry.name for entry in files)}"
         return DataError(f"{path} is no data set: {what}", hint=f"give one of the files: {files[0]}")

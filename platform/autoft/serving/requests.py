@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from autoft.interfaces.problem import Problem
 from autoft.runtime.predictor import well_formed
-from autoft.runtime.schemas import complaint, stands_alone
+from autoft.runtime.schemas import arrays_only, complaint, stands_alone
 
 MOST_INPUTS = 1024
 """Rows of one request."""
@@ -44,7 +44,8 @@ async def read_json(request: Request) -> dict[str, Any]:
     except ValueError as error:
         raise RequestError(422, f"the body is no JSON: {error}") from None
     if not isinstance(content, dict):
-        raise RequestError(422, f"the body should be a JSON object, not {_word(content)}")
+        rows = '; send a list of rows as {"inputs": [...]}' if isinstance(content, list) else ""
+        raise RequestError(422, f"the body should be a JSON object, not {_word(content)}{rows}")
     return content
 
 
@@ -90,14 +91,15 @@ def rows_of(body: Mapping[str, Any], problem: Problem, schema: Mapping[str, Any]
 
 
 def _is_row(body: Mapping[str, Any], problem: Problem, schema: Mapping[str, Any]) -> bool:
-    """Whether the body is a row itself. Where a column is called `inputs`, a list there is a list of rows unless it suits the column."""
+    """Whether the body is a row itself. Where a column is called `inputs`, a list there is a list of rows unless the column
+    takes nothing but lists, and it is one that suits."""
     if "inputs" not in body:
         return True
     role = next((role for role in problem.inputs if "inputs" in (role, *problem.fields.get(role, ()))), None)
     if role is None:
         return False
     expected = schema.get("properties", {}).get(role, {})
-    return not isinstance(body["inputs"], list) or ("array" in expected.get("type", ()) and complaint(expected, body["inputs"]) is None)
+    return not isinstance(body["inputs"], list) or (arrays_only(expected) and complaint(expected, body["inputs"]) is None)
 
 
 def check_rows(inputs: Sequence[Any], problem: Problem, schema: Mapping[str, Any], field: str = "inputs") -> list[Any]:
@@ -126,7 +128,8 @@ def _check_fields(row: Mapping[str, Any], prefix: str, problem: Problem, schema:
         names = problem.fields.get(role, ())
         if role not in row and not (names and all(name in row for name in names)):
             wanted = next((name for name in names if name not in row), role) if any(name in row for name in names) else role
-            raise RequestError(422, f"{prefix}{wanted} is missing", f"{prefix}{wanted}")
+            other = f" (or {names[0]}, its name in the training file)" if wanted == role and names and names != (role,) else ""
+            raise RequestError(422, f"{prefix}{wanted}{other} is missing", f"{prefix}{wanted}")
         key = role if role in row else names[0]
         if role in row or len(names) == 1:
             _check_value(row[key], prefix + key, role, problem, schema)

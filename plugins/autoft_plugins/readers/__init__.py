@@ -1,4 +1,4 @@
-"""Readers: CSV and TSV, JSON, JSON lines, CoNLL, Excel, Parquet, compressed files, folders of `datasets`, a folder for each class."""
+"""Readers: CSV and TSV, JSON, JSON lines, CoNLL, fastText, Excel, Parquet, compressed files, folders of `datasets` or of classes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from autoft_plugins.readers.content import ByContent
 from autoft_plugins.readers.dataset_folder import DatasetFolder
 from autoft_plugins.readers.delimited import Delimited
 from autoft_plugins.readers.excel import Excel
+from autoft_plugins.readers.fasttext import FastText
 from autoft_plugins.readers.json_file import JsonFile, JsonLines
 from autoft_plugins.readers.parquet import Parquet
 
 READERS: list[Reader] = [
     Conll(),
+    FastText(),
     Delimited(),
     JsonFile(),
     JsonLines(),
@@ -25,4 +27,4 @@ READERS: list[Reader] = [
     ClassFolder(),
     ByContent(),
 ]
-"""What the built-in plugin registers; CoNLL comes before CSV, since it takes some of its endings."""
+"""What the built-in plugin registers; CoNLL and fastText come before CSV, since they take some of its endings."""

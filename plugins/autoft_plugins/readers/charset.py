@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from autoft.errors import DataError
 
@@ -29,6 +30,14 @@ _EVERYDAY = frozenset("的一是不了在人有我他这个们中来上大为和
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _HIGH = re.compile(r"[^\x00-\x7f]")
+_LIKELY = (
+    ("SHIFT_JIS", "cp932", re.compile("[\u3041-\u309f\u30a1-\u30fe]")),
+    ("CP949", "cp949", re.compile("[\uac00-\ud7a3]")),
+    ("WINDOWS-1251", "cp1251", re.compile("[оеаинтсі]")),
+    ("KOI8-R", "koi8_r", re.compile("[оеаинтс]")),
+    ("WINDOWS-1253", "cp1253", re.compile("[α-ώΐΰ]")),
+)
+"""Encodings that are not read, with letters that tell them; which it is is the user's to say, since any of them may be another."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
@@ -49,20 +58,21 @@ def recognise(path: Path) -> Charset:
             fault = _fault(path, codec)
             if fault:
                 what = f"the file begins as {name or 'UTF-8'} and holds bytes that are not"
-                raise DataError(f"{path}, line {fault}: {what}", hint=_hint(path))
+                raise DataError(f"{path}, line {fault}: {what}", hint="save it anew as UTF-8")
             return Charset(codec, f"read as {name}" if name else "")
     fault = _fault(path, "utf-8")
     if not fault:
         if _CONTROL.subn("", sample.decode("utf-8", "ignore"))[1] > 0.1 * len(sample):
-            raise _no_text(path)
+            raise _no_text(path, b"")
         return Charset("utf-8")
     if _nearly_utf8(sample):
-        raise DataError(f"{path}, line {fault}: the file is UTF-8 except for bytes from this line on", hint=_hint(path))
+        what = f"{path}, line {fault}: the file is UTF-8 except for bytes from this line on"
+        raise DataError(what, hint=f"to leave those out: iconv -c -f UTF-8 -t UTF-8 {_copied(path)}")
     for codec, name, looks_right in (("gb18030", "GB18030", _chinese), ("cp1252", "", _western)):
         if looks_right(sample.decode(codec, "replace")) and not _fault(path, codec):
             name = name or ("Windows-1252" if re.search(rb"[\x80-\x9f]", sample) else "Latin-1")
             return Charset(codec, f"not UTF-8: read as {name}")
-    raise _no_text(path)
+    raise _no_text(path, sample)
 
 
 def beginning(path: Path, size: int = 1 << 16) -> list[str]:
@@ -75,13 +85,23 @@ def beginning(path: Path, size: int = 1 << 16) -> list[str]:
     return lines[:-1] if len(head) == size and len(lines) > 1 else lines
 
 
-def _no_text(path: Path) -> DataError:
+def _no_text(path: Path, sample: bytes) -> DataError:
     what = "is no text in an encoding that is recognised (UTF-8, UTF-16 with a byte-order mark, GB18030, Latin-1)"
-    return DataError(f"{path} {what}", hint=_hint(path))
+    likely = next((name for name, codec, letters in _LIKELY if _mostly(letters, sample, codec)), None)
+    if likely:
+        return DataError(f"{path} {what}", hint=f"it looks like {likely}: iconv -f {likely} -t UTF-8 {_copied(path)}")
+    names = "WINDOWS-1250 (Polish, Czech), WINDOWS-1251 (Russian), SHIFT_JIS (Japanese), CP949 (Korean), BIG5 (Chinese)"
+    return DataError(f"{path} {what}", hint=f"name its encoding, {names}: iconv -f WINDOWS-1250 -t UTF-8 {_copied(path)}")
 
 
-def _hint(path: Path) -> str:
-    return f"save it as UTF-8, for instance: iconv -f ENCODING -t UTF-8 {path} > utf8{path.suffix}"
+def _copied(path: Path) -> str:
+    return f"{quote(str(path))} > utf8{path.suffix}"
+
+
+def _mostly(letters: re.Pattern[str], sample: bytes, codec: str) -> bool:
+    """Whether much of what is not ASCII are these letters, the commonest of an alphabet."""
+    high = _HIGH.findall(sample.decode(codec, "ignore"))
+    return len(letters.findall("".join(high))) > 0.4 * len(high) > 0
 
 
 def _fault(path: Path, codec: str) -> int:

@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from autoft.data.numerals import may_be_thousands
 from autoft.data.table import Table
 from autoft.errors import DataError
 from autoft_plugins.readers.charset import Charset, recognise
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 200
+_STATED = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
+"""The first line with which Excel is told the delimiter."""
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LONGEST_CELL = 2**31 - 1
 _INTEGER = re.compile(r"\s*[+-]?(0|[1-9]\d{0,17})\s*", re.ASCII)
@@ -67,19 +70,28 @@ class Delimited:
         if not body:
             raise DataError(f"{path} holds a header and no rows: {', '.join(names)}", hint="add a row for each example")
         columns = dict(zip(names, map(_typed, zip(*body, strict=True)), strict=True))
-        return Table(columns, str(path), tuple(f"{path.name}: {note}" for note in (*notes, *name_notes)), 2 if has_header else 1)
+        return Table(columns, str(path), tuple(f"{path.name}: {note}" for note in (*notes, *name_notes)))
 
 
 def _lines(path: Path, charset: Charset) -> Iterator[str]:
+    """A first line that states the delimiter comes as a blank one, so that lines keep their numbers."""
     with path.open(encoding=charset.codec, newline="") as file:
+        first = file.readline()
+        yield "\n" if _STATED.fullmatch(first) else first
         yield from file
+
+
+def _stated(path: Path, charset: Charset) -> str | None:
+    with path.open(encoding=charset.codec, newline="") as file:
+        found = _STATED.fullmatch(file.readline())
+    return found[1] if found else None
 
 
 def _recognise_dialect(path: Path, charset: Charset) -> Dialect:
     """The delimiter that parts the first rows most evenly, in as many cells as the first of them has."""
-    tabbed = path.suffix.lower() in (".tsv", ".tab")
+    stated = _stated(path, charset) or ("\t" if path.suffix.lower() in (".tsv", ".tab") else None)
     sample = list(itertools.islice(_lines(path, charset), 4 * SAMPLE_ROWS))
-    best = max((Dialect(one) for one in (("\t",) if tabbed else DELIMITERS)), key=lambda one: _evenness(one, sample))
+    best = max((Dialect(one) for one in ((stated,) if stated else DELIMITERS)), key=lambda one: _evenness(one, sample))
     spaced = replace(best, skip_blanks=True)
     opened = re.compile(rf"{re.escape(best.delimiter)} +\"")
     if any(map(opened.search, sample)) and _evenness(spaced, sample) >= _evenness(best, sample):
@@ -196,13 +208,14 @@ def header(rows: Sequence[Sequence[str]]) -> tuple[list[str], bool, list[str]]:
 
 
 def _typed(cells: Sequence[str]) -> list[Any]:
-    """Whole numbers, numbers or strings, whichever fits all cells; an empty cell is None. Numbers with leading zeros are names."""
+    """Whole numbers, numbers or strings, whichever fits all cells; an empty cell is None. Numbers with leading zeros are names,
+    and those whose points may part thousands are left for the one who learns them to ask."""
     sample = [cell for cell in cells[:200] if cell]
     if sample and all(map(_FLOAT.fullmatch, sample)):
         filled = [cell for cell in cells if cell]
         if all(map(_INTEGER.fullmatch, filled)):
             return [int(cell) if cell else None for cell in cells]
-        if all(map(_FLOAT.fullmatch, filled)):
+        if all(map(_FLOAT.fullmatch, filled)) and not may_be_thousands(filled):
             numbers = [float(cell) if cell else None for cell in cells]
             if all(number is None or math.isfinite(number) for number in numbers):
                 return numbers

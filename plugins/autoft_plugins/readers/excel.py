@@ -1,4 +1,4 @@
-"""Excel workbooks, by openpyxl: the first sheet that holds something, under its header row."""
+"""Excel workbooks, by openpyxl: the first sheet that holds a table, under its header row."""
 
 from __future__ import annotations
 
@@ -31,11 +31,16 @@ class Excel:
 
     def read(self, path: Path) -> Table:
         _check_size(path)
-        name, others, numbers, rows = _first_sheet(path)
+        name, others, rows = _first_sheet(path)
         if any(cell is None for row in rows for cell in row):
             _refuse_formulas(path, name)
-        notes = [f"the sheet {name!r} is read, {listed(others, 6)} not"] if others else []
+        notes = [f"the sheet {name!r} is read, {listed(others, 6)} not; to read another, put it first"] if others else []
         texts = [["" if cell is None else str(cell) for cell in row] for row in rows[: SAMPLE_ROWS * 5]]
+        titles = _titles(rows, texts)
+        if titles:
+            above = listed((next(filter(None, row)) for row in texts[:titles]), 3)
+            notes.append(f"above the header there is {above}, which is no row")
+        rows, texts = rows[titles:], texts[titles:]
         names, has_header, said = header(texts)
         body = rows[1:] if has_header else rows
         if not body:
@@ -44,7 +49,7 @@ class Excel:
         if errors:
             notes.append(f"{errors} cells hold an error such as #N/A and are read as empty")
         columns = {column: _column(cells) for column, cells in zip(names, zip(*body, strict=True), strict=True)}
-        return Table(columns, str(path), tuple(f"{path.name}: {note}" for note in (*notes, *said)), numbers[1 if has_header else 0])
+        return Table(columns, str(path), tuple(f"{path.name}: {note}" for note in (*notes, *said)))
 
 
 def _open(path: Path, **how: bool) -> Any:
@@ -69,18 +74,32 @@ def _check_size(path: Path) -> None:
         raise DataError(what, hint="give a part of its rows")
 
 
-def _first_sheet(path: Path) -> tuple[str, list[str], list[int], list[_Row]]:
-    """The name of the first sheet that holds something, the names of others that do, the numbers and cells of its rows."""
+def _titles(rows: Sequence[_Row], texts: Sequence[Sequence[str]]) -> int:
+    """How many rows at the top are headings of the sheet: one cell each, above a row of names that has a cell in each column."""
+    alone = next((number for number, row in enumerate(rows) if sum(cell is not None for cell in row) > 1), 0)
+    if not alone or len(rows) < alone + 2:
+        return 0
+    named = all(isinstance(cell, str) for cell in rows[alone])
+    return alone if named and header(texts[alone:])[1] else 0
+
+
+def _first_sheet(path: Path) -> tuple[str, list[str], list[_Row]]:
+    """The name of the first sheet with several rows and columns, else of the first that holds something; the names of others that do; the
+    cells of its rows."""
     book = _open(path, data_only=True)
     try:
-        found: tuple[str, list[int], list[_Row]] | None = None
-        others = []
+        found: tuple[str, list[_Row]] | None = None
+        filled = []
+        is_table = False
         for sheet in book.worksheets:
-            if found is None:
-                numbers, rows = _rows(sheet)
-                found = (sheet.title, numbers, rows) if rows else None
-            elif _holds_something(sheet):
-                others.append(sheet.title)
+            if is_table:
+                filled += [sheet.title] if _holds_something(sheet) else []
+                continue
+            rows = _rows(sheet)
+            filled += [sheet.title] if rows else []
+            is_table = len(rows) > 1 and len(rows[0]) > 1
+            if rows and (found is None or is_table):
+                found = (sheet.title, rows)
     except DataError:
         raise
     except Exception as error:
@@ -90,22 +109,17 @@ def _first_sheet(path: Path) -> tuple[str, list[str], list[int], list[_Row]]:
         book.close()
     if found is None:
         raise DataError(f"{path} is empty: no sheet of it holds a cell", hint="give a header row and a row for each example")
-    name, numbers, rows = found
-    return name, others, numbers, rows
+    name, rows = found
+    return name, [title for title in filled if title != name], rows
 
 
-def _rows(sheet: Any) -> tuple[list[int], list[_Row]]:
+def _rows(sheet: Any) -> list[_Row]:
     """Rows that hold something, as wide as the widest. What the file says of the sheet's extent is often wrong."""
     sheet.reset_dimensions()
-    numbers: list[int] = []
-    rows: list[_Row] = []
-    for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
-        if any(not _is_blank(cell) for cell in row):
-            numbers.append(number)
-            rows.append(row)
+    rows: list[_Row] = [row for row in sheet.iter_rows(values_only=True) if any(not _is_blank(cell) for cell in row)]
     used = [any(i < len(row) and not _is_blank(row[i]) for row in rows) for i in range(max(map(len, rows), default=0))]
     kept = [i for i, one in enumerate(used) if one]
-    return numbers, [tuple(row[i] if i < len(row) and not _is_blank(row[i]) else None for i in kept) for row in rows]
+    return [tuple(row[i] if i < len(row) and not _is_blank(row[i]) else None for i in kept) for row in rows]
 
 
 def _holds_something(sheet: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from autoft.data.names import listed
 from autoft.data.table import Table
 from autoft.errors import DataError
 from autoft_plugins.readers.charset import Charset, recognise
@@ -16,7 +17,8 @@ _LINES_HINT = 'write one object a line: {"text": "...", "label": "..."}'
 
 
 class JsonFile:
-    """An array of objects, alone or under "data"; columns by name (`{"text": [...], "label": [...]}`) are understood too."""
+    """An array of objects, alone or under "data"; columns by name (`{"text": [...], "label": [...]}`) and spaCy's pairs of a text and its
+    entities are understood too."""
 
     name = "json"
     summary = 'JSON: an array of objects, or {"data": [...]}'
@@ -61,12 +63,40 @@ def _rows(path: Path, content: Any) -> list[Mapping[str, Any]]:
         elif columns and len(columns) == len(content) and len({len(values) for values in columns}) == 1:
             return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)]
     if not isinstance(content, list):
-        kind = f"an object with the keys {', '.join(map(str, list(content)[:8]))}" if isinstance(content, Mapping) else "a single value"
-        raise DataError(f'{path}: the JSON is {kind}, neither an array of objects nor {{"data": [...]}}', hint=_HINT)
+        raise _no_array(path, content)
+    if content and all(map(_is_spacy, content)):
+        return [{"text": text, "entities": marks["entities"]} for text, marks in content]
     for number, row in enumerate(content, 1):
         if not isinstance(row, Mapping):
             raise DataError(f"{path}: element {number} of the array is {_shown(row)}, not an object", hint=_HINT)
+    if content and all(isinstance(row.get("data"), Mapping) and isinstance(row.get("annotations"), list) for row in content):
+        what = "the file is Label Studio's full export, with the texts in 'data' and what was marked in 'annotations'"
+        raise DataError(f"{path}: {what}", hint="export it as JSON_MIN or CSV, which have a key or column for each")
     return content
+
+
+def _is_spacy(row: object) -> bool:
+    """["Ann left", {"entities": [[0, 3, "PER"]]}], as spaCy's examples are written."""
+    pair = isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and isinstance(row[1], Mapping)
+    return pair and isinstance(row[1].get("entities"), list)  # type: ignore[index]
+
+
+def _no_array(path: Path, content: object) -> DataError:
+    """Which of its keys hold rows, and how each gets a file of its own."""
+    if not isinstance(content, Mapping):
+        return DataError(f'{path}: the JSON is a single value, neither an array of objects nor {{"data": [...]}}', hint=_HINT)
+    arrays = [str(key) for key, value in content.items() if isinstance(value, list) and value and isinstance(value[0], Mapping)]
+    if arrays:
+        what = " and ".join(f"{len(content[key]):,} under {key!r}" for key in arrays[:4])
+        files = "; ".join(f"jq .{key} {path} > {key}.json" for key in arrays[:4])
+        test = " --test test.json" if "test" in arrays[1:] else ""
+        hint = f"write each array into a file of its own: {files}; then autoft run {arrays[0]}.json{test}"
+        return DataError(f"{path}: the JSON is an object with rows in it: {what}", hint=hint)
+    keys = listed(map(str, content), 6)
+    if len(content) > 1 and all(isinstance(value, Mapping) for value in content.values()):
+        what = f"the JSON is an object with an object under each of its keys {keys}"
+        return DataError(f"{path}: {what}", hint=f"write the objects as an array: jq '[.[]]' {path} > rows.json; then autoft run rows.json")
+    return DataError(f'{path}: the JSON is an object with the keys {keys}, neither an array of objects nor {{"data": [...]}}', hint=_HINT)
 
 
 def _read_lines(path: Path, charset: Charset, note: str = "") -> Table:

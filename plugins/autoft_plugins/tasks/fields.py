@@ -33,9 +33,9 @@ def column(problem: Problem, table: Table, role: str) -> Sequence[Any]:
 
 
 def where(table: Table, row: int, name: str) -> str:
-    """`data.csv, row 7, column 'label'`, counted from 1 as in the file; rows of a stream have a line instead."""
-    place = f"{table.origin}, row {table.number(row)}" if table.origin else f"line {table.first_line + row}"
-    return f"{place}, column {name!r}"
+    """`data.csv, row 7, column 'label'`, counted from 1 below the header."""
+    place = f"{table.origin}, row" if table.origin else "row"
+    return f"{place} {table.number(row)}, column {name!r}"
 
 
 def flag(role: str) -> str:

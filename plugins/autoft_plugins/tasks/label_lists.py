@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from autoft.data.columns import as_flag, is_missing
+from autoft.data.numerals import decimal_comma
 from autoft_plugins.tasks.classes import class_name
-from autoft_plugins.tasks.numerals import decimal_comma
 
 SEPARATORS = ("|", ";", ",")
 
 _ITEM = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s'",\[\]]+"""
 _PRINTED = re.compile(rf"\[\s*(?:(?:{_ITEM})\s*(?:,\s*(?:{_ITEM})\s*)*)?\]")
-_FLAGS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
 def labels_in(value: object, separator: str | None) -> list[str]:
@@ -70,11 +70,16 @@ def separator_of(values: Iterable[object]) -> str | None:
 
 
 def flag_in(value: object) -> int:
-    """0 or 1 of a cell of a column that is a label by itself. Raises ValueError for anything but 0, 1, true and false."""
-    key = str(value).strip().lower()
-    if key not in _FLAGS:
+    """0 or 1 of a cell of a column that is a label by itself. Raises ValueError for anything but 0 and 1, yes and no and their like."""
+    found = as_flag(value)
+    if found is None:
         raise ValueError(f"{value!r} is neither 0 nor 1")
-    return _FLAGS[key]
+    return found
+
+
+def ticked(values: Iterable[object]) -> bool:
+    """Whether a column that is a label by itself marks the rows that have it, and leaves the others empty."""
+    return all(is_missing(value) or as_flag(value) == 1 for value in values)
 
 
 def _label(item: object) -> str:

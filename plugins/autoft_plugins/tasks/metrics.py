@@ -7,12 +7,34 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autoft.interfaces.problem import Metric
+
 Codes = npt.NDArray[np.int64]
 Counts = npt.NDArray[Any]
 Numbers = npt.NDArray[Any]
 
 ERRORS = ("mae",)
 """Metrics of which less is better."""
+
+MEANINGS = {
+    "f1_macro": "the mean over all labels of F1, which is 1 where none is missed and none given wrongly",
+    "f1_micro": "F1 over the labels of all rows together: 1 where none is missed and none given wrongly",
+    "accuracy": "the share of rows that are right",
+    "f1": "1 where every entity is found from end to end and none is invented",
+    "precision": "the share of the entities found that are right from end to end",
+    "recall": "the share of the entities there are that were found from end to end",
+    "r2": "the share of the variation that is explained: 0 is no better than answering the mean",
+    "mae": "the mean distance from the right number, in its own units",
+    "spearman": "how far the order agrees: 1 wholly, 0 by chance",
+    "rouge_l": "how far the words and their order agree with the text in the file: 1 wholly",
+    "exact_match": "the share of rows answered with the very text in the file",
+}
+"""What a metric is, for the eye."""
+
+
+def metric_named(name: str) -> Metric:
+    """With its direction and its meaning."""
+    return Metric(name=name, greater_is_better=name not in ERRORS, meaning=MEANINGS.get(name, ""))
 
 
 def decisions(logits: npt.NDArray[Any]) -> Codes:

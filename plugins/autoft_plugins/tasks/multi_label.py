@@ -18,11 +18,11 @@ from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Decoder, Match
 from autoft_plugins.tasks.classes import in_order, unknown_label
 from autoft_plugins.tasks.fields import column_names, shown, where
-from autoft_plugins.tasks.label_lists import flag_in, labels_in, list_in, separator_of
+from autoft_plugins.tasks.label_lists import flag_in, labels_in, list_in, separator_of, ticked
 from autoft_plugins.tasks.matching import match_multi_label
 from autoft_plugins.tasks.metrics import accuracy, f1, label_counts, sigmoid
 from autoft_plugins.tasks.text_task import TextTask
-from autoft_plugins.tasks.thresholds import tuned_thresholds
+from autoft_plugins.tasks.thresholds import tuned_cuts
 
 FEWEST_ROWS_A_LABEL = 2
 
@@ -36,6 +36,7 @@ class MultiLabel(TextTask):
 
     name = "multi-label"
     summary = "one text, any number of labels"
+    also = ("multilabel", "multi-label-classification", "tagging")
     kind = "multi_label_classification"
     metrics = ("f1_macro", "f1_micro")
 
@@ -52,7 +53,10 @@ class MultiLabel(TextTask):
         if "separator" in problem.extra:
             return np.ones(len(table), np.bool_)
         found = np.ones(len(table), np.bool_)
-        for name in column_names(problem, table, "label"):
+        names = column_names(problem, table, "label")
+        for name in names:
+            if len(names) > 1 and ticked(table[name]):
+                continue
             found &= np.fromiter((not is_missing(value) for value in table[name]), np.bool_, len(table))
         return found
 
@@ -107,14 +111,13 @@ class MultiLabel(TextTask):
         return {"logits": np.tile((odds - np.sort(odds)[::-1][rarest]).astype(np.float32), (rows, 1))}
 
     def fit_decoder(self, problem: Problem, outputs: Arrays, targets: npt.NDArray[Any]) -> Decoder:
-        """`thresholds` (labels,), see `tuned_thresholds`: one a label where macro-F1 decides, a common one where micro-F1 does."""
-        thresholds = tuned_thresholds(outputs["logits"], targets, each=problem.metric.name == "f1_macro")
-        return Decoder({"function": "sigmoid"}, {"thresholds": thresholds})
+        """`cuts` (labels,), see `tuned_cuts`: one a label where macro-F1 decides, a common one where micro-F1 does."""
+        return Decoder({"function": "sigmoid"}, {"cuts": tuned_cuts(outputs["logits"], targets, each=problem.metric.name == "f1_macro")})
 
     def decide(self, problem: Problem, decoder: Decoder, outputs: Arrays) -> npt.NDArray[Any]:  # noqa: ARG002
-        """1 where the probability reaches the label's threshold, 0.5 where none was fitted; -1 where a logit is not a number."""
+        """1 where the logit reaches the label's cut, 0 where none was fitted; -1 where a logit is not a number."""
         logits = outputs["logits"]
-        given = (sigmoid(logits) >= decoder.arrays.get("thresholds", 0.5)).astype(np.int8)
+        given = (logits >= decoder.arrays.get("cuts", 0.0)).astype(np.int8)
         given[np.isnan(logits)] = -1
         return given
 
@@ -157,7 +160,7 @@ def _flagged(table: Table, names: Sequence[str]) -> list[list[str]]:
     for name in names:
         for row, value in enumerate(table[name]):
             try:
-                if flag_in(value):
+                if not is_missing(value) and flag_in(value):
                     found[row].append(name)
             except ValueError as error:
                 what = f"{where(table, row, name)}: {error}"

@@ -16,6 +16,7 @@ class PairClassification(Classification):
 
     name = "pair-classification"
     summary = "two texts, one of several classes: entailment, paraphrase"
+    also = ("nli", "entailment", "paraphrase", "text-pair")
     roles = PAIR
 
     def match(self, table: Table, given: Mapping[str, tuple[str, ...]]) -> Match | None:

@@ -16,6 +16,7 @@ class PairScore(Regression):
 
     name = "pair-score"
     summary = "two texts, a number: similarity, relatedness"
+    also = ("similarity", "sts", "text-similarity", "relevance")
     roles = PAIR
     metrics = ("spearman", "mae", "r2")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from autoft.data.columns import is_missing
+from autoft.data.numerals import Numerals, always_three, looks_like_number, numerals_of, two_readings
 from autoft.data.table import Table
 from autoft.errors import DataError
 from autoft.interfaces.encoder import Arrays
@@ -15,10 +17,10 @@ from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Decoder
 from autoft_plugins.tasks.fields import column, column_names, shown, where
 from autoft_plugins.tasks.metrics import mean_absolute_error, r2, spearman
-from autoft_plugins.tasks.numerals import decimal_comma, number_in
 from autoft_plugins.tasks.text_task import TextTask
 
 MOST_STRATA, ROWS_A_STRATUM = 10, 20
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Regression(TextTask):
@@ -32,9 +34,21 @@ class Regression(TextTask):
         return np.fromiter((isinstance(value, float) or not is_missing(value) for value in values), np.bool_, len(table))
 
     def form(self, draft: Problem, table: Table) -> dict[str, object]:
-        if not decimal_comma(column(draft, table, "label")):
-            return {}
-        return {"decimal_comma": True, "remarks": ["numbers like 1,5 are read as 1.5"]}
+        """Raises DataError where a mark may part thousands or fractions."""
+        values = column(draft, table, "label")
+        (name,) = column_names(draft, table, "label")
+        numerals = numerals_of(values)
+        open_ = two_readings(values, numerals)
+        if open_ is not None:
+            row, plain, grouped = open_
+            what = f"{where(table, row, name)}: {values[row]!r} may be {plain:.12g} or {grouped:.12g}, and no other row tells which"
+            raise DataError(what, hint=f"write {grouped:.12g} for thousands, or {plain:.4f} with another digit for a fraction")
+        remarks = numerals.remarks(values)
+        three = always_three(values, numerals)
+        if three is not None:
+            small, great = three.strip(), three.strip().replace(".", "")
+            remarks.append(f"every number of {name!r} has three digits behind a point: {small} is read so, not as {great}")
+        return {"numerals": asdict(numerals), "remarks": remarks} if remarks else {}
 
     def learned(self, draft: Problem, rows: Table) -> Problem:
         """Raises DataError where all targets are equal."""
@@ -48,12 +62,12 @@ class Regression(TextTask):
     def targets(self, problem: Problem, table: Table) -> npt.NDArray[Any]:
         (name,) = column_names(problem, table, "label")
         found = np.empty(len(table), np.float32)
-        comma = bool(problem.extra.get("decimal_comma"))
+        kept = problem.extra.get("numerals")
+        numerals = Numerals(**kept) if isinstance(kept, dict) else Numerals()
         for row, value in enumerate(table[name]):
-            number = number_in(value, comma=comma)
+            number = _number(value, numerals)
             if number is None:
-                what = f"{where(table, row, name)}: {shown(value)} is not a number"
-                raise DataError(what, hint="correct it, leave it empty, or name another column: --label NAME")
+                raise _no_number(table, row, name, numerals)
             found[row] = number
         return found
 
@@ -81,3 +95,22 @@ class Regression(TextTask):
     def decode(self, problem: Problem, decoder: Decoder, outputs: Arrays, inputs: Table) -> list[dict[str, Any]]:  # noqa: ARG002
         """`{"score": number}` a row."""
         return [{"score": score} for score in outputs["logits"][:, 0].astype(np.float64).tolist()]
+
+
+def _number(value: object, numerals: Numerals) -> float | None:
+    """As far as float32 holds it."""
+    number = numerals.read(value)
+    return number if number is not None and abs(number) <= _LARGEST else None
+
+
+def _no_number(table: Table, row: int, name: str, numerals: Numerals) -> DataError:
+    """What is wrong with a cell, and whether it is one of few."""
+    value, present = table[name][row], [one for one in table[name] if isinstance(one, float) or not is_missing(one)]
+    good = [one for one in present if _number(one, numerals) is not None]
+    place = where(table, row, name)
+    if isinstance(value, str) and looks_like_number(value) and good:
+        what = f"{place}: {value!r} looks like a number, but is written otherwise than {good[0]!r}"
+        return DataError(what, hint="write all numbers alike, such as 1234.50, or name another column: --label NAME")
+    said = repr(value) if isinstance(value, str) else shown(value)
+    what = f"{place}: {said} is no number ({len(good)} of {len(present)} are)"
+    return DataError(what, hint="correct it, leave it empty, or name another column: --label NAME")

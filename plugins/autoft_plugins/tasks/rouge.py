@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(f"[{_CJK}]|[^\\W_{_CJK}]+")
-_KEPT = 2**16
-"""Pairs whose figures are remembered: intervals ask for each a thousand times."""
 
 
-@lru_cache(_KEPT)
 def rouge_l(target: str, text: str) -> float:
     """F1 of the longest common subsequence of words (ROUGE-L; Lin, ROUGE: A Package for Automatic Evaluation of Summaries, 2004).
 
@@ -24,7 +20,6 @@ def rouge_l(target: str, text: str) -> float:
     return 2 * _common(wanted, given) / (len(wanted) + len(given))
 
 
-@lru_cache(_KEPT)
 def same_text(target: str, text: str) -> bool:
     """Equal but for white space, which tokenizers do not keep."""
     return target == text or target.split() == text.split()

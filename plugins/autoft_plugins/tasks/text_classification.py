@@ -15,6 +15,7 @@ class TextClassification(Classification):
 
     name = "text-classification"
     summary = "one text, one of several classes"
+    also = ("classification", "sentiment", "intent", "single-label")
 
     def match(self, table: Table, given: Mapping[str, tuple[str, ...]]) -> Match | None:
         return match_text_classification(table, given)

@@ -15,6 +15,7 @@ class TextRegression(Regression):
 
     name = "text-regression"
     summary = "one text, a number: a rating, a price"
+    also = ("regression", "rating", "score")
     metrics = ("r2", "mae", "spearman")
 
     def match(self, table: Table, given: Mapping[str, tuple[str, ...]]) -> Match | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ from autoft.data.columns import is_missing
 from autoft.data.names import nearest
 from autoft.data.table import Table
 from autoft.errors import DataError, SettingsError
-from autoft.interfaces.problem import Head, Metric, Problem
+from autoft.interfaces.problem import Head, Problem
 from autoft.interfaces.task import Match
 from autoft_plugins.tasks.fields import column, column_names, flag, requested_texts, texts_of, where
-from autoft_plugins.tasks.metrics import ERRORS
+from autoft_plugins.tasks.metrics import metric_named
 from autoft_plugins.tasks.texts import language, length_cap
 
 FEWEST_ROWS = 10
@@ -39,7 +40,7 @@ class TextTask:
             fields={role: tuple(match.columns[role]) for role in (*self.roles, "label")},
             inputs=self.roles,
             head=Head(kind=self.kind, outputs=1),
-            metric=Metric(name=wanted, greater_is_better=wanted not in ERRORS),
+            metric=metric_named(wanted),
             seed=seed,
         )
         draft = draft.model_copy(update={"extra": self.form(draft, table)})
@@ -74,11 +75,19 @@ class TextTask:
         texts = {role: texts_of(problem, table, role) for role in problem.inputs}
         if len(texts) > 1:
             for role, side in texts.items():
-                row = next((row for row, text in enumerate(side) if is_missing(text)), None)
-                if row is not None:
-                    (name,) = column_names(problem, table, role)
-                    raise DataError(f"{where(table, row, name)}: this side of the pair is empty", hint="fill it in, or leave the row out")
+                blank = [row for row, text in enumerate(side) if is_missing(text)]
+                if blank:
+                    raise self._half(problem, table, role, blank)
         return table.with_columns(texts)
+
+    def _half(self, problem: Problem, table: Table, role: str, blank: Sequence[int]) -> DataError:
+        (name,), (other,) = (column_names(problem, table, one) for one in (role, *(one for one in PAIR if one != role)))
+        many = f"{len(blank)} of {len(table)} {'is' if len(blank) == 1 else 'are'}"
+        alone = "text-regression" if self.kind == "regression" else "text-classification"
+        return DataError(
+            f"{where(table, blank[0], name)}: this side of the pair is empty ({many})",
+            hint=f"fill it in, leave the row out, or learn from one side alone: --task {alone} --text {quote(other)}",
+        )
 
     def check_inputs(self, problem: Problem, records: Sequence[Mapping[str, Any]]) -> Table:
         texts = requested_texts(records, problem.inputs)

@@ -14,6 +14,9 @@ COVERED = 0.99
 """Share of the texts that must fit the cap whole."""
 SAMPLE = 20_000
 
+FEWEST_KINDS = 2
+"""Different common words of a language that its texts must hold: `a` and `no` are words of several."""
+
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 _OTHER_SCRIPT = re.compile("[\u0370-\u1fff\u2c00-\u2fff\ua000-\uabff\ufb00-\ufdff\ufe70-\ufefe]")
@@ -31,7 +34,7 @@ _SCRIPTS = (
     ("latin", re.compile("[A-Za-z\u00c0-\u024f]")),
 )
 _STOP_WORDS = {
-    "en": "the and is was to of it that this for you with are not be my on have but they what how i",
+    "en": "the and is was to of it that this for you with are not be my on have but they what how i we at from can by there your",
     "de": "der die das und ist nicht ich ein eine mit es auf den zu war sehr wie sich auch für",
     "fr": "le la les et est des une un pas je que pour dans ce vous très avec qui sur c'est",
     "es": "el la los y es de que no una un por con para muy lo las mi como pero está",
@@ -93,6 +96,7 @@ def language(texts: Sequence[str]) -> str | None:
 
 def _by_words(words: Iterable[str]) -> str | None:
     votes = dict.fromkeys(_STOP_WORDS, 0)
+    kinds: dict[str, set[str]] = {name: set() for name in _STOP_WORDS}
     total = 0
     homes: dict[str, list[str]] = {}
     for name, stops in _STOP_WORDS.items():
@@ -102,7 +106,8 @@ def _by_words(words: Iterable[str]) -> str | None:
         total += 1
         for name in homes.get(word, ()):
             votes[name] += 1
+            kinds[name].add(word)
     first, second = sorted(votes.values(), reverse=True)[:2]
-    if first < 3 or first < 0.05 * total or first < 1.15 * second:
-        return None
-    return max(votes, key=lambda name: votes[name])
+    likely = max(votes, key=lambda name: votes[name])
+    sure = first >= max(3, 0.05 * total, 1.15 * second) and len(kinds[likely]) >= FEWEST_KINDS
+    return likely if sure else None

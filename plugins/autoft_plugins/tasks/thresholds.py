@@ -1,4 +1,4 @@
-"""From which probability on a label is given."""
+"""From which logit on a label is given."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autoft_plugins.tasks.metrics import sigmoid
-
 SHRINKAGE = 5.0
 """So many rows with (or, where they are fewer, without) a label weigh as much as what is known without them. On simulated labels that
 0.5 to 30 % of 100 to 1,500 rows have, 3 to 10 gave the best macro-F1: up to 0.03 above thresholds not shrunk, or one for all labels."""
 
 
-def tuned_thresholds(logits: npt.NDArray[Any], targets: npt.NDArray[Any], *, each: bool) -> npt.NDArray[np.float64]:
-    """A probability a label, shape (labels,), from `logits` and 0/1 `targets`, both (n, labels).
+def tuned_cuts(logits: npt.NDArray[Any], targets: npt.NDArray[Any], *, each: bool) -> npt.NDArray[np.float64]:
+    """A logit a label, shape (labels,), from `logits` and 0/1 `targets`, both (n, labels). No probabilities: in these all logits beyond 37
+    are 1.
 
-    The common threshold is the one with the best F1 over all labels together; with `each`, every label's is the one with the best F1 of
-    its own rows. A threshold is an average, on the scale of the logits, of the best one, with the weight m / (m + SHRINKAGE) for m rows
-    of the rarer answer, and of a prior: the common threshold for a label, 0.5 for the common one. So a label that hardly occurs is cut
+    The common cut is the one with the best F1 over all labels together; with `each`, every label's is the one with the best F1 of
+    its own rows. A cut is an average of the best one, with the weight m / (m + SHRINKAGE) for m rows of the rarer answer, and of a prior:
+    the common cut for a label, 0 for the common one. So a label that hardly occurs is cut
     where the others are, which Yang (A study on thresholding strategies for text categorization, SIGIR 2001) found to matter: thresholds
     a category overfit where positives are few. That one common threshold is best for micro-F1, and one a label for macro-F1, follows
     from Lipton, Elkan and Naryanaswamy (Optimal thresholding of classifiers to maximize F1 measure, ECML 2014).
@@ -28,8 +27,7 @@ def tuned_thresholds(logits: npt.NDArray[Any], targets: npt.NDArray[Any], *, eac
     sound = np.isfinite(logits).all(axis=1)
     logits, targets = np.asarray(logits, np.float64)[sound], targets[sound] == 1
     common = _shrunk(logits.reshape(-1, 1), targets.reshape(-1, 1), np.zeros(1))
-    cuts = _shrunk(logits, targets, np.full(labels, common[0])) if each else np.full(labels, common[0])
-    return sigmoid(cuts)
+    return _shrunk(logits, targets, np.full(labels, common[0])) if each else np.full(labels, common[0])
 
 
 def _shrunk(logits: npt.NDArray[np.float64], targets: npt.NDArray[np.bool_], prior: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

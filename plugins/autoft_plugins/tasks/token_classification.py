@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,20 +12,23 @@ from autoft.data.names import listed, nearest
 from autoft.data.table import Table
 from autoft.errors import DataError
 from autoft.interfaces.encoder import Arrays
-from autoft.interfaces.problem import Head, Metric, Problem
+from autoft.interfaces.problem import Head, Problem
 from autoft.interfaces.task import Decoder, Match
 from autoft_plugins.tasks.annotations import Cell, Columns, Notation, annotate, cell_of, tagged, usable_cell
-from autoft_plugins.tasks.entities import best_tags, constraints, entities_in, strict_scores, tag_names
+from autoft_plugins.tasks.entities import TAGS, best_tags, constraints, entities_in, entity_counts, strict_scores, tag_names
 from autoft_plugins.tasks.fields import column, column_names, shown
 from autoft_plugins.tasks.matching import match_token_classification
-from autoft_plugins.tasks.metrics import softmax
+from autoft_plugins.tasks.metrics import metric_named, softmax
 from autoft_plugins.tasks.text_task import TextTask
 from autoft_plugins.tasks.texts import clean, language, length_cap
 from autoft_plugins.tasks.words import joined, parted_by_blanks, words_in
 
 LONGEST = 256
 """Tokens of a window: longer texts are read in several, which costs less than one that long."""
+MOST_CHARACTERS = 200_000
+"""Of a text in a request: all of a text is read, and nothing but this bounds how long that takes."""
 _EXAMPLE = 'send {"text": "..."}, or a list of words as the text'
+Text = TypeVar("Text", str, Sequence[str])
 
 
 class TokenClassification(TextTask):
@@ -34,7 +37,8 @@ class TokenClassification(TextTask):
 
     name = "token-classification"
     summary = "entities in a text: names, places, terms"
-    kind = "token_classification"
+    also = ("ner", "entities", "named-entity-recognition", "pos", "tokens")
+    kind = TAGS
     metrics = ("f1", "precision", "recall")
 
     def match(self, table: Table, given: Mapping[str, tuple[str, ...]]) -> Match | None:
@@ -47,7 +51,7 @@ class TokenClassification(TextTask):
             fields={"text": (text,), "label": (label,)},
             inputs=("text",),
             head=Head(kind=self.kind, outputs=1),
-            metric=Metric(name=self._metric(metric)),
+            metric=metric_named(self._metric(metric)),
             seed=seed,
         )
         usable = self.usable(draft, table)
@@ -105,6 +109,15 @@ class TokenClassification(TextTask):
             strata[found.row[found.kind == kind]] = kind + 1
         return strata
 
+    def counted(self, problem: Problem, targets: npt.NDArray[Any]) -> tuple[str, dict[str, int]]:
+        """Entities by kind."""
+        found = entities_in(targets)
+        kinds = [name[2:] for name in problem.labels[1::2]]
+        without = len(targets) - len(np.unique(found.row))
+        said = f"{len(kinds)} {'kind' if len(kinds) == 1 else 'kinds'}, {len(found.row)} entities in {len(targets)} texts"
+        counts = np.bincount(found.kind, minlength=len(kinds)).tolist()
+        return said + (f", {without} of them without any" if without else ""), dict(zip(kinds, counts, strict=True))
+
     def constant(self, problem: Problem, targets: npt.NDArray[Any], rows: int) -> Arrays:
         """No entity anywhere."""
         outside = np.zeros(problem.head.outputs, np.float32)
@@ -124,8 +137,20 @@ class TokenClassification(TextTask):
             between, first = between + learned["transitions"], first + learned["starts"]
         return best_tags(logits, _words(logits), between, first, learned.get("ends", np.zeros(problem.head.outputs)))
 
-    def score(self, problem: Problem, targets: npt.NDArray[Any], decisions: npt.NDArray[Any]) -> dict[str, float]:  # noqa: ARG002
-        return strict_scores(targets, decisions)
+    def score(self, problem: Problem, targets: npt.NDArray[Any], decisions: npt.NDArray[Any]) -> dict[str, float]:
+        return self.figures(problem, self.tallies(problem, targets, decisions).sum(axis=0))
+
+    def tallies(
+        self,
+        problem: Problem,  # noqa: ARG002
+        targets: npt.NDArray[Any],
+        decisions: npt.NDArray[Any],
+    ) -> npt.NDArray[np.float64]:
+        """Entities right, found and there."""
+        return entity_counts(targets, decisions)
+
+    def figures(self, problem: Problem, sums: npt.NDArray[np.float64]) -> dict[str, float]:  # noqa: ARG002
+        return strict_scores(sums)
 
     def decode(self, problem: Problem, decoder: Decoder, outputs: Arrays, inputs: Table) -> list[dict[str, Any]]:
         """`{"entities": [{"entity_group", "score", "word", "start", "end"}]}` a row: `start` and `end` in characters of the text, `score`
@@ -142,6 +167,10 @@ class TokenClassification(TextTask):
             name, word = problem.labels[2 * kind + 1][2:], inputs["text"][row][start:end]
             answers[row].append({"entity_group": name, "score": score, "word": word, "start": start, "end": end})
         return [{"entities": entities} for entities in answers]
+
+    def input_schemas(self, problem: Problem) -> dict[str, dict[str, Any]]:  # noqa: ARG002
+        """A text, or its words."""
+        return {"text": {"type": ["string", "array"], "items": {"type": "string"}}}
 
     def check_inputs(self, problem: Problem, records: Sequence[Mapping[str, Any]]) -> Table:
         by_blanks = Notation.of(problem.extra).splitting == "blanks"
@@ -161,11 +190,20 @@ def _requested(record: Mapping[str, Any], row: int, by_blanks: bool) -> Cell:
         raise DataError(f"row {row}: the field 'text' is missing{has}", hint=f"is {close!r} the text?" if close else _EXAMPLE)
     value = record["text"]
     if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
-        return joined([clean(word) for word in value])
+        return joined([clean(word) for word in _short(value, row)])
     if not isinstance(value, str):
         raise DataError(f"row {row}: the field 'text' is {shown(value)}, neither a string nor a list of words", hint=_EXAMPLE)
-    text = clean(value)
+    text = clean(_short(value, row))
     return text, parted_by_blanks(text) if by_blanks else words_in(text)
+
+
+def _short(value: Text, row: int) -> Text:
+    """`value`, a text or its words. Raises DataError where it is longer than a request may be."""
+    length = len(value) if isinstance(value, str) else len(value) + sum(map(len, value))
+    if length > MOST_CHARACTERS:
+        what = f"row {row}: the text has {length:,} characters, more than the {MOST_CHARACTERS:,} of a request"
+        raise DataError(f"{what}; send it in parts", hint="autoft predict BUNDLE --input FILE takes texts of any length")
+    return value
 
 
 def _words(logits: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from autoft.data.names import listed
+from autoft.data.names import counted, listed
 from autoft.errors import DataError
 from autoft.interfaces.task import Match
 from autoft_plugins.tasks.matching import words
@@ -24,7 +24,7 @@ from autoft_plugins.tasks.matching.targets import (
     find_targets,
     given_target,
 )
-from autoft_plugins.tasks.matching.texts import Texts, one_text, partner, rewriting, single_words, tagged_words, two_texts
+from autoft_plugins.tasks.matching.texts import Texts, one_text, partner, rewritable, rewriting, single_words, tagged_words, two_texts
 from autoft_plugins.tasks.matching.view import View, both
 from autoft_plugins.tasks.matching.words import exact
 
@@ -44,6 +44,8 @@ def on_one_text(view: View, given: Given, forms: Sequence[Form], task: str) -> M
         return None
     taken = named.get("text", ())
     target = _target(view, named, forms, taken)
+    if target is None and not taken and rewritable(view):
+        return None
     unlikely = "class" in forms
     texts = Texts(taken, AS_GIVEN, True) if taken else one_text(view, target.columns if target else (), unlikely=unlikely)
     if texts is None:
@@ -126,7 +128,7 @@ def on_rewriting(view: View, given: Given) -> Match | None:
 
 def _completed(view: View, named: Given) -> Texts | None:
     """Both sides where the user named one or none."""
-    likely = rewriting(view)
+    likely = rewriting(view, named["text"][0] if "text" in named else None)
     if not named or likely is None:
         return likely
     ((role, (mine,)),) = ((role, names[:1]) for role, names in named.items())
@@ -140,6 +142,7 @@ def _target(view: View, named: Given, forms: Sequence[Form], texts: Sequence[str
     Raises DataError where two columns that are of such a form say so equally.
     """
     if "label" in named:
+        _filled(view, named["label"])
         target = given_target(view, named["label"], pair=pair)
         return target if _weight(target, forms) else None
     found = [target for target in find_targets(view, texts, pair=pair) if _weight(target, forms)]
@@ -209,6 +212,13 @@ def _not_empty(view: View, texts: Texts) -> None:
             raise DataError(what, hint=f"name another: {view.flag('text')}")
 
 
+def _filled(view: View, names: Sequence[str]) -> None:
+    for name in names:
+        if view.columns[name].kind == "empty":
+            what = f"{view.table.origin}: the label column {name!r} is empty in all {len(view.table)} rows"
+            raise DataError(what, hint=f"name another: {view.flag('label')}")
+
+
 def _other_label(view: View, texts: Texts) -> bool:
     """Whether something else than classes may be learned beside the text, or a column called so holds none: then this is another task."""
     rest = [column for column in view.columns.values() if column.name not in texts.columns]
@@ -217,10 +227,21 @@ def _other_label(view: View, texts: Texts) -> bool:
 
 
 def _no_label(view: View, texts: Texts) -> DataError:
-    rest = [name for name in view.columns if name not in texts.columns]
-    others = f"the other columns are {listed(rest)}" if rest else "there is no other column"
-    what = f"{view.table.origin}: no column looks like a label beside the text {texts.columns[0]!r}; {others}"
-    return DataError(what, hint=view.flag("label"))
+    rest = [column for column in view.columns.values() if column.name not in texts.columns]
+    what = f"{view.table.origin}: no column looks like a label beside the text {texts.columns[0]!r}"
+    if not rest:
+        return DataError(f"{what}; there is no other column", hint="add a column with the answer that each text should get")
+    empty = [column.name for column in rest if column.kind == "empty"]
+    if len(empty) == len(rest):
+        said = "is" if len(empty) == 1 else "are"
+        return DataError(f"{what}; {listed(empty)} {said} empty in every row", hint="fill in the answer that each text should get")
+    left = [column.name for column in rest if column.kind != "empty" and column.distinct >= 2]
+    if not left:
+        same = "has the same value in every row" if len(rest) == 1 else "have the same value in every row, or none"
+        return DataError(f"{what}; {listed(column.name for column in rest)} {same}", hint="add a column with different answers")
+    others = f"the other {'column is' if len(rest) == 1 else 'columns are'} {listed(column.name for column in rest)}"
+    hint = "say which: " if len(left) > 1 else "if it is one: "
+    return DataError(f"{what}; {others}", hint=hint + view.flag("label", left[0]))
 
 
 def _match(view: View, score: float, texts: Texts, target: Target, forms: Sequence[Form], task: str) -> Match:
@@ -240,7 +261,11 @@ def _length(view: View, texts: Texts) -> str:
 def _label(target: Target, forms: Sequence[Form]) -> str:
     if len(target.columns) > 1:
         return f"{listed(target.columns, 6)} ({target.why})"
-    what = {"class": f"{target.distinct} different values", "number": f"{target.distinct} different numbers", "labels": "lists of labels"}
+    what = {
+        "class": counted(target.distinct, "different value"),
+        "number": counted(target.distinct, "different number"),
+        "labels": "lists of labels",
+    }
     return f"{target.columns[0]!r} ({target.why}; {what.get(forms[0], 'spans')})"
 
 
@@ -250,6 +275,8 @@ def _also(view: View, target: Target, forms: Sequence[Form], task: str) -> str:
     if not column.numbers or forms[0] not in ("class", "number"):
         return ""
     pair = task.startswith("pair")
+    if forms[0] == "class" and column.strays:
+        return f"; {counted(column.strays, 'row')} of it {'holds' if column.strays == 1 else 'hold'} no number, which is a class, too"
     if forms[0] == "class" and "number" in target.forms:
         return f"; taken as {column.distinct} classes, as a number with --task {'pair-score' if pair else 'text-regression'}"
     if forms[0] == "number" and "class" in target.forms:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from autoft.data.columns import Column, as_list
 from autoft_plugins.tasks.label_lists import separator_of
 from autoft_plugins.tasks.matching import words
+from autoft_plugins.tasks.matching.tags import tagged
 from autoft_plugins.tasks.matching.view import View
 from autoft_plugins.tasks.matching.words import exact, within
 
@@ -53,9 +54,15 @@ def find_targets(view: View, texts: Collection[str] = (), *, pair: bool = False)
     for column in rest:
         tier, named = _tier(column)
         forms = {"class": AT_A_PINCH} if column.name in grouped else _forms(view, column, tier if named else 0.0, pair)
-        if forms:
+        if forms and (named or column.distinct >= 2 or "spans" in forms):
             found.append(Target((column.name,), forms, tier, BY_NAME if named else _by_content(forms), column.distinct))
-    return found
+    return [_unless_alone(target, found) for target in found]
+
+
+def _unless_alone(target: Target, found: Collection[Target]) -> Target:
+    """Whether others are of the same form is part of why it is this one."""
+    alike = sum(_by_content(other.forms) == target.why for other in found)
+    return replace(target, why=target.why.replace("the only column", "the likeliest of the columns")) if alike > 1 else target
 
 
 def _described(rest: Collection[Column], group: Collection[Column]) -> bool:
@@ -114,6 +121,8 @@ def _forms(view: View, column: Column, tier: float, pair: bool) -> Mapping[Form,
         return _forms_of_numbers(column, tier, pair)
     if not column.strings:
         return {"class": IT_IS} if column.kind == "class" else {}
+    if tagged(view, column):
+        return {}
     if column.kind == "identifier":
         return {"class": IT_IS} if tier >= 1 else {}
     short = column.mean_words <= LONG_NAME or column.kind == "class"
@@ -150,6 +159,8 @@ def _is_span(item: object) -> bool:
 
 
 def _forms_of_numbers(column: Column, tier: float, pair: bool) -> Mapping[Form, float]:
+    if column.strays and column.kind == "class":
+        return {"class": IT_IS}
     rated = within(column.name, words.SCORE) or (pair and exact(column.name, words.PAIR_TARGETS))
     if column.kind == "identifier":
         if rated:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from autoft.data.columns import Column, as_list
+from autoft.data.columns import Column
 from autoft.errors import DataError
 from autoft_plugins.tasks.matching import words
+from autoft_plugins.tasks.matching.tags import bio, tagged, units
 from autoft_plugins.tasks.matching.targets import AS_GIVEN, BY_NAME, Target
 from autoft_plugins.tasks.matching.view import View, both
 from autoft_plugins.tasks.matching.words import exact, parts, twins, whole, within
 
 LONGER = 3.0
 """So many times longer than any other column is a column that is plainly the text."""
+MOSTLY = 0.9
+"""Share of the rows in which both texts of a pair must be there to be taken as one unasked."""
 MATCHING = 0.9
 """Share of the rows in which words and tags must be equally many for their columns to belong together."""
-
-_TAG = re.compile(r"O|[BIESLUM][-_]\S+")
 
 
 @dataclass(frozen=True)
@@ -92,18 +92,28 @@ def two_texts(view: View, taken: Collection[str], target: Target | None) -> Text
     twice = [pair for pair in permutations(found, 2) if twins(pair[0].name, pair[1].name)]
     if twice:
         one, other = max(twice, key=lambda pair: (exact(pair[0].name, words.TEXT), pair[0].mean_length + pair[1].mean_length))
-        return Texts((one.name, other.name), BY_NAME, True)
+        return _pair(view, one.name, other.name, BY_NAME)
     topical = target is not None and len(target.columns) == 1 and exact(target.columns[0], words.TOPICS)
     for first, second in _named(found, words.PAIRS):
-        return Texts((first, second), BY_NAME, True, rivals=topical)
+        return _pair(view, first, second, BY_NAME, rivals=topical)
     if target is None:
         return None
     texts = [column for column in found if column.kind == "text"]
-    if len(texts) != 2:
+    if len(texts) != 2 or not _full(view, texts):
         return None
     if _relates(view, target):
         return Texts((texts[0].name, texts[1].name), "their label tells how two texts relate", True)
     return Texts((texts[0].name, texts[1].name), "the only two columns with texts", False)
+
+
+def _pair(view: View, first: str, second: str, why: str, *, rivals: bool = False) -> Texts:
+    """Surely two texts of one row, but where a side is often empty."""
+    full = _full(view, (view.columns[first], view.columns[second]))
+    return Texts((first, second), why if full else f"{why}, though a side is often empty", full, rivals=rivals)
+
+
+def _full(view: View, sides: Sequence[Column]) -> bool:
+    return all(side.present >= MOSTLY * len(view.table) for side in sides)
 
 
 def partner(view: View, given: Mapping[str, tuple[str, ...]], taken: Collection[str], target: Target | None) -> Texts | None:
@@ -154,19 +164,30 @@ def _relates(view: View, target: Target) -> bool:
     return bool(values & words.PAIR_LABELS)
 
 
-def rewriting(view: View) -> Texts | None:
-    """A text and the one to be written from it; unsurely, the only two columns with texts."""
+def rewritable(view: View) -> bool:
+    """Whether names say that one text is to be written from another, be it open from which."""
+    return bool(_rewritings(view)[1])
+
+
+def _rewritings(view: View) -> tuple[list[Column], list[tuple[str, str]]]:
     rest = list(view.columns.values())
     found = _texts(rest)
     found += [column for column in rest if column.strings and column not in found and column.mean_words >= 2 and _is_end(column.name)]
-    named = [pair for pair in _named(found, words.REWRITINGS) if view.columns[pair[1]].kind == "text"]
+    return found, [pair for pair in _named(found, words.REWRITINGS) if view.columns[pair[1]].kind == "text"]
+
+
+def rewriting(view: View, text: str | None = None) -> Texts | None:
+    """A text, `text` if the user named it, and the one to be written from it; unsurely, the only two columns with texts."""
+    found, named = _rewritings(view)
+    if text is not None:
+        named = [pair for pair in named if pair[0] == text]
     if named:
-        text, written = named[0]
+        first, written = named[0]
         sources = list(dict.fromkeys(first for first, second in named if second == written))
         if len(sources) > 1:
             what = f"{view.table.origin}: {both(sources)} be what {written!r} is written from"
-            raise DataError(what, hint=f"join them in one column, or say which: {view.flag('text', text)}")
-        return Texts((text, written), BY_NAME, True)
+            raise DataError(what, hint=f"join them in one column, or say which: {view.flag('text', first)}")
+        return Texts((first, written), BY_NAME, True)
     texts = [column for column in found if column.kind == "text"]
     tongues = [column.name for column in texts if _tongue(column.name)]
     if len(tongues) == 2:
@@ -207,17 +228,17 @@ def tagged_words(view: View, given: Mapping[str, tuple[str, ...]]) -> Tagged | N
     fitting = [(text, label) for text in texts for label in labels if text is not label and _tags_of(view, text, label)]
     if not fitting:
         _refuse_single_words(view, columns)
-        return None
+        return _out_of_step(view, texts, labels)
     text = max((text for text, _ in fitting), key=lambda column: (exact(column.name, words.TOKENS), column.items != "", column.distinct))
     tags = [label for one, label in fitting if one is text]
-    best = [one for one in tags if "ner" in parts(one.name)] or [one for one in tags if _bio(view, one)] or tags
+    best = [one for one in tags if "ner" in parts(one.name)] or [one for one in tags if bio(view, one)] or tags
     if len(best) > 1:
         names = [column.name for column in best]
         what = f"{view.table.origin}: {both(names)} be the tags of {text.name!r}"
         raise DataError(what, hint=f"say which: {view.flag('label', names[0])}")
     (label,) = best
     named = within(text.name, words.TOKENS) or within(label.name, words.TAGS)
-    sure = "label" in given or named or _bio(view, label)
+    sure = "label" in given or named or bio(view, label)
     why = AS_GIVEN if "label" in given else "by its name" if named else "a tag for each word"
     return Tagged(text.name, label.name, why, sure)
 
@@ -226,13 +247,13 @@ def _tags_of(view: View, text: Column, label: Column) -> bool:
     """Whether `label` has a tag for each word of `text`."""
     if label.kind == "list" and label.items not in ("strings", "numbers"):
         return False
-    if label.kind != "list" and not _bio(view, label):
+    if label.kind != "list" and not bio(view, label):
         return False
     if text.kind != "list" and not text.strings:
         return False
     every = max(1, len(view.table) // 2000)
     rows = zip(view.table[text.name][::every], view.table[label.name][::every], strict=True)
-    pairs = [(_units(one), _units(other)) for one, other in rows if one not in (None, "") and other not in (None, "")]
+    pairs = [(units(one), units(other)) for one, other in rows if one not in (None, "") and other not in (None, "")]
     if not pairs or max(len(tags) for _, tags in pairs) < 2:
         return False
     even = sum(len(one) == len(other) for one, other in pairs) / len(pairs)
@@ -242,21 +263,18 @@ def _tags_of(view: View, text: Column, label: Column) -> bool:
     return fewer and (even >= MATCHING or (expected and even >= 0.5))
 
 
-def _units(cell: object) -> list[str]:
-    found = as_list(cell)
-    return [str(item) for item in found] if found is not None else str(cell).split()
-
-
-def _bio(view: View, column: Column) -> bool:
-    """Whether nearly all values are tags such as B-PER and O, some of them more than O."""
-    found = [unit for cell in view.present(column.name, 200) for unit in _units(cell)]
-    tags = [unit for unit in found if _TAG.fullmatch(unit)]
-    return len(tags) >= 0.95 * max(1, len(found)) and any(tag != "O" for tag in tags)
+def _out_of_step(view: View, texts: Sequence[Column], labels: Sequence[Column]) -> Tagged | None:
+    """Tags beside the only text there is, though nowhere as many as words: the task says where."""
+    tags = [column for column in labels if tagged(view, column)]
+    read = [column for column in texts if column.strings and column.kind != "list" and column.mean_words >= 2 and column not in tags]
+    if len(tags) != 1 or len(read) != 1:
+        return None
+    return Tagged(read[0].name, tags[0].name, "tags of words, but not one for each", False)
 
 
 def _refuse_single_words(view: View, columns: Sequence[Column]) -> None:
     for label in columns:
-        if label.kind == "class" and _bio(view, label) and label.mean_words <= 1:
+        if label.kind == "class" and bio(view, label) and label.mean_words <= 1:
             what = f"{view.table.origin}: the column {label.name!r} holds one tag a row, so each row is a word"
             hint = 'put the words of a sentence into one row: {"tokens": ["...", "..."], "ner_tags": ["O", "B-PER"]}, or give a CoNLL file'
             raise DataError(what, hint=hint)
@@ -264,4 +282,4 @@ def _refuse_single_words(view: View, columns: Sequence[Column]) -> None:
 
 def single_words(view: View) -> bool:
     """Whether each row is a word with its tag."""
-    return any(c.kind == "class" and c.mean_words <= 1 and _bio(view, c) for c in view.columns.values())
+    return any(c.kind == "class" and c.mean_words <= 1 and bio(view, c) for c in view.columns.values())
