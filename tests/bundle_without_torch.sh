@@ -24,7 +24,7 @@ for _ in $(seq 100); do
   sleep 0.1
 done
 curl -sf -H 'content-type: application/json' -d '{"text": "it works very well"}' "http://127.0.0.1:$port/predict" | grep '"label"'
-curl -sf "http://127.0.0.1:$port/docs" | grep -qi '<html'
+curl -sf "http://127.0.0.1:$port/docs" | grep -i '<html' >/dev/null
 if grep -qE 'torch|transformers' "/proc/$server/maps"; then
   echo "the server has torch in it"
   exit 1
