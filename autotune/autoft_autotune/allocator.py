@@ -25,6 +25,10 @@ FIRST_SHARE = 0.5
 GIVE_UP_AFTER = 3
 """Failures without a single score after which a candidate gets no more trials."""
 
+PATIENCE, LEADERS_PATIENCE = 12, 48
+"""Trials in a row that do not better a candidate's best, after which it gets no more within a budget, and the same for the best of all:
+a cheap one would else be tried hundreds of times while a dear one runs, and take the time of confirmation and refit."""
+
 LEAST_SECONDS = 1.0
 
 
@@ -34,6 +38,8 @@ class _Arm:
     asked: int = 0
     failed: int = 0
     best: float | None = None
+    best_ended: float | None = None
+    stale: int = 0
     exhausted: bool = False
     durations: dict[int, float] = field(default_factory=dict)
 
@@ -72,6 +78,13 @@ class Allocator:
         if progress > 0:
             arm.durations[number] = seconds * 100 / progress
 
+    def ended(self, name: str, key: float | None) -> None:
+        """A trial of this candidate has ended with `key` as its best score."""
+        arm = self._arms[name]
+        better = key is not None and math.isfinite(key) and (arm.best_ended is None or key > arm.best_ended)
+        arm.stale = 0 if better else arm.stale + 1
+        arm.best_ended = key if better else arm.best_ended
+
     def failed(self, name: str) -> None:
         self._arms[name].failed += 1
 
@@ -95,8 +108,15 @@ class Allocator:
         arm = self._arms[name]
         if not arm.open or seconds_left is None or not self._clock:
             return arm.open
+        if self._is_spent(arm):
+            return False
         share = SHARE if arm.asked else FIRST_SHARE
         return seconds_left >= max(LEAST_SECONDS, share * (self.expected_seconds(name) or 0.0))
+
+    def _is_spent(self, arm: _Arm) -> bool:
+        known = [other.best for other in self._arms.values() if other.best is not None]
+        leads = arm.best is not None and arm.best >= max(known)
+        return arm.stale >= (LEADERS_PATIENCE if leads else PATIENCE)
 
     def _bound(self, arm: _Arm) -> float:
         known = [other.best for other in self._arms.values() if other.best is not None]

@@ -67,6 +67,7 @@ class CandidateSearcher(Searcher):  # type: ignore[misc, unused-ignore]
             self._book.end(trial_id, "stopped", "stopped by the scheduler")
         key = self._book.key(entry)
         self._proposers[entry.candidate].tell(entry.number, entry.status, key, entry.progress)
+        self._allocator.ended(entry.candidate, key)
         if entry.status == "failed":
             self._allocator.failed(entry.candidate)
         else:

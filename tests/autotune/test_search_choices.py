@@ -11,7 +11,7 @@ from autoft.interfaces.model import Candidate
 from autoft.interfaces.problem import Metric
 from autoft.interfaces.space import Choice, Integer, LogUniform, Space, Uniform
 from autoft.trial import TrialOutcome, trial_seed
-from autoft_autotune.allocator import GIVE_UP_AFTER, Allocator
+from autoft_autotune.allocator import GIVE_UP_AFTER, LEADERS_PATIENCE, PATIENCE, Allocator
 from autoft_autotune.book import Book, Entry
 from autoft_autotune.limits import Limits
 from autoft_autotune.resources import Machine, Plan, make_plan, processors
@@ -54,6 +54,19 @@ class TestAllocator:
         near = self.drawn(Allocator([SMALL, LARGE], frozenset(), clock=False), 30, {"small": 0.899, "large": 0.9})
         assert far.count("large") > 24
         assert near.count("small") >= 10
+
+    @pytest.mark.parametrize(("clock", "best", "expected"), [(True, 0.9, PATIENCE + 1), (True, 0.4, LEADERS_PATIENCE + 1), (False, 0.9, 60)])
+    def test_a_candidate_that_gets_no_better_leaves_its_time_to_others_within_a_budget(self, clock, best, expected):
+        allocator = Allocator([SMALL, LARGE], frozenset(), clock=clock)
+        allocator.observed("large", 0, best, 1.0, 100)
+        allocator.exhaust("large")
+        drawn = 0
+        while drawn < 60 and allocator.choose(1e6) is not None:
+            drawn += 1
+            allocator.started("small")
+            allocator.observed("small", drawn, 0.5, 1.0, 100)
+            allocator.ended("small", 0.5)
+        assert drawn == expected
 
     def test_durations_matter_with_a_clock_only(self):
         for clock, expected in ((True, "small"), (False, "large")):
