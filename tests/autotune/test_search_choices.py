@@ -55,7 +55,9 @@ class TestAllocator:
         assert far.count("large") > 24
         assert near.count("small") >= 10
 
-    @pytest.mark.parametrize(("clock", "best", "expected"), [(True, 0.9, PATIENCE + 1), (True, 0.4, LEADERS_PATIENCE + 1), (False, 0.9, 60)])
+    @pytest.mark.parametrize(
+        ("clock", "best", "expected"), [(True, 0.9, PATIENCE + 1), (True, 0.4, LEADERS_PATIENCE + 1), (False, 0.9, 60)]
+    )
     def test_a_candidate_that_gets_no_better_leaves_its_time_to_others_within_a_budget(self, clock, best, expected):
         allocator = Allocator([SMALL, LARGE], frozenset(), clock=clock)
         allocator.observed("large", 0, best, 1.0, 100)
