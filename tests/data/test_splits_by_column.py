@@ -121,7 +121,11 @@ def test_time_goes_forward(rows):
     moments = len(set(own.tolist()))
     assert [len(part) > 0 for part in parts(made)] == [True, moments > 2, moments > 1]
     if moments > 2:
-        assert off(made, len(rows)) <= 2 * np.unique(own, return_counts=True)[1].max(), "each border is off by a moment at most"
+        passed = np.cumsum(np.unique(own, return_counts=True)[1][::-1])
+        tested, held = len(made.test), len(made.test) + len(made.validation)
+        assert abs(tested - 0.15 * len(rows)) == pytest.approx(np.abs(passed[:-2] - 0.15 * len(rows)).min())
+        later = passed[:-1][passed[:-1] > tested]
+        assert abs(held - 0.35 * len(rows)) == pytest.approx(np.abs(later - 0.35 * len(rows)).min())
 
 
 def test_time_without_ties_gives_the_shares():
