@@ -10,6 +10,7 @@ import pytest
 from autoft.data.table import Table
 from autoft.interfaces.model import Candidate, TrialSpec
 from autoft.interfaces.problem import Head, Metric
+from autoft_plugins.models.contrastive import Contrastive
 from autoft_plugins.models.full import Full
 
 
@@ -78,3 +79,20 @@ def test_numbers_for_pairs_are_proved_in_their_own_units_and_mistaken_texts_are_
     refused = exported.prove(session=Mistaken())
     assert not refused.passed
     assert refused.max_difference > refused.tolerance
+
+
+def test_a_head_on_a_body_that_learned_by_comparison_is_proved(tiny_source, text_data, listening, export_bundle, tmp_path):
+    from autoft_plugins.models.transformer.bodies import StoredBody
+    from autoft_plugins.models.transformer.linear_head import FittedHead
+
+    data, model, source = text_data(rows=40), Contrastive(), tiny_source("mpnet")
+    candidate = Candidate("contrastive", source)
+    chosen = {**model.space(candidate, data.problem, 30).default, "learning_rate": 3e-3, "epochs": 3}
+    model.fit(TrialSpec(1, candidate, chosen, 7), data, listening()).save(tmp_path)
+    loaded = model.load(tmp_path)
+    exported = export_bundle(loaded, data, tmp_path / "bundle")
+    proof = proved(exported)
+    untrained = FittedHead(StoredBody(source.folder), loaded.head, loaded.encoder, data.problem.head.kind, data.problem.labels)
+    refused = replace(exported, fitted=untrained).prove()
+    assert not refused.passed
+    assert refused.max_difference > 100 * proof.tolerance

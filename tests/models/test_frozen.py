@@ -36,12 +36,12 @@ def test_fit_save_load_same_answers(architecture, tiny_source, text_data, listen
 
 
 def test_features_are_computed_once(tiny_source, text_data, listening, monkeypatch):
-    from autoft_plugins.models.transformer import features
+    from autoft_plugins.models.transformer import feature_cache
 
     data = text_data(rows=40)
     source = tiny_source("bert")
     Frozen().fit(spec_of(source), data, listening())
-    monkeypatch.setattr(features, "body", lambda _: pytest.fail("the features were computed again"))
+    monkeypatch.setattr(feature_cache, "body", lambda _: pytest.fail("the features were computed again"))
     Frozen().fit(spec_of(source, C=0.1), data, listening())
     assert not [path for path in data.cache.iterdir() if "." in path.name], "something was left aside"
 

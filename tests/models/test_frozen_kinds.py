@@ -15,7 +15,7 @@ from autoft.proof import prove
 from autoft_exporters.onnx_fp32 import OnnxFp32
 from autoft_plugins.encoders import ENCODERS
 from autoft_plugins.models.frozen import Frozen
-from autoft_plugins.models.transformer.features import features_of
+from autoft_plugins.models.transformer.feature_cache import features_of
 from autoft_plugins.tasks import TASKS
 
 LIMITS = Limits(memory=8 << 30, threads=1, gpus=0, seconds=None, flops=1e11)

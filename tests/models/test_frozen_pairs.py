@@ -16,7 +16,7 @@ from autoft.runtime.bundle import EncoderRecord
 from autoft_exporters.onnx_fp32 import OnnxFp32
 from autoft_plugins.encoders.token_pairs import TokenPairEncoder
 from autoft_plugins.models.frozen import Frozen
-from autoft_plugins.models.transformer.features import features_of
+from autoft_plugins.models.transformer.feature_cache import features_of
 from autoft_plugins.tasks import TASKS
 from small_bundle import make_bundle
 from task_bundles import changed

@@ -20,7 +20,7 @@ from autoft_plugins.encoders.words import OVERLAP, WordEncoder, WordEncoding
 from autoft_plugins.models.full import Full
 from autoft_plugins.models.transformer.anatomy import anatomy, tokenizer_path
 from autoft_plugins.models.transformer.objectives import OBJECTIVES
-from autoft_plugins.models.transformer.proposals import propose, sample
+from autoft_plugins.models.transformer.proposals import fine_tuning, propose, sample
 from autoft_plugins.tasks.token_classification import TokenClassification
 
 TASK = TokenClassification()
@@ -176,7 +176,8 @@ def test_a_long_text_is_costed_in_all_its_windows(data, tiny_source):
     cut = data.problem.model_copy(update={"head": data.problem.head.model_copy(update={"kind": "single_label_classification"})})
     assert sample(source, cut, long, shape).length == 16
     limits = Limits(memory=1 << 40, threads=1, gpus=0, seconds=None, flops=0.0)
-    (whole,), (short,) = (propose("full", problem, [source], limits, long, train=True, heads=OBJECTIVES) for problem in (data.problem, cut))
+    asked = [propose("full", problem, [source], limits, long, passes=fine_tuning, heads=OBJECTIVES) for problem in (data.problem, cut)]
+    (whole,), (short,) = asked
     assert whole.flops / short.flops == pytest.approx(seen.length / 16)
 
 

@@ -17,17 +17,18 @@ from autoft_plugins.models.full import source_of
 from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.objectives import SEQUENCE_HEADS
 from autoft_plugins.models.transformer.proposals import fits, propose, worth_fetching
+from autoft_plugins.models.transformer.ranks import RanksByFeatures
 from autoft_plugins.models.transformer.spaces import frozen_space
 
 
-class Frozen:
+class Frozen(RanksByFeatures):
     """Features are computed once a source and run; a trial then costs seconds."""
 
     name = "frozen"
     summary = "a linear head on the fixed features of a pretrained encoder"
 
     def candidates(self, problem: Problem, sources: Sequence[Source], limits: Limits, rows: Table) -> list[Candidate]:
-        return propose(self.name, problem, sources, limits, rows, train=False)
+        return propose(self.name, problem, sources, limits, rows, passes=None)
 
     def wanted(self, problem: Problem, cards: Sequence[SourceCard], limits: Limits) -> list[SourceCard]:
         return worth_fetching(problem, cards, limits)
@@ -38,8 +39,9 @@ class Frozen:
     def fit(self, spec: TrialSpec, data: FitData, report: Report) -> Fitted:
         import torch
 
+        from autoft_plugins.models.transformer.bodies import StoredBody
         from autoft_plugins.models.transformer.encoding import encoder_spec, token_config
-        from autoft_plugins.models.transformer.features import features_of
+        from autoft_plugins.models.transformer.feature_cache import features_of
         from autoft_plugins.models.transformer.linear_head import FittedHead, fit_head
 
         kind, inputs = data.problem.head.kind, data.problem.inputs
@@ -51,9 +53,9 @@ class Frozen:
         source = source_of(spec.candidate)
         config = token_config(source, anatomy(source).max_length(data.problem.max_length), inputs)
         features = features_of(source, data, config, spec.gpus, report.stop_requested)
-        head = fit_head(features, data, spec)
+        head = fit_head(features[data.train], data, spec)
         encoder = encoder_spec(source, config, (TokenPairEncoder if len(inputs) == 2 else TokenEncoder).name)
-        fitted = FittedHead(source.folder, head, encoder, kind, data.problem.labels)
+        fitted = FittedHead(StoredBody(source.folder), head, encoder, kind, data.problem.labels)
         logits = head.logits(features[data.validation])
         report(1.0, {"logits": logits}, fitted.save)
         return fitted

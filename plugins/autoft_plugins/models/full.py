@@ -13,18 +13,19 @@ from autoft.interfaces.source import Source, SourceCard
 from autoft.interfaces.space import Space
 from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.objectives import OBJECTIVES
-from autoft_plugins.models.transformer.proposals import propose, worth_fetching
+from autoft_plugins.models.transformer.proposals import fine_tuning, propose, worth_fetching
+from autoft_plugins.models.transformer.ranks import RanksByFeatures
 from autoft_plugins.models.transformer.spaces import full_space
 
 
-class Full:
+class Full(RanksByFeatures):
     """Any pretrained model that transformers loads with the head the problem asks for."""
 
     name = "full"
     summary = "fine-tuning of all weights of a pretrained encoder"
 
     def candidates(self, problem: Problem, sources: Sequence[Source], limits: Limits, rows: Table) -> list[Candidate]:
-        return propose(self.name, problem, sources, limits, rows, train=True, heads=OBJECTIVES)
+        return propose(self.name, problem, sources, limits, rows, passes=fine_tuning, heads=OBJECTIVES)
 
     def wanted(self, problem: Problem, cards: Sequence[SourceCard], limits: Limits) -> list[SourceCard]:
         return worth_fetching(problem, cards, limits, heads=OBJECTIVES)
@@ -51,6 +52,12 @@ class Full:
         from autoft_plugins.models.transformer.objectives import objective_type, saved_kind
 
         return objective_type(saved_kind(folder)).load(folder)
+
+    def average(self, folders: Sequence[Path]) -> Fitted | None:
+        """The mean of the weights of fine-tuned models, see `autoft.interfaces.model.Averages`."""
+        from autoft_plugins.models.transformer.averaging import average
+
+        return average(folders)
 
 
 def source_of(candidate: Candidate) -> Source:

@@ -38,6 +38,18 @@ def by_length(lengths: npt.NDArray[np.int64], budget: int, most: int = 256, *, l
         start += size
 
 
+def by_class(codes: npt.NDArray[np.int64], size: int, together: int, generator: np.random.Generator) -> list[Rows]:
+    """Every place 0..n-1 exactly once, in ceil(n / size) random batches of nearly equal size, in which the places of a class come
+    `together` at a time where it has so many: with many classes, rows of one would hardly meet in a batch by chance."""
+    order = generator.permutation(len(codes))
+    order = order[np.argsort(codes[order], kind="stable")]
+    _, starts, counts = np.unique(codes[order], return_index=True, return_counts=True)
+    rank = np.arange(len(order)) - np.repeat(starts, counts)
+    group = np.cumsum(rank % together == 0) - 1
+    order = order[np.argsort(generator.permutation(len(order))[group], kind="stable")]
+    return np.array_split(order, -(-len(order) // size))
+
+
 def balanced_weights(codes: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float64]:
     """A weight a class, inverse to its count, mean 1 over the rows; 0 for classes without rows."""
     counts = np.bincount(codes, minlength=classes)

@@ -1,11 +1,8 @@
-"""Mean-pooled features of a source, computed once and shared, memory-mapped, by all trials of a run; of two texts, how they differ."""
+"""Mean-pooled features of texts by a pretrained body; of two texts, how they differ."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,15 +12,8 @@ from torch import Tensor, nn
 
 from autoft.data.table import Rows
 from autoft.errors import TrialError
-from autoft.interfaces.model import FitData
-from autoft.interfaces.source import Source
-from autoft_plugins.encoders.token_pairs import alone, one_by_one
-from autoft_plugins.models.transformer.anatomy import tokenizer_sha256
 from autoft_plugins.models.transformer.inference import Forward, Runner
-from autoft_plugins.models.transformer.loading import body
-from autoft_plugins.models.transformer.precision import device_for
-from autoft_plugins.models.transformer.stepping import MemoryLimit
-from autoft_plugins.models.transformer.tokenization import TokenisedRows, tokenised, written_once
+from autoft_plugins.models.transformer.tokenization import TokenisedRows
 
 _ORDER, _COSINE = 0.2, 5.0
 
@@ -45,6 +35,11 @@ def related(vectors: Tensor) -> Tensor:
     return torch.cat([(one - two).abs(), one - two, (one * two).sum(-1, keepdim=True)], dim=-1)
 
 
+def scaling(features: npt.NDArray[np.float64], texts: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Of features (rows, width) of so many texts a row: the mean and the scale of each, (width,), as a linear head is to see them."""
+    return features.mean(0), (features.std(0) + 1e-6) / emphasis(features.shape[1], texts)
+
+
 def emphasis(width: int, texts: int) -> npt.NDArray[np.float64]:
     """(width,), what each of the features of `related` is multiplied by once it is standardised: a larger one is penalised less.
 
@@ -63,41 +58,44 @@ def pooled(model: Any) -> Forward:
     return lambda inputs: {"vectors": mean_pooled(model(**inputs).last_hidden_state.float(), inputs["attention_mask"])}
 
 
+def pooled_layers(model: Any) -> Forward:
+    """The same, and beside them `layers`, the mean over the hidden states of all layers, mean-pooled."""
+
+    def forward(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        found = model(**inputs, output_hidden_states=True)
+        mask = inputs["attention_mask"]
+        return {"vectors": mean_pooled(found.last_hidden_state.float(), mask), "layers": mean_pooled(layer_mean(found.hidden_states), mask)}
+
+    return forward
+
+
+def layer_mean(hidden: Sequence[Tensor]) -> Tensor:
+    """Hidden states (rows, length, width), those of the look-up table first, to the mean over the layers behind it, in float32."""
+    total = torch.zeros_like(hidden[0], dtype=torch.float32)
+    for states in hidden[1:]:
+        total += states
+    return total / (len(hidden) - 1)
+
+
 def features_in(tokens: TokenisedRows, rows: Rows, texts: int, model: Any, run: Runner) -> Floats:
-    """Features (rows, width) of `rows`, whose `texts` texts each stand one after the other in `tokens`; a text that comes in several
-    rows is read once.
+    """Features (rows, width) of `rows`, whose `texts` texts each stand one after the other in `tokens`, from the last hidden states.
 
     Raises TrialError when stopped before they are there.
     """
+    return views_in(tokens, rows, texts, pooled(model), run)["vectors"]
+
+
+def views_in(tokens: TokenisedRows, rows: Rows, texts: int, forward: Forward, run: Runner) -> dict[str, Floats]:
+    """Features as `features_in` gives them, of each of the vectors of a text that `forward` gives, by name; a text that comes in several
+    rows is read once."""
     wanted = rows[:, None] * texts + np.arange(texts)
     units, places = tokens.distinct(wanted.ravel())
-    found = run(pooled(model), lambda some: tokens.inputs(units[some]), tokens.lengths[units])
+    found = run(forward, lambda some: tokens.inputs(units[some]), tokens.lengths[units])
     if found is None:
         raise TrialError("stopped before the features were computed")
-    made: Floats = related(torch.from_numpy(found["vectors"][places].reshape(*wanted.shape, -1))).numpy()
-    return made
+    return {name: _related(vectors[places].reshape(*wanted.shape, -1)) for name, vectors in found.items()}
 
 
-def features_of(source: Source, data: FitData, config: dict[str, Any], gpus: float, stop: Callable[[], bool]) -> Floats:
-    """Features, float32 (rows, width), of the rows that are learned from or validated on; those of others (test) are left zero.
-
-    Raises TrialError when stopped before they are there.
-    """
-    fields = config["fields"]
-    tokens = tokenised(source, one_by_one(data.rows, fields), alone(config), data.cache)
-    rows = np.union1d(data.train, data.validation)
-    facts = f"{source.sha256}:{tokenizer_sha256(source)}:{json.dumps(config, sort_keys=True)}:{data.rows.sha256()}:"
-    key = hashlib.sha256(facts.encode() + rows.tobytes()).hexdigest()[:24]
-
-    def write(folder: Path) -> None:
-        device = device_for(gpus)
-        model = body(source).to(device.device)
-        limit = MemoryLimit(source.sha256, device.device, "inference")
-        part = features_in(tokens, rows, len(fields), model, Runner(device.device, limit, device.autocast, stop=stop))
-        made = np.zeros((len(data.rows), part.shape[1]), np.float32)
-        made[rows] = part
-        np.save(folder / "features.npy", made)
-
-    folder = written_once(data.cache / f"features-{key}", write)
-    made: Floats = np.load(folder / "features.npy", mmap_mode="r")
+def _related(vectors: Floats) -> Floats:
+    made: Floats = related(torch.from_numpy(vectors)).numpy()
     return made

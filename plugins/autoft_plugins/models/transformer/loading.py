@@ -49,6 +49,11 @@ def state_of(source: Source) -> dict[str, Tensor]:
     return state
 
 
+def forget(source: Source) -> None:
+    """Let go of the weights of a source that this process will not need soon."""
+    _states.pop(source.sha256, None)
+
+
 def pretrained(source: Source, auto_class: str, facts: Mapping[str, Any], dropout: float, seed: int) -> Loaded:
     """The source as the class of transformers that `auto_class` picks, its config with `facts`; what is new is drawn from `seed`.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
@@ -32,6 +33,14 @@ _PROCESS = 600 << 20
 _SMALLEST = 20_000_000
 _WRITES = "is an encoder with a decoder, which writes texts and gives no labels or scores"
 _ENCODES = "has no decoder, and cannot write texts"
+
+Passes: TypeAlias = Callable[[int, int], float]
+"""Rows to learn from, parameters of the body -> what a trial costs, in forward passes over these rows."""
+
+
+def fine_tuning(rows: int, body: int) -> float:
+    """A backward pass costs two forward passes."""
+    return 3.0 * epochs_for(rows, body)[1]
 
 
 @dataclass(frozen=True)
@@ -75,14 +84,14 @@ def propose(
     limits: Limits,
     rows: Table,
     *,
-    train: bool,
+    passes: Passes | None,
     heads: Collection[str] = SEQUENCE_HEADS,
 ) -> list[Candidate]:
-    """A candidate a source, none where the problem's kind of head is not among `heads`. `train` tells fine-tuning (three times a forward
-    pass an epoch, optimiser state) from one forward pass."""
+    """A candidate a source, none where the problem's kind of head is not among `heads`. `passes` is for training, which needs memory for
+    the optimiser's state, too; None stands for one forward pass."""
     if not fits(problem, heads):
         return []
-    found = [_propose(model, problem, source, limits, rows, train) for source in sources]
+    found = [_propose(model, problem, source, limits, rows, passes) for source in sources]
     larger = any(c.proposed and c.source and c.source.parameters >= _SMALLEST for c in found)
     return [_too_small(c) if larger and c.proposed and c.source and c.source.parameters < _SMALLEST else c for c in found]
 
@@ -105,7 +114,7 @@ def worth_fetching(
     return sorted((c for c in suited if 16 * c.parameters + _PROCESS < limits.memory), key=lambda c: (not c.wheels, c.parameters))
 
 
-def _propose(model: str, problem: Problem, source: Source, limits: Limits, rows: Table, train: bool) -> Candidate:
+def _propose(model: str, problem: Problem, source: Source, limits: Limits, rows: Table, passes: Passes | None) -> Candidate:
     try:
         shape = anatomy(source)
         if _writes(shape) != (problem.head.kind == SEQ2SEQ):
@@ -114,8 +123,8 @@ def _propose(model: str, problem: Problem, source: Source, limits: Limits, rows:
     except AutoftError as error:
         return Candidate(model, source, proposed=False, reason=error.message)
     forward = 2.0 * shape.body * seen.length
-    flops = forward * len(rows) * (3.0 * epochs_for(len(rows), shape.body)[1] if train else 1.0)
-    memory = memory_needed(shape, shape.max_length(problem.max_length), train=train)
+    flops = forward * len(rows) * (passes(len(rows), shape.body) if passes else 1.0)
+    memory = memory_needed(shape, shape.max_length(problem.max_length), train=passes is not None)
     if _writes(shape):
         writing = Writing.of(shape, problem)
         forward, flops = writing.answer(seen.length), writing.trial(seen.length, len(rows), epochs_for(len(rows), shape.body)[1])

@@ -25,6 +25,10 @@ _WRITING = 4.0
 _LARGE = 4e7
 # (rows up to, fewest, default, most epochs)
 _EPOCHS = ((1_000, 2, 4, 8), (5_000, 2, 3, 5), (20_000, 1, 2, 4), (float("inf"), 1, 1, 3))
+# (rows up to, fewest, default, most epochs) of comparing them
+_CONTRASTIVE_EPOCHS = ((100, 5, 10, 30), (500, 3, 6, 15), (2_000, 2, 4, 8), (float("inf"), 1, 2, 4))
+_COMPARING = 0.5
+"""How much lower the rates are of comparing texts."""
 
 
 def epochs_for(rows: int, body: int) -> tuple[int, int, int]:
@@ -33,9 +37,13 @@ def epochs_for(rows: int, body: int) -> tuple[int, int, int]:
     return (low, max(low, default - 1), max(low, high - 2)) if body > _LARGE else (low, default, high)
 
 
+def _rates(body: int) -> tuple[float, float, float]:
+    return next((low, rate, high) for most, low, rate, high in _RATES if body <= most)
+
+
 def full_space(body: int, problem: Problem, rows: int) -> Space:
     """For fine-tuning a source whose layers have `body` parameters on `rows` rows."""
-    low, rate, high = next((low, rate, high) for most, low, rate, high in _RATES if body <= most)
+    low, rate, high = _rates(body)
     writes = problem.head.kind == SEQ2SEQ
     if writes:
         low, rate, high = _WRITING * low, _WRITING * rate, _WRITING * high
@@ -81,14 +89,46 @@ def _own_parameters(problem: Problem) -> dict[str, tuple[Parameter, Value]]:
     return own
 
 
+def contrastive_epochs(rows: int) -> tuple[int, int, int]:
+    """Fewest, default and most epochs of comparing so many rows."""
+    return next((low, default, high) for most, low, default, high in _CONTRASTIVE_EPOCHS if rows <= most)
+
+
+def contrastive_space(body: int, problem: Problem, rows: int) -> Space:
+    """For comparing `rows` rows by a source whose layers have `body` parameters; `C` is that of the head, as in `frozen_space`."""
+    low, rate, high = (_COMPARING * value for value in _rates(body))
+    fewest, epochs, most = contrastive_epochs(rows)
+    parameters: dict[str, Parameter] = {
+        "learning_rate": LogUniform(low, high),
+        "batch_size": Choice((16, 32, 64)),
+        "epochs": Integer(fewest, most),
+        "temperature": LogUniform(0.03, 0.5),
+        "dropout": Uniform(0.0, 0.2),
+        **_head(problem),
+    }
+    default: Hyperparameters = {"learning_rate": rate, "batch_size": 32, "epochs": epochs, "temperature": 0.1, "dropout": 0.1, "C": 0.02}
+    if "balance" in parameters:
+        default["balance"] = "none"
+    changes: tuple[Hyperparameters, ...] = (
+        {"learning_rate": (rate * high) ** 0.5, "temperature": 0.3},
+        {"learning_rate": (low * rate) ** 0.5, "epochs": most, "temperature": 0.05},
+    )
+    return Space(parameters, default, tuple(default | change for change in changes))
+
+
 def frozen_space(problem: Problem) -> Space:
     """For a linear head on fixed features: the inverse strength `C` of its penalty, or for a number the strength `alpha`."""
     if problem.head.kind == "regression":
         return Space({"alpha": LogUniform(10.0, 1e4)}, {"alpha": 1000.0}, ({"alpha": 300.0}, {"alpha": 3000.0}))
-    parameters: dict[str, Parameter] = {"C": LogUniform(1e-4, 1e1)}
+    parameters = _head(problem)
     default: Hyperparameters = {"C": 0.02}
-    if is_uneven(problem):
-        parameters["balance"] = Choice(("none", "weights"))
+    if "balance" in parameters:
         default["balance"] = "none"
     first = tuple(default | {"C": value} for value in (0.003, 0.2))
     return Space(parameters, default, first)
+
+
+def _head(problem: Problem) -> dict[str, Parameter]:
+    """For a logistic regression on features."""
+    strength: dict[str, Parameter] = {"C": LogUniform(1e-4, 1e1)}
+    return {**strength, "balance": Choice(("none", "weights"))} if is_uneven(problem) else strength

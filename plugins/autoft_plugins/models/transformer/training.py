@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from autoft.errors import TrialError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.model import FitData, Report, TrialSpec
-from autoft_plugins.models.transformer.batches import shuffled
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.loading import CompactEmbedding, Loaded, WholeEmbedding, short_attention
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
@@ -110,9 +109,7 @@ class Trainer:
     def _batches(self, size: int) -> Iterator[Units]:
         """Unit numbers, without end."""
         while True:
-            units = self._objective.epoch(self._generator)
-            for places in shuffled(self._objective.lengths[units], size, self._generator):
-                yield units[places]
+            yield from self._objective.batches(size, self._generator)
 
     def _update(self, units: Units, rate: float) -> Tensor:
         objective, device = self._objective, self._device.device

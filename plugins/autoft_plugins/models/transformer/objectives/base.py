@@ -16,6 +16,7 @@ from autoft.interfaces.encoder import Arrays, EncoderSpec
 from autoft.interfaces.model import FitData, Fitted, TrialSpec
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.source import Source
+from autoft_plugins.models.transformer.batches import shuffled
 from autoft_plugins.models.transformer.encoding import save_encoder
 from autoft_plugins.models.transformer.objectives import HEAD_FILE
 
@@ -64,6 +65,11 @@ class Objective(ABC):
     def epoch(self, generator: np.random.Generator) -> Units:
         """The units of the training rows for one epoch, in any order."""
         ...
+
+    def batches(self, size: int, generator: np.random.Generator) -> list[Units]:
+        """The units of one epoch in batches of `size`, as many as that takes: by default of like length, so that little is padded."""
+        units = self.epoch(generator)
+        return [units[places] for places in shuffled(self.lengths[units], size, generator)]
 
     @abstractmethod
     def used_ids(self) -> npt.NDArray[np.int64] | None:
