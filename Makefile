@@ -6,10 +6,11 @@ BUDGET ?= 4m
 MODELS ?= full:bert-tiny,full:all-MiniLM-L6-v2,full:all-mpnet-base-v2
 COMMA := ,
 SOURCES = $(subst full:,,$(subst $(COMMA), ,$(MODELS)))
+TASK_SETS = sick_entailment sick_relatedness digests ratings shopping_zh
 STARTED := $(shell date +%s)
 DEMO ?= runs/demo-$(STARTED)
 
-.PHONY: help install dev demo test lint docs soak test-newest clean bench-trial bench-scores bench-startup
+.PHONY: help install dev demo test lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-gpu
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,5 +68,24 @@ bench-scores: dev ## Test scores at five minutes, three seeds (BENCH_DATA).
 	$(BIN)/python benchmarks/scores.py product_reviews emotion --models all-MiniLM-L6-v2
 	$(BIN)/python benchmarks/scores.py product_reviews
 
+bench-tasks: dev ## Every kind of task, and what its runs are held against; goes on where it was stopped (BENCH_DATA).
+	$(BIN)/python benchmarks/scores.py $(TASK_SETS) --models all-MiniLM-L6-v2
+	$(BIN)/python benchmarks/scores.py ncbi_disease --rows 1800 --models all-MiniLM-L6-v2
+	$(BIN)/python benchmarks/scores.py banking77 --rows 3000 --models all-MiniLM-L6-v2
+	$(BIN)/python benchmarks/beside.py product_reviews emotion $(TASK_SETS)
+	$(BIN)/python benchmarks/beside.py ncbi_disease --rows 1800
+	$(BIN)/python benchmarks/beside.py banking77 --rows 3000
+	$(BIN)/python benchmarks/crf.py ncbi_disease --rows 1800
+
 bench-startup: dev ## Cold start of the commands (BUNDLE).
 	$(BIN)/python benchmarks/startup.py $(BUNDLE)
+
+bench-search: dev ## autoft against its peers; goes on where it was stopped (BENCH_DATA).
+	PYTHONPATH=benchmarks $(BIN)/python -m search measure
+	PYTHONPATH=benchmarks $(BIN)/python -m search tables
+
+bench-overhead: dev ## What a search of 1,000 trials that learn nothing costs.
+	PYTHONPATH=benchmarks $(BIN)/python -m search.overhead
+
+bench-gpu: dev ## How much of a GPU a trial uses.
+	$(BIN)/python benchmarks/gpu_trial.py

@@ -1,16 +1,22 @@
-"""What the benchmarks share: the data folder, real sources, and the tutorial recipe they are held against."""
+"""What the benchmarks share: the data folder, real sources, rows that are measured once."""
 
 from __future__ import annotations
 
 import csv
+import json
 import os
 import random
 import sys
-import tempfile
-import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    from autoft.catalog import Catalog
+    from autoft.interfaces.encoder import Arrays
+    from autoft.interfaces.task import Decoder
+    from autoft.steps.understand import Understood
 
 
 def data_folder() -> Path:
@@ -29,8 +35,14 @@ def read(name: str) -> tuple[list[str], list[str]]:
     return [row[text] for row in rows], [row[label] for row in rows]
 
 
-def parts(name: str, folder: Path) -> tuple[Path, Path]:
-    """Training and test file of a data set of the data folder, or of an example of autoft, split into `folder`."""
+def parts(name: str, folder: Path, rows: int | None = None) -> tuple[Path, Path]:
+    """Training and test file of a data set of the data folder, or of an example of autoft, split into `folder`; with `rows` as many are
+    drawn of the training file, always the same."""
+    train, test = _whole(name, folder)
+    return (train if rows is None else _drawn(train, rows, folder)), test
+
+
+def _whole(name: str, folder: Path) -> tuple[Path, Path]:
     from autoft import examples
 
     if name not in examples.EXAMPLES:
@@ -52,6 +64,58 @@ def drawn(many: int, rows: int) -> list[int]:
     return sorted(random.Random(0).sample(range(many), rows))
 
 
+def _drawn(path: Path, rows: int, folder: Path) -> Path:
+    """So many rows of a file, in the file's order."""
+    target = folder / f"drawn-{path.name}"
+    with path.open(encoding="utf-8", newline="") as source, target.open("w", encoding="utf-8", newline="") as part:
+        if path.suffix == ".csv":
+            header, *found = csv.reader(source)
+            csv.writer(part).writerows([header, *(found[number] for number in drawn(len(found), rows))])
+        else:
+            lines = list(source)
+            part.writelines(lines[number] for number in drawn(len(lines), rows))
+    return target
+
+
+def understood(name: str, folder: Path, seed: int, catalog: Catalog, rows: int | None = None) -> Understood:
+    """A data set as `autoft run` understands its files: the same task, rows and split."""
+    from autoft.settings import Settings
+    from autoft.steps.understand import understand
+
+    train, test = parts(name, folder, rows)
+    return understand(Settings(data=train, test=test, seed=seed), catalog)
+
+
+def once(file: Path, key: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The row of a file of JSON lines that holds `key`; measured and appended where there is none."""
+    known = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+    row = next((row for row in known if key.items() <= row.items()), None)
+    if row is None:
+        row = key | measure()
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(row) + "\n")
+    return row
+
+
+def scored(data: Understood, outputs: Arrays, decoder: Decoder | None = None) -> dict[str, float]:
+    """The task's figures of outputs for the test rows."""
+    from autoft.interfaces.task import Decoder
+
+    decided = data.task.decide(data.problem, decoder or Decoder(), outputs)
+    return data.task.score(data.problem, data.targets[data.splits.test], decided)
+
+
+def figures(metrics: dict[str, float]) -> str:
+    """Each by its name."""
+    return " ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+
+
+def over_seeds(values: Sequence[float]) -> str:
+    """Mean and standard deviation."""
+    spread = stdev(values) if len(values) > 1 else 0.0
+    return f"{mean(values):.4f} +- {spread:.4f} over {len(values)} seeds"
+
+
 def source(name: str):
     """A pretrained source, fetched if need be."""
     from autoft import sources
@@ -68,47 +132,3 @@ def real_tokens(folder: Path, texts: list[str], limit: int = 128) -> int:
     tokenizer.no_padding()
     tokenizer.enable_truncation(limit)
     return sum(len(encoding.ids) for encoding in tokenizer.encode_batch(texts))
-
-
-def tutorial(
-    folder: Path, train: tuple[list[str], list[str]], test: tuple[list[str], list[str]], seed: int, epochs: int = 3
-) -> dict[str, float]:
-    """The recipe of the tutorials: Trainer, fp32, padded to 128, learning rate 3e-5, batch 16. Seconds are those of `train()`."""
-    import torch
-    from sklearn.metrics import accuracy_score, f1_score
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments, set_seed, utils
-
-    utils.logging.set_verbosity_error()
-    utils.logging.disable_progress_bar()
-    set_seed(seed)
-    labels = sorted(set(train[1]))
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-
-    class Rows(torch.utils.data.Dataset):
-        def __init__(self, texts: list[str], names: list[str]) -> None:
-            self.encoded = tokenizer(texts, padding="max_length", truncation=True, max_length=128, return_tensors="pt")
-            self.labels = torch.tensor([labels.index(name) for name in names])
-
-        def __len__(self) -> int:
-            return len(self.labels)
-
-        def __getitem__(self, i: int) -> dict[str, torch.Tensor]:
-            return {**{k: v[i] for k, v in self.encoded.items()}, "labels": self.labels[i]}
-
-    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=len(labels))
-    with tempfile.TemporaryDirectory() as scratch:
-        arguments = TrainingArguments(
-            scratch, num_train_epochs=epochs, per_device_train_batch_size=16, learning_rate=3e-5, seed=seed, use_cpu=True,
-            save_strategy="no", logging_strategy="no", report_to="none", disable_tqdm=True,
-        )  # fmt: skip
-        trainer = Trainer(model, arguments, train_dataset=Rows(*train))
-        started = time.perf_counter()
-        trainer.train()
-        seconds = time.perf_counter() - started
-        predicted = trainer.predict(Rows(*test)).predictions.argmax(1)
-    truth = np.array([labels.index(name) for name in test[1]])
-    return {
-        "seconds": seconds,
-        "accuracy": float(accuracy_score(truth, predicted)),
-        "f1_macro": float(f1_score(truth, predicted, average="macro")),
-    }

@@ -11,24 +11,21 @@ measured again.
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import json
 import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
-from statistics import mean, stdev
 
-from common import drawn, parts
+from common import figures, once, over_seeds, parts
 
 
-def measure(key: dict, rows: int | None) -> dict:
+def measure(key: dict) -> dict:
     with tempfile.TemporaryDirectory() as scratch:
-        train, test = parts(key["data"], Path(scratch))
-        if rows is not None:
-            train = _drawn(train, rows, Path(scratch))
+        train, test = parts(key["data"], Path(scratch), key["only"])
         command = [sys.executable, "-m", "autoft", "run", str(train), "--test", str(test), "--json", "--output", f"{scratch}/out"]
         command += ["--budget", key["budget"], "--seed", str(key["seed"])]
         if key["models"]:
@@ -38,20 +35,7 @@ def measure(key: dict, rows: int | None) -> dict:
         seconds = time.perf_counter() - started
     result = json.loads(done.stdout)
     kept = ("task", "metric", "baseline", "best", "confirmed", "refit", "trials", "rows", "utilisation", "verified", "verdict")
-    return {**key, "wall": seconds, **{name: result[name] for name in kept}}
-
-
-def _drawn(path: Path, rows: int, folder: Path) -> Path:
-    """So many rows of a file, the same ones each time, in the file's order."""
-    target = folder / f"drawn-{path.name}"
-    with path.open(encoding="utf-8", newline="") as source, target.open("w", encoding="utf-8", newline="") as part:
-        if path.suffix == ".csv":
-            header, *found = csv.reader(source)
-            csv.writer(part).writerows([header, *(found[number] for number in drawn(len(found), rows))])
-        else:
-            lines = list(source)
-            part.writelines(lines[number] for number in drawn(len(lines), rows))
-    return target
+    return {"wall": seconds, **{name: result[name] for name in kept}}
 
 
 def main() -> None:
@@ -63,29 +47,18 @@ def main() -> None:
     parser.add_argument("--rows", type=int)
     parser.add_argument("--file", type=Path, default=Path(__file__).parent / "scores.jsonl")
     options = parser.parse_args()
-    known = [json.loads(line) for line in options.file.read_text().splitlines()] if options.file.exists() else []
     for name in options.data:
         found = []
         for seed in range(options.seeds):
             key = {"data": name, "only": options.rows, "models": options.models, "budget": options.budget, "seed": seed}
-            row = next((r for r in known if key.items() <= r.items()), None)
-            if row is None:
-                row = measure(key, options.rows)
-                with options.file.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
+            row = once(options.file, key, partial(measure, key))
             found.append(row)
             sys.stdout.write(
-                f"{name} seed {seed}: {row['best']['candidate']} {_figures(row['best']['test'])}; {row['baseline']['candidate']} "
-                f"{_figures(row['baseline']['test'])}; in {row['wall']:.0f} s, busy {row['utilisation']['share']:.2f}\n"
+                f"{name} seed {seed}: {row['best']['candidate']} {figures(row['best']['test'])}; {row['baseline']['candidate']} "
+                f"{figures(row['baseline']['test'])}; in {row['wall']:.0f} s, busy {row['utilisation']['share']:.2f}\n"
             )
         for who, metric in itertools.product(("best", "baseline"), found[0]["best"]["test"]):
-            values = [row[who]["test"][metric] for row in found]
-            spread = stdev(values) if len(values) > 1 else 0.0
-            sys.stdout.write(f"{name} {who} {metric}: {mean(values):.4f} +- {spread:.4f} over {len(values)} seeds\n")
-
-
-def _figures(metrics: dict[str, float]) -> str:
-    return " ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+            sys.stdout.write(f"{name} {who} {metric}: {over_seeds([row[who]['test'][metric] for row in found])}\n")
 
 
 if __name__ == "__main__":

@@ -16,33 +16,38 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import numpy as np
-from common import read, real_tokens, source, tutorial
+from common import real_tokens, scored, source, understood
+from tutorial import tutorial
+
+from autoft.catalog import Catalog
+from autoft.data.table import Rows
+from autoft.hardware import limits
+from autoft.interfaces.model import FitData, TrialSpec
+from autoft.interfaces.source import Source
+from autoft.steps.understand import Understood
+from autoft.trial import run_trial
 
 
-def trial(found, train, test, seed: int, threads: int, epochs: int) -> dict[str, float]:
-    from autoft.catalog import Catalog
-    from autoft.data.table import Table
-    from autoft.hardware import limits
-    from autoft.interfaces.model import FitData, TrialSpec
-    from autoft.interfaces.task import Decoder
-    from autoft.trial import run_trial
-
-    catalog = Catalog.build()
-    task, model = catalog.task("text-classification"), catalog.model("full")
-    tables = [Table({"text": texts, "label": labels}) for texts, labels in (train, test)]
-    match = task.match(tables[0], {"text": ("text",), "label": ("label",)})
-    problem = task.problem(tables[0], match, metric=None, seed=seed)
-    rows, held = (task.inputs(problem, table) for table in tables)
-    targets, truth = (task.targets(problem, table) for table in tables)
-    candidate = model.candidates(problem, [found], limits(None), rows)[0]
-    hyperparameters = {**model.space(candidate, problem, len(rows)).default, "epochs": epochs}
+def trial(catalog: Catalog, found: Source, data: Understood, train: Rows, seed: int, threads: int, epochs: int) -> dict[str, float]:
+    model = catalog.model("full")
+    candidate = model.candidates(data.problem, [found], limits(None), data.rows.take(train))[0]
+    hyperparameters = {**model.space(candidate, data.problem, len(train)).default, "epochs": epochs}
     with tempfile.TemporaryDirectory() as scratch:
-        data = FitData(problem, rows, targets, np.arange(len(rows)), np.empty(0, dtype=np.int64), Path(scratch))
+        learned = FitData(data.problem, data.rows, data.targets, train, np.empty(0, dtype=np.int64), Path(scratch))
         spec = TrialSpec(1, candidate, hyperparameters, seed, threads)
-        outcome = run_trial(spec, data, model, task, Path(scratch) / "trial")
+        outcome = run_trial(spec, learned, model, data.task, Path(scratch) / "trial")
         if outcome.fitted is None:
             sys.exit(f"the trial failed: {outcome.reason}")
-        return {"seconds": outcome.seconds, **task.score(problem, truth, task.decide(problem, Decoder(), outcome.fitted.outputs(held)))}
+        return {"seconds": outcome.seconds, **scored(data, outcome.fitted.outputs(data.rows.take(data.splits.test)))}
+
+
+def recipe(found: Source, data: Understood, seed: int, threads: int, epochs: int) -> dict[str, float]:
+    import torch
+
+    torch.set_num_threads(threads)
+    rows, asked = (data.rows.take(part) for part in (data.learnable, data.splits.test))
+    made = tutorial(found.folder, data.problem, rows, data.targets[data.learnable], asked, seed, epochs=epochs)
+    return {"seconds": made.training, **scored(data, made.outputs)}
 
 
 def main() -> None:
@@ -51,17 +56,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=3)
     options = parser.parse_args()
-    import torch
-
-    train, test = read("product_reviews.train.csv"), read("product_reviews.test.csv")
-    found = source("all-MiniLM-L6-v2")
-    tokens = real_tokens(found.folder, train[0]) * options.epochs
+    catalog, found = Catalog.build(), source("all-MiniLM-L6-v2")
+    with tempfile.TemporaryDirectory() as scratch:
+        data = understood("product_reviews", Path(scratch), 0, catalog)
+    tokens = real_tokens(found.folder, list(data.rows.take(data.learnable)["text"])) * options.epochs
     ratios, rows = [], []
-    trial(found, (train[0][:64], train[1][:64]), (test[0][:8], test[1][:8]), 0, options.threads, 1)
+    trial(catalog, found, data, data.learnable[:64], 0, options.threads, 1)
     for seed in range(options.seeds):
-        ours = trial(found, train, test, seed, options.threads, options.epochs)
-        torch.set_num_threads(options.threads)
-        theirs = tutorial(found.folder, train, test, seed, options.epochs)
+        ours = trial(catalog, found, data, data.learnable, seed, options.threads, options.epochs)
+        theirs = recipe(found, data, seed, options.threads, options.epochs)
         ratios.append(theirs["seconds"] / ours["seconds"])
         for name, row in (("autoft", ours), ("tutorial", theirs)):
             rows.append({"seed": seed, "system": name, "tokens_per_second": tokens / row["seconds"], **row})
