@@ -88,6 +88,12 @@ class Allocator:
     def failed(self, name: str) -> None:
         self._arms[name].failed += 1
 
+    def has_time(self, name: str, seconds_left: float | None) -> bool:
+        """Whether a trial of this candidate that was begun before may be begun again: whatever became of the candidate, if it can end."""
+        if seconds_left is None or not self._clock:
+            return True
+        return seconds_left >= max(LEAST_SECONDS, SHARE * (self.expected_seconds(name) or 0.0))
+
     def exhaust(self, name: str) -> None:
         """Nothing new is left to try of this candidate."""
         self._arms[name].exhausted = True

@@ -15,7 +15,8 @@ from autoft_autotune.wire import not_pickled
 
 @dataclass
 class Entry:
-    """One trial as the driver sees it. `value` and `metrics` are its best so far."""
+    """One trial as the driver sees it. `value` and `metrics` are its best so far; something was `heard` of it last at that time on
+    `time.monotonic()`."""
 
     number: int
     candidate: str
@@ -28,11 +29,12 @@ class Entry:
     seconds: float = 0.0
     busy_seconds: float = 0.0
     started: float | None = None
+    heard: float = 0.0
     finished: bool = False
 
 
 class Book:
-    """Entries by Ray's trial id. Each trial that starts gets exactly one TrialFinished, whatever happens to it."""
+    """Entries by Ray's trial id. Each trial that starts gets exactly one TrialFinished, whatever happens to it, unless its run is left."""
 
     def __init__(self, metric: Metric, on_event: Callable[[Event], None], gpus: float = 0.0) -> None:
         self._metric, self._tell, self._gpus = metric, on_event, gpus
@@ -68,13 +70,13 @@ class Book:
     def start(self, trial_id: str) -> None:
         entry = self._entries[trial_id]
         if entry.started is None:
-            entry.started = time.time()
+            entry.started, entry.heard = time.time(), time.monotonic()
             self._tell(TrialStarted(trial=entry.number, candidate=entry.candidate, hyperparameters=entry.hyperparameters))
 
     def report(self, trial_id: str, event: TrialReported, seconds: float, busy_seconds: float) -> None:
         """An evaluation, `seconds` after the trial began."""
         entry = self._entries[trial_id]
-        entry.progress, entry.seconds, entry.busy_seconds = event.progress, seconds, busy_seconds
+        entry.progress, entry.seconds, entry.busy_seconds, entry.heard = event.progress, seconds, busy_seconds, time.monotonic()
         value = event.metrics.get(self._metric.name)
         if value is not None and (entry.value is None or self._metric.key(value) > self._metric.key(entry.value)):
             entry.value, entry.metrics = value, dict(event.metrics)
@@ -107,8 +109,7 @@ class Book:
         if entry.finished:
             return
         self.start(trial_id)
-        entry.finished = True
-        self._gpu_seconds += entry.seconds * self._gpus
+        self.close(trial_id)
         self._tell(
             TrialFinished(
                 trial=entry.number,
@@ -124,9 +125,19 @@ class Book:
             )
         )
 
-    def drop(self, trial_id: str) -> None:
-        """A trial that was asked for and never began: no event tells of it."""
+    def close(self, trial_id: str) -> None:
+        """The trial has ended, which was told before or is to be told by nobody."""
         entry = self._entries[trial_id]
         entry.finished = True
+        self._gpu_seconds += entry.seconds * self._gpus
+
+    def withdraw(self, trial_id: str) -> None:
+        """A trial that was asked for and never began is as if it had not been asked for."""
+        del self._entries[trial_id]
+
+    def forgive(self, seconds: float) -> None:
+        """The silence of the last `seconds` was not the workers'."""
+        for _, entry in self.live():
+            entry.heard += seconds
 
     __reduce__ = not_pickled

@@ -39,19 +39,24 @@ def _run(request: SearchRequest, plan: Plan, on_event: Callable[[Event], None]) 
     from ray import tune
 
     from autoft_autotune.progress import Backstop, EventCallback, no_loggers
+    from autoft_autotune.replay import replay
     from autoft_autotune.searcher import CandidateSearcher
     from autoft_autotune.stopping import CandidateHalving
+    from autoft_autotune.watchdog import Watchdog
 
     folder = request.folder.resolve()
     book = Book(request.data.problem.metric, on_event, plan.gpus)
     limits = Limits(request.deadline, request.stop_file.resolve(), request.gpu_hours, plan, book, request.later)
     callback = EventCallback(book)
+    searcher = CandidateSearcher(request, plan, book, limits, callback.failure)
+    scheduler = CandidateHalving(lambda trial_id: book[trial_id].candidate)
+    replay(request.history, request.data.problem.metric, book, searcher, scheduler)
     scratch = folder / "ray"
     tuner = tune.Tuner(
         _trainable(request, plan, folder),
         tune_config=tune.TuneConfig(
-            search_alg=CandidateSearcher(request, plan, book, limits),
-            scheduler=CandidateHalving(lambda trial_id: book[trial_id].candidate),
+            search_alg=searcher,
+            scheduler=scheduler,
             num_samples=-1,
             reuse_actors=True,
             trial_name_creator=lambda trial: f"trial-{book[trial.trial_id].number}",
@@ -60,7 +65,7 @@ def _run(request: SearchRequest, plan: Plan, on_event: Callable[[Event], None]) 
         run_config=tune.RunConfig(
             name="search",
             storage_path=str(scratch),
-            callbacks=[callback, *no_loggers()],
+            callbacks=[callback, Watchdog(book, callback.running, searcher.allowed_silence), *no_loggers()],
             stop=Backstop(limits, book, callback),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=0),
@@ -70,13 +75,14 @@ def _run(request: SearchRequest, plan: Plan, on_event: Callable[[Event], None]) 
     try:
         tuner.fit()
     finally:
-        for trial_id, entry in book.live():
-            if entry.started is None:
-                book.drop(trial_id)
-            else:
-                book.end(trial_id, "stopped", limits.ended() or "the search was interrupted")
-                book.finish(trial_id)
         shutil.rmtree(scratch, ignore_errors=True)
+    # Of a search that is left by an exception nothing is told any more: a resumed run starts its trials again.
+    for trial_id, entry in book.live():
+        if entry.started is None:
+            book.withdraw(trial_id)
+        else:
+            book.end(trial_id, "stopped", limits.ended() or "the search was interrupted")
+            book.finish(trial_id)
 
 
 def _trainable(request: SearchRequest, plan: Plan, folder: Path) -> Any:

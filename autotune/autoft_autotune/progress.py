@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -12,6 +11,7 @@ from ray.tune.experiment import Trial
 from ray.tune.logger import CSVLoggerCallback, JsonLoggerCallback, TBXLoggerCallback
 
 from autoft_autotune.book import Book
+from autoft_autotune.faults import Deaths
 from autoft_autotune.limits import Limits
 from autoft_autotune.wire import is_outcome, not_pickled, read_result
 
@@ -23,8 +23,12 @@ class EventCallback(Callback):  # type: ignore[misc, unused-ignore]
     """Fills the book, which tells the events. `running` holds Ray's trials that have a worker."""
 
     def __init__(self, book: Book) -> None:
-        self._book = book
+        self._book, self._deaths = book, Deaths()
         self.running: dict[str, Trial] = {}
+
+    def failure(self, trial_id: str) -> str:
+        """Why a trial failed that had a worker; "" for one that had none."""
+        return self._deaths.reason(self.running[trial_id]) if trial_id in self.running else ""
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         self.running[trial.trial_id] = trial
@@ -42,8 +46,9 @@ class EventCallback(Callback):  # type: ignore[misc, unused-ignore]
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         self.running.pop(trial.trial_id, None)
-        self._book.explain(trial.trial_id, failure(trial))
-        self._book.finish(trial.trial_id)
+        if trial.trial_id in self._book:  # else it never began and is ordered again
+            self._book.explain(trial.trial_id, self._deaths.reason(trial))
+            self._book.finish(trial.trial_id)
 
     __reduce__ = not_pickled
 
@@ -73,22 +78,6 @@ class Backstop(Stopper):  # type: ignore[misc, unused-ignore]
         return True
 
     __reduce__ = not_pickled
-
-
-def failure(trial: Trial) -> str:
-    """Why Ray gave a trial up, in one line, from the file in which it notes errors."""
-    try:
-        text = Path(trial.error_file or "").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if "creation task" in text or not lines:
-        return lines[-1] if lines else "the worker could not run the trial"
-    if "memory pressure" in text or "running low on memory" in text:
-        return "the worker was ended for want of memory"
-    if "actor died" in text or "worker process has died" in text or "ActorDiedError" in text:
-        return "the worker process died; the machine may have run out of memory"
-    return lines[-1]
 
 
 class _NoLogs:

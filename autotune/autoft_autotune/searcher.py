@@ -2,52 +2,101 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ray.tune.search import Searcher
 
+from autoft import hardware
+from autoft.interfaces.events import TrialStarted
+from autoft.interfaces.space import Hyperparameters
 from autoft.interfaces.tuner import SearchRequest
 from autoft.trial import trial_seed
 from autoft_autotune.allocator import Allocator
 from autoft_autotune.book import Book, Entry
+from autoft_autotune.faults import is_out_of_memory
 from autoft_autotune.limits import Limits
 from autoft_autotune.proposals import Proposer
 from autoft_autotune.resources import Plan
+from autoft_autotune.watchdog import allowed_silence
 from autoft_autotune.wire import SCORE, TRIAL, TrialOrder, is_outcome, not_pickled, read_result
 
 
 class CandidateSearcher(Searcher):  # type: ignore[misc, unused-ignore]
-    """Numbers the trials in the order of asking. Never gives more than `plan.concurrency` at once, so that none is asked for early."""
+    """Numbers the trials in the order of asking. Never gives more than `plan.concurrency` at once, so that none is asked for early.
 
-    def __init__(self, request: SearchRequest, plan: Plan, book: Book, limits: Limits) -> None:
+    `failure` tells by Ray's trial id why a trial failed whose worker cannot say so.
+    """
+
+    def __init__(
+        self, request: SearchRequest, plan: Plan, book: Book, limits: Limits, failure: Callable[[str], str] = lambda _: ""
+    ) -> None:
         super().__init__(metric=SCORE, mode="max")
-        self._request, self._plan, self._book, self._limits = request, plan, book, limits
+        self._request, self._plan, self._book, self._limits, self._failure = request, plan, book, limits, failure
         self._allocator = Allocator(request.candidates, request.named, clock=limits.clock, slots=plan.concurrency)
         self._proposers = {candidate.name: Proposer(request.spaces[candidate.name]) for candidate in request.candidates}
+        self._flops = {candidate.name: candidate.flops for candidate in request.candidates}
+        self._numbers: set[int] = set()
+        self._again: list[TrialOrder] = []
+        self._without_worker: set[int] = set()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # Ray's annotation leaves FINISHED out
-        if self._limits.ended() or (self._request.trials is not None and len(self._book) >= self._request.trials):
+        if self._limits.ended() or (not self._again and self._is_enough()):
             return str(Searcher.FINISHED)
         if len(self._book.live()) >= self._plan.concurrency:
             return None
-        order = self.next_order()
+        order = self._begun_before() or (None if self._is_enough() else self.next_order())
         if order is None:
             return str(Searcher.FINISHED)
         self._book.open(trial_id, Entry(order.number, order.candidate, dict(order.hyperparameters)))
         return {TRIAL: order.to_json()}
 
+    def _is_enough(self) -> bool:
+        return self._request.trials is not None and len(self._numbers) >= self._request.trials
+
     def next_order(self) -> TrialOrder | None:
         """The next trial, or None when nothing is left that fits."""
-        number = self._request.first_number + len(self._book)
-        seed = trial_seed(self._request.seed, number)
+        number = self._request.first_number
+        while number in self._numbers:
+            number += 1
         while (candidate := self._allocator.choose(self._limits.seconds_left())) is not None:
-            hyperparameters = self._proposers[candidate.name].ask(number, seed)
+            hyperparameters = self._proposers[candidate.name].ask(number, trial_seed(self._request.seed, number))
             if hyperparameters is not None:
                 self._allocator.started(candidate.name)
-                return TrialOrder(number, candidate.name, hyperparameters, seed, self._limits.deadline())
+                self._numbers.add(number)
+                return self._order(number, candidate.name, hyperparameters)
             self._allocator.exhaust(candidate.name)
         return None
+
+    def recall(self, event: TrialStarted) -> None:
+        """A trial was begun before the run was resumed."""
+        self._proposers[event.candidate].recall(event.trial, event.hyperparameters)
+        self._allocator.started(event.candidate)
+        self._numbers.add(event.trial)
+
+    def again(self, event: TrialStarted) -> None:
+        """A trial that was recalled had not ended: it is ordered before any new one, as long as it fits."""
+        self._again.append(self._order(event.trial, event.candidate, event.hyperparameters))
+
+    def allowed_silence(self, name: str) -> float:
+        """Seconds that a trial of this candidate may say nothing."""
+        expected = self._allocator.expected_seconds(name)
+        if expected is None and self._flops[name]:
+            share = self._plan.gpus / max(1, hardware.gpus()) if self._plan.gpus else self._plan.threads / hardware.cores()
+            expected = self._flops[name] / (hardware.training_flops() * share)
+        return allowed_silence(self._request.hang_after, expected)
+
+    def _begun_before(self) -> TrialOrder | None:
+        while self._again:
+            order = self._again.pop(0)
+            if self._allocator.has_time(order.candidate, self._limits.seconds_left()):
+                return replace(order, deadline=self._limits.deadline())
+        return None
+
+    def _order(self, number: int, name: str, hyperparameters: Hyperparameters) -> TrialOrder:
+        return TrialOrder(number, name, hyperparameters, trial_seed(self._request.seed, number), self._limits.deadline())
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         entry = self._book[trial_id]
@@ -56,19 +105,35 @@ class CandidateSearcher(Searcher):  # type: ignore[misc, unused-ignore]
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         entry = self._book[trial_id]
+        if error and self._lost_its_worker(entry):
+            self._again.insert(0, self._order(entry.number, entry.candidate, entry.hyperparameters))
+            self._book.withdraw(trial_id)
+            return
         if result is not None and is_outcome(result):
             self._book.settle(trial_id, read_result(result).outcome)
         elif error:
-            self._book.end(trial_id, "failed", "")
+            self._book.end(trial_id, "failed", self._failure(trial_id))
         elif result is None:
             self._book.end(trial_id, "stopped", self._limits.ended() or "stopped by the scheduler")
         else:
             self.on_trial_result(trial_id, result)
             self._book.end(trial_id, "stopped", "stopped by the scheduler")
-        key = self._book.key(entry)
-        self._proposers[entry.candidate].tell(entry.number, entry.status, key, entry.progress)
+        self._learn(entry)
+
+    def _lost_its_worker(self, entry: Entry) -> bool:
+        """A worker that died between two trials, or could not get rid of its last one, is no fault of the next, which has not begun.
+        Only once: what ends workers as they start will end the next as well."""
+        if entry.started is not None or entry.number in self._without_worker:
+            return False
+        self._without_worker.add(entry.number)
+        return True
+
+    def _learn(self, entry: Entry) -> None:
+        key, failed = self._book.key(entry), entry.status == "failed"
+        out_of_memory = failed and is_out_of_memory(entry.reason)
+        self._proposers[entry.candidate].tell(entry.number, entry.status, key, entry.progress, out_of_memory=out_of_memory)
         self._allocator.ended(entry.candidate, key)
-        if entry.status == "failed":
+        if failed:
             self._allocator.failed(entry.candidate)
         else:
             self._allocator.observed(entry.candidate, entry.number, key, entry.seconds, entry.progress)

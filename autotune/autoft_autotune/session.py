@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import shutil
@@ -16,10 +17,14 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from autoft.store.liveness import is_gone, process_identity, this_host
 from autoft_autotune.resources import Plan
 
 OBJECT_STORE_BYTES = 256 * 2**20
 """For the rows of the data, once; what does not fit Ray spills to disk."""
+
+PREFIX, OWNER = "autoft-", "owner.json"
+"""Of the folder in which Ray works, and the file in it that says for which process."""
 
 LONGEST_SOCKET_FOLDER = 40
 """A Unix socket's path holds 107 characters, of which Ray's own part takes 64."""
@@ -39,8 +44,11 @@ def ray_session(plan: Plan, gpus: int, *, verbose: bool) -> Iterator[None]:
         if ray.is_initialized():
             yield
             return
-        folder = tempfile.mkdtemp(prefix="autoft-")
+        _sweep()
+        folder = tempfile.mkdtemp(prefix=PREFIX)
         try:
+            owner = {"host": this_host(), "pid": os.getpid(), "process": process_identity(os.getpid())}
+            Path(folder, OWNER).write_text(json.dumps(owner), encoding="utf-8")
             ray.init(
                 num_cpus=plan.concurrency * plan.threads,
                 num_gpus=gpus,
@@ -55,6 +63,17 @@ def ray_session(plan: Plan, gpus: int, *, verbose: bool) -> Iterator[None]:
         finally:
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Remove what Ray's instances left whose drivers were killed."""
+    for owner in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{OWNER}"):
+        try:
+            gone = is_gone(**json.loads(owner.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            continue  # another user's, or one that is just being made
+        if gone:
+            shutil.rmtree(owner.parent, ignore_errors=True)
 
 
 def _variables(plan: Plan) -> dict[str, str]:

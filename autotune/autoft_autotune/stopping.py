@@ -40,8 +40,6 @@ class Rungs(_Bracket):  # type: ignore[misc, unused-ignore]
 
     def on_result(self, trial: Trial, cur_iter: int, cur_rew: float | None) -> str:
         """The decision for a result; the candidate's first trial is recorded and always goes on."""
-        if self._exempt is None:
-            self._exempt = trial.trial_id
         reached = [recorded for milestone, recorded in self._rungs if cur_iter >= milestone]
         if not reached or cur_rew is None or trial.trial_id in reached[0]:
             return str(TrialScheduler.CONTINUE)
@@ -54,6 +52,11 @@ class Rungs(_Bracket):  # type: ignore[misc, unused-ignore]
         """Called as trials are added: the first is the candidate's first."""
         if self._exempt is None:
             self._exempt = trial_id
+
+    def release(self, trial_id: str) -> None:
+        """Called as trials end: one that reached no rung was not measured."""
+        if self._exempt == trial_id and not any(trial_id in recorded for _, recorded in self._rungs):
+            self._exempt = None
 
 
 class CandidateHalving(AsyncHyperBandScheduler):  # type: ignore[misc, unused-ignore]
@@ -68,9 +71,19 @@ class CandidateHalving(AsyncHyperBandScheduler):  # type: ignore[misc, unused-ig
         self._rungs_of: dict[str, Rungs] = {}
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
-        rungs = self._rungs_of.setdefault(self._candidate_of(trial.trial_id), Rungs())
+        self.take_up(self._candidate_of(trial.trial_id), trial)
+
+    def take_up(self, candidate: str, trial: Trial) -> None:
+        """Results of `trial` follow; the first of a candidate is exempt."""
+        rungs = self._rungs_of.setdefault(candidate, Rungs())
         rungs.exempt(trial.trial_id)
         self._trial_info[trial.trial_id] = rungs
+
+    def forget(self, trial: Trial) -> None:
+        """It has ended; where it reached no rung, the next of its candidate is exempt in its place."""
+        rungs = self._trial_info.pop(trial.trial_id, None)
+        if rungs is not None:
+            rungs.release(trial.trial_id)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:  # noqa: ARG002
         # Ray's own choice is the first waiting trial. It would take each worker that comes free for a trial whose worker is only
@@ -85,12 +98,12 @@ class CandidateHalving(AsyncHyperBandScheduler):  # type: ignore[misc, unused-ig
         return str(super().on_trial_result(tune_controller, trial, result))
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:  # noqa: ARG002
-        self._trial_info.pop(trial.trial_id, None)
+        self.forget(trial)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
-        self._trial_info.pop(trial.trial_id, None)
+        self.forget(trial)
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
-        self._trial_info.pop(trial.trial_id, None)
+        self.forget(trial)
 
     __reduce__ = not_pickled

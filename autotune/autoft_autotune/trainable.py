@@ -14,12 +14,16 @@ from autoft.catalog import Catalog
 from autoft.interfaces.events import TrialReported
 from autoft.interfaces.model import Candidate, FitData, TrialSpec
 from autoft.interfaces.tuner import PluginFile
+from autoft.store import liveness
 from autoft.trial import run_trial
 from autoft_autotune.conversation import Conversation
 from autoft_autotune.wire import TRIAL, TrialOrder, outcome_result, report_result
 
 END_SECONDS = 60.0
 """How long a stopped trial may take to return before its worker counts as hanging."""
+
+HANGS = 70
+"""Exit status of such a worker."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +52,17 @@ class TrialWorker(Trainable):  # type: ignore[misc, unused-ignore]
             os.environ[name] = str(shared.threads)
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         self._shared = shared
+        self._attendance = liveness.attend(shared.trials.parent)
         self._catalog = Catalog.build(shared.plugin_files)
         # What is there by now stays: a collection after each trial need not walk through it.
         gc.freeze()
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """The next trial in this process; False, and so the end of this worker, when the last one does not return."""
+        """The next trial in this process, which ends where the last trial does not return."""
         if not self._end():
-            return False
+            # Were this False, Ray would blame the next trial, and tell neither searcher nor callbacks of it.
+            os._exit(HANGS)
         self._begin(new_config)
         return True
 

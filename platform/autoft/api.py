@@ -1,12 +1,14 @@
-"""The Python interface: `autoft.run` and `autoft.load`. The command line calls the same functions."""
+"""The Python interface: `autoft.run`, `autoft.resume` and `autoft.load`. The command line calls the same functions."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autoft.errors import InputError
 from autoft.leaderboard import Leaderboard
 from autoft.loading import load_predictor
 
@@ -76,6 +78,65 @@ def execute(settings: Settings, *, started: float, listeners: Sequence[Listener]
     finally:
         store.close()
     return Run(finished.folder, finished.result, finished.leaderboard, settings.plugins)
+
+
+def resume(
+    run: str | Path,
+    *,
+    budget: float | str | None = None,
+    database: str | None = None,
+    verbose: bool | None = None,
+    started: float | None = None,
+    listeners: Iterable[Listener] = (),
+) -> Run:
+    """Go on with a run that was killed, aborted or failed, as `autoft resume` does. `run` is its folder, its id or a beginning of it, or
+    "last".
+
+    `budget`: seconds, or "5m", from now on; without it what is left of the run's own. `database` is where the list of runs is, where it is
+    not the run's own. `started`, on `time.time()`, is when this began, where that is not now. Raises InputError for a run that has ended
+    or is alive, and where the data, a source or a plugin file is not what it was; RunFailed when no trial gave a model.
+    """
+    from autoft.catalog import Catalog
+    from autoft.history import History
+    from autoft.plugins import read_plugin_file
+    from autoft.steps.reopen import directory, refuse_ended, same_plugins, settings_of
+    from autoft.store import Store
+    from autoft.store.liveness import held
+    from autoft.workflow import fine_tune
+
+    started = time.time() if started is None else started
+    _need_training()
+    folder = _run_folder(run, database)
+    with held(folder):
+        past = History.read(folder)
+        refuse_ended(past)
+        settings = settings_of(past, budget=budget, database=database, verbose=verbose)
+        with contextlib.chdir(directory(past)):
+            catalog = Catalog.build([read_plugin_file(path) for path in settings.plugins])
+            same_plugins(past, catalog.plugin_files)
+            store = Store(settings.database)
+            try:
+                finished = fine_tune(settings, catalog, started=started - past.spent, listeners=[*listeners, store.event], past=past)
+            finally:
+                store.close()
+            plugins = [path.absolute() for path in settings.plugins]
+    return Run(finished.folder, finished.result, finished.leaderboard, plugins)
+
+
+def _run_folder(run: str | Path, database: str | None) -> Path:
+    """A folder is known by what it holds, whatever the database says of it."""
+    if (Path(run) / "run.json").exists():
+        return Path(run).resolve()
+    from autoft.store import Store
+
+    store = Store(database)
+    try:
+        folder = Path(store.find_run(str(run)).folder)
+    finally:
+        store.close()
+    if not (folder / "run.json").exists():
+        raise InputError(f"the run's folder {folder} is gone", hint="autoft runs lists the runs and their folders")
+    return folder
 
 
 def _need_training() -> None:

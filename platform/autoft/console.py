@@ -20,20 +20,23 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from autoft.data.names import counted
 from autoft.errors import AutoftError
 from autoft.interfaces.events import (
     Event,
     Remark,
     RunFailedEvent,
     RunFinished,
+    RunResumed,
     RunStarted,
+    SourcesRanked,
     StageStarted,
     TrialFinished,
     TrialReported,
     TrialStarted,
 )
 from autoft.interfaces.problem import Metric
-from autoft.progress import STAGES, Progress, TrialView, duration, example_inputs, figure, number, plain, short
+from autoft.progress import STAGES, Progress, TrialView, duration, example_inputs, figure, number, plain, ranking_line, short
 
 REPORT_EVERY = 10.0
 """Seconds between two plain lines about the same trial."""
@@ -113,8 +116,14 @@ class Screen:
     def _tell_terminal(self, event: Event) -> None:
         if isinstance(event, Remark):
             self._say(_remark(event))
+        elif isinstance(event, SourcesRanked):
+            self._say(Text(ranking_line(event)))
         elif isinstance(event, RunStarted):
             self._say(Text(_opening(event), style="bold"))
+        elif isinstance(event, RunFailedEvent):
+            self._say(Text(_left(event, self._progress.run)))
+        elif isinstance(event, RunResumed):
+            self._say(Text(_going_on(event, len(self._progress.trials)), style="bold"))
         elif isinstance(event, TrialFinished) and event.status == "failed":
             self._say(Text(f"trial {event.trial}, {plain(event.candidate)}, failed: {plain(event.reason)}", style="red"))
         elif isinstance(event, TrialReported) and self._verbose:
@@ -124,10 +133,14 @@ class Screen:
         metric = self._progress.metric.name
         if isinstance(event, RunStarted):
             yield _opening(event)
+        elif isinstance(event, RunResumed):
+            yield _going_on(event, len(self._progress.trials))
         elif isinstance(event, StageStarted):
             yield _stage(event.stage, event.note)
         elif isinstance(event, Remark):
             yield _remark(event).plain
+        elif isinstance(event, SourcesRanked):
+            yield ranking_line(event)
         elif isinstance(event, TrialStarted):
             self._last_line[event.trial] = event.time
             yield f"trial {event.trial} started: {plain(event.candidate)} ({short(event.hyperparameters)})"
@@ -139,7 +152,9 @@ class Screen:
             best = self._progress.best()
             is_best = best is not None and best.number == event.trial and (best_before is None or best_before.number != event.trial)
             yield _finished(event, metric) + (" - best so far" if is_best else "")
-        elif isinstance(event, RunFinished | RunFailedEvent):
+        elif isinstance(event, RunFailedEvent):
+            yield _left(event, self._progress.run)
+        elif isinstance(event, RunFinished):
             yield f"run {event.status}"
 
     def _say(self, text: Text) -> None:
@@ -228,12 +243,14 @@ def show_check(understood: Mapping[str, Any], *, stream: TextIO | None = None, w
     stream = stream or sys.stdout
     rows, parts = understood["rows"], understood["splits"]
     left_out = f", {rows['left_out']} left out" if rows["left_out"] else ""
+    sizes = [f"{many} {part}" for part, many in parts.items() if many]
+    folds = f"; cross-validated, {understood['folds']} folds" if understood["folds"] else ""
     facts = {
         "Task": understood["task"],
         "Why": understood["reason"].partition("; not used")[0],
         "Columns": ", ".join(f"{role} = {' + '.join(map(repr, names))}" for role, names in understood["columns"].items()),
         "Not used": ", ".join(map(repr, understood["not_used"])),
-        "Rows": f"{rows['used']} used{left_out}: " + ", ".join(f"{many} {part}" for part, many in parts.items()),
+        "Rows": f"{rows['used']} used{left_out}: " + ", ".join(sizes) + folds,
         "Lengths": "; ".join(_lengths(role, found) for role, found in understood["lengths"].items()),
         "Language": understood["language"] or "not recognised",
         "Judged by": understood["metric"] + (f": {understood['metric_meaning']}" if understood["metric_meaning"] else ""),
@@ -399,6 +416,18 @@ def _status_line(progress: Progress, now: float) -> Text:
 def _opening(event: RunStarted) -> str:
     budget = f"budget {duration(event.budget)}" if event.budget is not None else "no time limit"
     return f"Run {plain(event.run_id)}: {plain(event.task)} on {plain(event.data)}, judged by {plain(event.metric)}, {budget}"
+
+
+def _going_on(event: RunResumed, trials: int) -> str:
+    left = "no time limit" if event.budget is None else f"{duration(event.budget - event.spent)} of the budget left"
+    return f"Run {plain(event.run_id)} goes on: {counted(trials, 'trial')} had ended, {left}"
+
+
+def _left(event: RunFailedEvent, run: RunStarted | RunResumed | None) -> str:
+    """A run that the user left can go on; one that failed, as it stands, would fail again."""
+    if event.status != "aborted" or run is None:
+        return f"run {event.status}"
+    return f"run aborted: autoft resume {quote(str(_near(Path(run.folder))))} goes on with it"
 
 
 def _stage(stage: str, note: str) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autoft.interfaces.encoder import Encoder
-    from autoft.interfaces.events import RunFailedEvent, RunFinished, RunStarted, TrialFinished, TrialReported, TrialStarted
+    from autoft.interfaces.events import RunFailedEvent, RunFinished, RunResumed, RunStarted, TrialFinished, TrialReported, TrialStarted
     from autoft.interfaces.exporter import Exporter
     from autoft.interfaces.model import Model
     from autoft.interfaces.reader import Reader
@@ -156,6 +156,20 @@ class Hooks:
             @autoft.hookimpl
             def autoft_run_started(event):
                 print(event.run_id)
+        """
+
+    @hookspec
+    def autoft_run_resumed(self, event: RunResumed) -> None:
+        """A run that was cut off goes on; trials that had ended are not told of again.
+
+        When: before anything else that it tells.
+        Process: the driver, another one than before.
+        Parameters: `event`: as for `autoft_run_started`, when this session began, and the seconds that the run was alive before.
+        Returns: nothing.
+        Example:
+            @autoft.hookimpl
+            def autoft_run_resumed(event):
+                print(event.run_id, event.spent)
         """
 
     @hookspec

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import math
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from autoft.disk import remove, to_disk, write_json
 from autoft.errors import SettingsError
-from autoft.interfaces.events import Event, Remark, RunFailedEvent, RunFinished, RunStarted, StageStarted, TrialFinished
+from autoft.history import History, mend
+from autoft.interfaces.events import (
+    Event,
+    Remark,
+    RunFailedEvent,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    StageStarted,
+    TrialFinished,
+    TrialStarted,
+)
 from autoft.interfaces.problem import Metric
 from autoft.interfaces.tracker import Tracker
 from autoft.leaderboard import Leaderboard
+from autoft.store import liveness
 
 Listener = Callable[[Event], None]
 Notify = Callable[[Event], Sequence[str]]
@@ -25,13 +37,13 @@ KEPT = 3
 
 
 class Tracking:
-    """A tracker as a listener: opened as the run starts, closed as it ends."""
+    """A tracker as a listener: opened as the run starts or goes on, closed as it ends."""
 
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, RunStarted):
+        if isinstance(event, RunStarted | RunResumed):
             self._tracker.open(event.run_id, Path(event.folder))
         self._tracker.event(event)
         if isinstance(event, RunFinished | RunFailedEvent):
@@ -39,15 +51,27 @@ class Tracking:
 
 
 class Journal:
-    """Writes run.json, events.jsonl, leaderboard.csv and result.json, and hands each event to the listeners in turn."""
+    """Writes run.json, events.jsonl, leaderboard.csv and result.json, and hands each event to the listeners in turn.
 
-    def __init__(self, folder: Path, metric: Metric, listeners: Sequence[Listener], notify: Notify = lambda _: ()) -> None:
+    With `past` it goes on where a run was cut off; nothing of that is told again.
+    """
+
+    def __init__(
+        self, folder: Path, metric: Metric, listeners: Sequence[Listener], notify: Notify = lambda _: (), past: History | None = None
+    ) -> None:
         self.folder = folder
-        self.run_id = f"{folder.resolve().name}-{secrets.token_hex(3)}"
+        self.past = past
+        self.run_id = past.run_id if past else f"{folder.resolve().name}-{secrets.token_hex(3)}"
         self.leaderboard = Leaderboard(metric)
         self.busy_seconds = 0.0
+        self._open: dict[int, TrialStarted] = {}
         self._listeners = list(listeners)
         self._notify = notify
+        self._held = ExitStack()
+        self._begun = False
+        for row in past.rows if past else ():
+            self.leaderboard.add(row)
+            self.busy_seconds += row.busy_seconds
 
     @property
     def stop_file(self) -> Path:
@@ -66,13 +90,37 @@ class Journal:
     def start(self, facts: Mapping[str, Any]) -> None:
         """Make the folder and write run.json, before anything else. Raises SettingsError when another run was quicker."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            (self.folder / "run.json").touch(exist_ok=False)
-        except FileExistsError:
-            raise SettingsError(f"{self.folder} was taken by another run meanwhile", hint="name another folder with --output") from None
+        if self.past is None:
+            try:
+                (self.folder / "run.json").touch(exist_ok=False)
+            except FileExistsError:
+                raise SettingsError(f"{self.folder} was taken by another run meanwhile", hint="name another folder with --output") from None
+            self._held.enter_context(liveness.held(self.folder))
+        self._begun = True
         write_json(self.folder / "run.json", facts)
         for name in ("trials", "data"):
             (self.folder / name).mkdir(exist_ok=True)
+
+    def go_on(self) -> None:
+        """Take up the folder of a run that was cut off, in place of `start`. The caller holds it. Raises InputError while a worker of the
+        session before is still there."""
+        if self.past is None:
+            raise ValueError("there is no run to go on with")
+        liveness.await_workers(self.folder)
+        self._begun = True
+        self._clear()
+        for left in ("ray", "result.json.new", "leaderboard.csv.new"):
+            remove(self.folder / left)
+        mend(self.folder / "events.jsonl")
+        remove(self.folder / "result.json")
+        for name in ("trials", "data"):
+            (self.folder / name).mkdir(exist_ok=True)
+        self._open = {number: trial.start for number, trial in self.past.trials.items() if trial.end is None}
+        for number in self._open:
+            remove(self.trial_folder(number))
+        if len(self.leaderboard):
+            self.leaderboard.write(self.folder / "leaderboard.csv")
+        self._drop_weights()
 
     def trial_folder(self, number: int) -> Path:
         return self.folder / "trials" / str(number)
@@ -81,7 +129,13 @@ class Journal:
         """Append to events.jsonl, bring the leaderboard up to date, tell the listeners."""
         with (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
             file.write(event.model_dump_json() + "\n")
+            if isinstance(event, TrialFinished | RunStarted | RunResumed):
+                to_disk(file)
+        if isinstance(event, TrialStarted):
+            self._open[event.trial] = event
+            self.leaderboard.remove(event.trial)
         if isinstance(event, TrialFinished):
+            self._open.pop(event.trial, None)
             self.busy_seconds += event.busy_seconds
             self.leaderboard.add(event)
             self.leaderboard.write(self.folder / "leaderboard.csv")
@@ -101,6 +155,12 @@ class Journal:
 
     def say(self, text: str, level: str = "info") -> None:
         self.emit(Remark.model_validate({"text": text, "level": level}))
+
+    def end_left_over(self, reason: str) -> None:
+        """Trials that were begun and will not be begun again have a row like all others."""
+        for number, begun in sorted(self._open.items()):
+            told = begun.model_dump(include={"candidate", "hyperparameters", "stage"})
+            self.emit(TrialFinished(trial=number, status="stopped", progress=0, metrics={}, value=None, seconds=0.0, reason=reason, **told))
 
     def stage(self, name: str, note: str = "") -> None:
         self.emit(StageStarted(stage=name, note=note))
@@ -125,30 +185,19 @@ class Journal:
 
     def close(self) -> None:
         """Remove what only a running run needs."""
-        for file in (self.stop_file, self.search_stop_file):
-            file.unlink(missing_ok=True)
-        for left in (self.folder / "cache", self.folder / "bundle.new", *self.folder.glob("trials/*/model.new")):
-            shutil.rmtree(left, ignore_errors=True)
+        if self._begun:
+            self._clear()
+        self._held.close()
+
+    def _clear(self) -> None:
+        for name in (self.stop_file.name, self.search_stop_file.name, liveness.WORKERS, "cache", "bundle.new"):
+            remove(self.folder / name)
+        for left in self.folder.glob("trials/*/model.new"):
+            remove(left)
 
 
 def _owner(listen: Listener) -> str:
     return type(getattr(listen, "__self__", listen)).__name__
-
-
-def _finite(value: object) -> object:
-    """What is not a number, such as the rank correlation of a constant, is null: JSON has no word for it."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write aside, then rename."""
-    aside = path.with_name(path.name + ".new")
-    aside.write_text(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    aside.replace(path)
 
 
 def refuse_taken(wanted: Path | None) -> None:

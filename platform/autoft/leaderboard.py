@@ -24,6 +24,10 @@ class Leaderboard:
     def add(self, row: TrialFinished) -> None:
         self._rows[row.trial] = row
 
+    def remove(self, trial: int) -> None:
+        """It runs again: its row is to come."""
+        self._rows.pop(trial, None)
+
     def __len__(self) -> int:
         return len(self._rows)
 

@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from autoft.interfaces.events import StopRequested
 from autoft.journal import Journal
+
+BY_USER = "stopped by the user"
 
 
 @contextmanager
@@ -23,7 +26,8 @@ def interrupts(journal: Journal) -> Iterator[None]:
     def hear(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         if journal.stopping:
             raise KeyboardInterrupt
-        journal.stop("stopped by the user")
+        journal.stop(BY_USER)
+        journal.emit(StopRequested(reason=BY_USER))
         journal.say("finishing with the best so far; once more to leave at once", "warning")
 
     before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autoft.history import read_events
 from autoft.interfaces.events import (
     Event,
     RunFailedEvent,
     RunFinished,
+    RunResumed,
     RunStarted,
+    SourcesRanked,
     StageStarted,
     TrialFinished,
     TrialReported,
@@ -23,11 +26,15 @@ from autoft.interfaces.problem import Metric
 
 STAGES = {
     "baselines": "Baselines: cheap models that every other is held against",
-    "search": "Search: trying models and their settings",
+    "ranking": "Ranking: what the sources tell of the labels before they are tuned",
+    "first points": "First points: settings of each model that are known to do well",
+    "search": "Search: settings that follow from what was learned so far",
     "confirmation": "Confirmation: the best ones learn again from other splits of the rows",
     "refit": "Refit: the winner learns again, from all rows that are not test",
+    "averaging": "Averaging: the mean of the weights of one candidate's best trials",
     "export and proof": "Export and proof: writing the model for production, and comparing its answers with the trained one's",
     "test": "Test: one look at the rows that no choice was made on",
+    "outlook": "Outlook: learning again from fewer rows, to tell whether more would help",
 }
 
 _TURNING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
@@ -61,7 +68,7 @@ class TrialView:
 class Progress:
     """What is known so far. `metric` is empty until the run has started."""
 
-    run: RunStarted | None = None
+    run: RunStarted | RunResumed | None = None
     metric: Metric = field(default_factory=lambda: Metric(name=""))
     started: float | None = None
     status: str = "running"
@@ -73,6 +80,8 @@ class Progress:
         """Bring the state up to date."""
         if isinstance(event, RunStarted):
             self._start(event)
+        elif isinstance(event, RunResumed):
+            self._go_on(event)
         elif isinstance(event, StageStarted):
             self.stage, self.note = event.stage, event.note
         elif isinstance(event, TrialStarted):
@@ -87,7 +96,19 @@ class Progress:
         elif isinstance(event, RunFinished | RunFailedEvent):
             self.status = event.status
 
-    def _start(self, event: RunStarted) -> None:
+    def _go_on(self, event: RunResumed) -> None:
+        """What was told before is read where it was not heard; a trial that had not ended is shown when it is begun again."""
+        if self.run is None:
+            for past in read_events(Path(event.folder) / "events.jsonl"):
+                if isinstance(past, RunResumed) and past.time == event.time:
+                    break
+                self.take(past)
+        self._start(event)
+        self.started = event.started - event.spent
+        self.status, self.stage, self.note = "running", "", ""
+        self.trials = {number: trial for number, trial in self.trials.items() if trial.status != "running"}
+
+    def _start(self, event: RunStarted | RunResumed) -> None:
         facts = _facts(Path(event.folder) / "run.json")
         started = facts.get("started")
         self.run = event
@@ -178,6 +199,14 @@ def number(value: Any) -> str:
     text = f"{value:.1e}".replace(".0e", "e") if abs(value) < 0.001 else f"{value:.3g}"
     head, exponent, tail = text.partition("e")
     return f"{head}e{int(tail)}" if exponent else text
+
+
+def ranking_line(event: SourcesRanked) -> str:
+    """The sources with their scores, in one line; behind a bar those that are passed over."""
+    parts = [f"{plain(one.source)} {figure(one.score)}" for one in event.ranking if one.tuned]
+    rest = [f"{plain(one.source)} {figure(one.score)}" for one in event.ranking if not one.tuned]
+    rows = max((one.rows for one in event.ranking), default=0)
+    return f"ranked by {plain(event.measure)} on {rows} rows: {', '.join(parts)}" + (f" | not tuned: {', '.join(rest)}" if rest else "")
 
 
 def figure(value: float | None) -> str:

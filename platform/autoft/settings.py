@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     trials: int | None = Field(default=None, ge=1, description="number of trials")
     gpu_hours: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="most GPU time, summed over the trials")
     concurrency: int | None = Field(default=None, ge=1, description="trials side by side")
+    hang_after: Duration | None = Field(
+        default=None, description="silence after which a trial counts as hanging; default ten times what a trial is expected to take"
+    )
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="seed of the split, the search and the training")
     models: Names = Field(default=(), description="models, sources or candidates")
     text: Word = Field(default=None, description="column that holds the text")
@@ -215,6 +218,7 @@ _FLAGS = {"data": "DATA", "columns": "--column", "plugins": "--plugin", "tracker
 
 _FORMATS: dict[str, str] = {
     "budget": DURATION,
+    "hang_after": DURATION,
     "trials": "a whole number, 1 or more",
     "concurrency": "a whole number, 1 or more",
     "gpu_hours": "a number above 0, e.g. 0.5",

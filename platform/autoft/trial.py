@@ -7,16 +7,17 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autoft.errors import AutoftError
-from autoft.interfaces.encoder import Arrays
+from autoft.data.table import Rows
+from autoft.errors import AutoftError, TrialError
+from autoft.interfaces.encoder import Arrays, joined
 from autoft.interfaces.events import Status, TrialReported
 from autoft.interfaces.model import Decision, FitData, Fitted, Model, Save, TrialSpec
 from autoft.interfaces.problem import Problem
@@ -73,30 +74,51 @@ class _Reporter:
         self.outcome.progress = percent
         metrics: dict[str, float] = {}
         if len(self._targets):
-            metrics = self._task.score(problem, self._targets, decisions(self._task, problem, outputs, self._targets, extra or {}))
+            refuse_diverged(outputs)
+            decided = decisions(self._task, problem, outputs, self._targets, [(len(self._targets), extra or {})])
+            metrics = self._task.score(problem, self._targets, decided)
             key = problem.metric.key(metrics[problem.metric.name])
             if self.outcome.value is None or key > problem.metric.key(self.outcome.value):
                 self.outcome.metrics, self.outcome.value, self._stale = metrics, metrics[problem.metric.name], 0
                 self._best_at = percent
                 replace_folder(self._folder / "model", save)
-                self._keep_outputs(outputs)
+                self._keep_outputs(outputs, self._data.validation)
             else:
                 self._stale += 1
+        decision = self._tell(percent, metrics, measures)
+        if decision == "go" and self._stale >= PATIENCE and percent - self._best_at >= PATIENT:
+            decision, self.outcome.reason = "stop", f"early stopping: {PATIENCE} evaluations without a better score"
+        return "stop" if self.stop_requested() else decision
+
+    def judge_rounds(self, progress: float, rounds: Sequence[_Round]) -> Decision:
+        """An evaluation by all that the rounds of cross-validation so far have held out."""
+        problem = self._data.problem
+        rows = np.concatenate([one.rows for one in rounds])
+        ends = np.cumsum([len(one.rows) for one in rounds])
+        places = np.split(np.arange(len(rows)), ends[:-1])
+        outputs = joined([(place, one.outputs) for place, one in zip(places, rounds, strict=True)], len(rows))
+        targets = self._data.targets[rows]
+        decided = decisions(self._task, problem, outputs, targets, [(len(one.rows), one.extra) for one in rounds])
+        metrics = self._task.score(problem, targets, decided)
+        self.outcome.progress = min(100, round(progress * 100))
+        self.outcome.metrics, self.outcome.value = metrics, metrics[problem.metric.name]
+        self._keep_outputs(outputs, rows)
+        return self._tell(self.outcome.progress, metrics, rounds[-1].measures)
+
+    def _tell(self, percent: int, metrics: dict[str, float], measures: dict[str, float]) -> Decision:
         event = TrialReported(trial=self._spec.number, progress=percent, metrics=metrics, measures=measures)
         with (self._folder / "curve.jsonl").open("a", encoding="utf-8") as curve:
             curve.write(event.model_dump_json() + "\n")
         decision = self._listen(event)
         if decision == "stop" and percent < 100:
             self.stopped = self.stopped or "stopped by the scheduler"
-        elif self._stale >= PATIENCE and percent - self._best_at >= PATIENT:
-            decision, self.outcome.reason = "stop", f"early stopping: {PATIENCE} evaluations without a better score"
-        return "stop" if self.stop_requested() else decision
+        return decision
 
-    def _keep_outputs(self, outputs: Arrays) -> None:
+    def _keep_outputs(self, outputs: Arrays, rows: Rows) -> None:
         aside = self._folder / "validation.new.npz"
         # Objects would be pickled: those there are, texts, are stored as strings.
         plain = {name: array.astype(np.str_) if array.dtype.hasobject else array for name, array in outputs.items()}
-        arrays: dict[str, Any] = {"rows": self._data.validation, **plain}
+        arrays: dict[str, Any] = {"rows": rows, **plain}
         np.savez(aside, **arrays)
         aside.replace(self._folder / "validation.npz")
 
@@ -113,17 +135,88 @@ class _Reporter:
         return None if self._deadline is None or self._fixed_horizon else self._deadline - time.time()
 
 
-def decisions(task: Task, problem: Problem, outputs: Arrays, targets: npt.NDArray[Any], extra: Arrays) -> npt.NDArray[Any]:
+def refuse_diverged(outputs: Arrays) -> None:
+    """Raises TrialError where answers are no numbers: a task would take them for one class or another."""
+    for name, array in outputs.items():
+        lost = np.isnan(array) if np.issubdtype(array.dtype, np.floating) else np.zeros(0, dtype=bool)
+        if lost.any():
+            rows = int(lost.reshape(len(lost), -1).any(axis=1).sum())
+            raise TrialError(f"it diverged: {name} of {rows} of {len(lost)} validation rows are no numbers", hint="a smaller learning rate")
+
+
+class _Round:
+    """The `Report` of one fit among several: of its evaluations only the last counts, since the best of many flatters on few rows.
+
+    `left` fits, this one included, have to share the time there is; `folder` is where the weights go, None for nowhere.
+    """
+
+    def __init__(self, whole: _Reporter, rows: Rows, left: int, folder: Path | None) -> None:
+        self._whole, self._left, self._folder = whole, left, folder
+        self.rows = rows
+        self.ended = False
+        self.outputs: Arrays = {}
+        self.extra: Arrays = {}
+        self.measures: dict[str, float] = {}
+
+    def __call__(self, progress: float, outputs: Arrays, save: Save, *, extra: Arrays | None = None, **measures: float) -> Decision:
+        if progress >= 1:
+            refuse_diverged(outputs)
+            self.ended, self.outputs, self.extra, self.measures = True, outputs, extra or {}, measures
+            if self._folder is not None:
+                replace_folder(self._folder, save)
+        return "stop" if self.stop_requested() else "go"
+
+    def stop_requested(self) -> bool:
+        return self._whole.stop_requested()
+
+    def seconds_left(self) -> float | None:
+        left = self._whole.seconds_left()
+        return None if left is None else left / self._left
+
+
+def _cross_validated(model: Model, spec: TrialSpec, data: FitData, reporter: _Reporter, weights: Path) -> Fitted | None:
+    """Fit once a fold, then all of `data.train`, where there is any: the weights are those of the last fit, or of the first fold while
+    there are no others. None where it was stopped on the way."""
+    fits = len(data.folds) + bool(len(data.train))
+    rounds: list[_Round] = []
+    for train, held in data.folds:
+        one = _Round(reporter, held, fits - len(rounds), None if rounds else weights)
+        model.fit(spec, replace(data, train=train, validation=held, folds=()), one)
+        if not one.ended:
+            return None
+        rounds.append(one)
+        if reporter.judge_rounds(len(rounds) / fits, rounds) == "stop" or reporter.stop_requested():
+            return None
+    if not len(data.train):
+        return None
+    nothing = np.empty(0, dtype=np.int64)
+    last = _Round(reporter, nothing, 1, weights)
+    fitted = model.fit(spec, replace(data, validation=nothing, folds=()), last)
+    if not last.ended:
+        return None
+    reporter.judge_rounds(1.0, rounds)
+    return fitted
+
+
+Extras = Sequence[tuple[int, Arrays]]
+"""How many rows in turn were answered by a model whose `Fitted.extra` is this."""
+
+
+def decisions(task: Task, problem: Problem, outputs: Arrays, targets: npt.NDArray[Any], extras: Extras) -> npt.NDArray[Any]:
     """Decisions on rows that their decoder was not fitted on: it is fitted on each half of the rows, for the other."""
-    if len(targets) < 2:
-        return task.decide(problem, Decoder(arrays=extra), outputs)
+    number = np.repeat(np.arange(len(extras)), [rows for rows, _ in extras])
     half = np.arange(len(targets)) % 2 == 0
-    parts = []
-    for own in (half, ~half):
-        decoder = task.fit_decoder(problem, {name: array[~own] for name, array in outputs.items()}, targets[~own])
-        parts.append(task.decide(problem, decoder.joined(extra), {name: array[own] for name, array in outputs.items()}))
-    back = np.argsort(np.concatenate([np.flatnonzero(half), np.flatnonzero(~half)]))
-    return np.concatenate(parts)[back]
+    made: list[npt.NDArray[Any]] = []
+    places: list[npt.NDArray[np.int64]] = []
+    for own in (half, ~half) if len(targets) > 1 else (half,):
+        others = ~own
+        fitted = {name: array[others] for name, array in outputs.items()}
+        decoder = task.fit_decoder(problem, fitted, targets[others]) if others.any() else Decoder()
+        for one, (_, extra) in enumerate(extras):
+            mine = np.flatnonzero(own & (number == one))
+            made.append(task.decide(problem, decoder.joined(extra), {name: array[mine] for name, array in outputs.items()}))
+            places.append(mine)
+    return np.concatenate(made)[np.argsort(np.concatenate(places))]
 
 
 def replace_folder(folder: Path, save: Save) -> None:
@@ -152,9 +245,10 @@ def run_trial(
     """Fit `spec` and leave spec.json, curve.jsonl, validation.npz and model/ (the best weights) in `folder`.
 
     `listen` hears each evaluation and answers "go" or "stop". With `fixed_horizon` a model is not told of the deadline and cannot shorten
-    its schedule. Whatever a model raises becomes a failed outcome with its reason; only KeyboardInterrupt and SystemExit pass. The fitted
-    model is in the outcome as it was when `fit` returned.
+    its schedule. With `data.folds` the trial is cross-validated. Whatever a model raises becomes a failed outcome with its reason; only
+    KeyboardInterrupt and SystemExit pass. The fitted model is in the outcome as it was when the last fit returned.
     """
+    shutil.rmtree(folder, ignore_errors=True)  # what an attempt left that was cut off with its run
     folder.mkdir(parents=True, exist_ok=True)
     written = asdict(spec)
     written["candidate"] = spec.candidate.name
@@ -163,7 +257,10 @@ def run_trial(
     outcome = reporter.outcome
     started, cpu = time.monotonic(), time.process_time()
     try:
-        outcome.fitted = model.fit(spec, data, reporter)
+        if data.folds:
+            outcome.fitted = _cross_validated(model, spec, data, reporter, folder / "model")
+        else:
+            outcome.fitted = model.fit(spec, data, reporter)
         outcome.status = "stopped" if reporter.stopped else "done"
         outcome.reason = reporter.stopped or outcome.reason
     except AutoftError as error:

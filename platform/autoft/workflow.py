@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,21 +10,27 @@ from typing import Any
 
 from autoft import hardware
 from autoft.catalog import Catalog
+from autoft.disk import write_json
 from autoft.errors import AutoftError, ExportError, RunFailed
-from autoft.interfaces.events import RunFailedEvent, RunFinished, RunStarted, RunStatus, TrialFinished
-from autoft.interfaces.model import FitData, Fitted, Limits
-from autoft.journal import Journal, Listener, Tracking, output_folder, refuse_taken, versions, write_json
+from autoft.history import History
+from autoft.interfaces.events import RunFailedEvent, RunFinished, RunStatus, TrialFinished
+from autoft.interfaces.model import Limits
+from autoft.journal import Journal, Listener, Tracking, output_folder, refuse_taken
 from autoft.leaderboard import Leaderboard
 from autoft.process import interrupts, quiet
 from autoft.report import write_report
 from autoft.settings import Settings
-from autoft.steps.bundle import Built, build, decoder_for
+from autoft.steps.begin import begin
+from autoft.steps.bundle import Built, Chosen, build, decoder_for
 from autoft.steps.choose import Choice, choose
 from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
 from autoft.steps.confirm import Bench, Confirmation, confirm, refit, refit_cost
-from autoft.steps.parts import evaluated
+from autoft.steps.parts import learning
+from autoft.steps.ranking import rank_sources
+from autoft.steps.reopen import limits_before, same_candidates, same_data
 from autoft.steps.search import fit_baseline, search
+from autoft.steps.soup import average_best
 from autoft.steps.understand import Understood, understand
 from autoft.trial import replace_folder
 
@@ -39,22 +44,33 @@ class Finished:
     leaderboard: Leaderboard
 
 
-def fine_tune(settings: Settings, catalog: Catalog, *, started: float, listeners: Sequence[Listener] = ()) -> Finished:
-    """Run `settings`. Raises InputError before anything is written, RunFailed when no model could be exported and proved."""
+def fine_tune(
+    settings: Settings, catalog: Catalog, *, started: float, listeners: Sequence[Listener] = (), past: History | None = None
+) -> Finished:
+    """Run `settings`. Raises InputError before anything is written, RunFailed when no model could be exported and proved.
+
+    With `past` a run that was cut off goes on: `started` is put back by the seconds that it was alive, and `settings.output` is its folder.
+    """
     with quiet(settings.verbose):
         understood = understand(settings, catalog)
-        refuse_taken(settings.output)
+        begun = past if past is not None and past.started else None
+        if past is None:
+            refuse_taken(settings.output)
+        elif begun is not None:
+            same_data(begun, understood)
         budget = budget_of(settings)
         limits = hardware.limits(None if budget is None else started + budget - time.time())
         clock = Clock.of(settings, started, limits, understood)
         said: list[str] = []
-        sample = understood.rows.take(understood.splits.train)
-        choice = choose(settings.models, catalog, understood.problem, limits, sample, offline=settings.offline, say=said.append)
+        sample = understood.rows.take(understood.fitted)
+        able = limits_before(begun) if begun else limits
+        choice = choose(settings.models, catalog, understood.problem, able, sample, offline=settings.offline, say=said.append)
+        choice = same_candidates(begun, choice) if begun else choice
         catalog.tuner(settings.tuner)
         catalog.exporter(settings.exporter)
         trackers = [catalog.tracker(name) for name in settings.trackers]
         folder = output_folder(settings.output, understood.data)
-        journal = Journal(folder, understood.problem.metric, [*listeners, *map(Tracking, trackers)], catalog.notify)
+        journal = Journal(folder, understood.problem.metric, [*listeners, *map(Tracking, trackers)], catalog.notify, past)
         try:
             with interrupts(journal):
                 return _run(settings, catalog, understood, choice, limits, clock, journal, said)
@@ -75,25 +91,12 @@ def _run(
     journal: Journal,
     said: Sequence[str],
 ) -> Finished:
-    _start(settings, understood, choice, clock, journal, catalog)
-    for warning in catalog.warnings:
-        journal.say(warning, "warning")
-    for text in (understood.reason, *understood.remarks, *said):
-        journal.say(text)
-    for candidate in choice.tried:
-        journal.say(f"tried: {candidate.name}: {candidate.reason}" if candidate.reason else f"tried: {candidate.name}")
-    for candidate in choice.passed_over:
-        journal.say(f"passed over: {candidate.name}: {candidate.reason}")
-    data = FitData(
-        understood.problem,
-        understood.rows,
-        understood.targets,
-        understood.splits.train,
-        evaluated(understood.problem, understood.splits.validation),
-        (journal.folder / "cache").resolve(),
-    )
-    data.cache.mkdir(parents=True, exist_ok=True)
+    begin(settings, understood, choice, limits, clock, journal, catalog, said)
+    cache = (journal.folder / "cache").resolve()
+    cache.mkdir(parents=True, exist_ok=True)
+    data = learning(understood.problem, understood.rows, understood.targets, understood.splits, cache)
     baseline = fit_baseline(settings, catalog, understood, data, limits, journal, clock.baseline())
+    choice, ranking = rank_sources(choice, catalog, data, limits, clock.searching(choice.tried), journal)
     deadline = clock.searching(choice.tried)
     slots = settings.concurrency or clock.side_by_side(choice.tried, deadline)
     candidates = {c.name: c for c in (*choice.tried, *([baseline] if baseline else []))}
@@ -108,6 +111,7 @@ def _run(
         slots or limits.threads,
         settings.validation is not None or settings.time is not None,
         settings.verbose,
+        ranking,
     )
 
     def later() -> float | None:
@@ -120,12 +124,11 @@ def _run(
     search(settings, catalog, choice, clock, journal, data, baseline, deadline, slots, later)
     ranked = journal.leaderboard.contenders()
     if not ranked:
-        raise RunFailed(_why_nothing(journal.leaderboard), hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}")
-    confirmation, fitted = _confirm(bench, ranked, clock)
-    built, winner, refitted = _export(settings, bench, confirmation, fitted, clock)
-    conclusion = conclude(
-        settings, bench, confirmation, built, winner, baseline, started=clock.started, budget=clock.budget, refitted=refitted is not None
-    )
+        more = f"; autoft resume {journal.folder} --budget TIME gives it more time" if clock.budget is not None else ""
+        raise RunFailed(_why_nothing(journal.leaderboard), hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}{more}")
+    confirmation, final = _confirm(bench, ranked, clock)
+    built, chosen = _export(settings, bench, confirmation, final, clock)
+    conclusion = conclude(settings, bench, confirmation, built, chosen, baseline, clock)
     result = conclusion.result
     write_report(journal.folder, result, journal.leaderboard, report_data(bench, conclusion, built, str(understood.data)))
     write_json(journal.folder / "result.json", result)
@@ -134,40 +137,8 @@ def _run(
     return Finished(journal.folder, result, journal.leaderboard)
 
 
-def _start(settings: Settings, understood: Understood, choice: Choice, clock: Clock, journal: Journal, catalog: Catalog) -> None:
-    problem = understood.problem
-    journal.start(
-        {
-            "schema": 1,
-            "run_id": journal.run_id,
-            "pid": os.getpid(),
-            "started": clock.started,
-            "settings": settings.model_dump(mode="json"),
-            "seed": settings.seed,
-            "problem": problem.model_dump(mode="json"),
-            "hardware": hardware.describe(),
-            "versions": versions(),
-            "data_sha256": problem.data_sha256,
-            "sources": {c.source.name: c.source.sha256 for c in choice.tried if c.source},
-            "plugins": [{"name": p.name, "sha256": p.sha256} for p in catalog.plugin_files],
-        }
-    )
-    understood.splits.save(journal.folder / "data" / "splits.npz")
-    names = tuple(c.name for c in choice.tried)
-    journal.emit(
-        RunStarted(
-            run_id=journal.run_id,
-            folder=str(journal.folder.resolve()),
-            data=str(understood.data),
-            task=problem.task,
-            candidates=names,
-            budget=clock.budget,
-            metric=problem.metric.name,
-        )
-    )
-
-
-def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tuple[Confirmation, Fitted | None]:
+def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tuple[Confirmation, Chosen | None]:
+    """The order after confirmation, and the winner refitted, or else the mean of the weights of its best trials, where that is better."""
     journal = bench.journal
     journal.stage("confirmation")
     closing = clock.closing([bench.candidates[row.candidate] for row in ranked[:2]])
@@ -178,23 +149,26 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
         further = f"{confirmation.folds} further folds" if confirmation.folds else f"{confirmation.seeds} further seeds"
         journal.say(f"mean over the search's own split and {further}: {shown}")
     journal.stage("refit", winner.candidate)
-    return confirmation, refit(bench, winner, clock.closing([bench.candidates[winner.candidate]]))
+    fitted = refit(bench, winner, clock.closing([bench.candidates[winner.candidate]]))
+    if fitted is not None:
+        return confirmation, Chosen(winner, fitted, refitted=True)
+    soup = average_best(bench, winner, clock)
+    return confirmation, Chosen(soup.row, soup.fitted, averaged=soup.trials, decoder=soup.decoder) if soup else None
 
 
-def _export(
-    settings: Settings, bench: Bench, confirmation: Confirmation, fitted: Fitted | None, clock: Clock
-) -> tuple[Built, TrialFinished, Fitted | None]:
+def _export(settings: Settings, bench: Bench, confirmation: Confirmation, final: Chosen | None, clock: Clock) -> tuple[Built, Chosen]:
     """The first in order whose export is proved right; an export that is refused is said, and the next is taken."""
     journal = bench.journal
-    attempts: list[tuple[TrialFinished, Fitted | None]] = [(confirmation.order[0], fitted)] if fitted else []
-    attempts += [(row, None) for row in confirmation.order if (journal.trial_folder(row.trial) / "model").is_dir()]
-    for row, refitted in attempts:
+    attempts = [final] if final else []
+    attempts += [Chosen(row) for row in confirmation.order if bench.kept(row)]
+    for chosen in attempts:
+        row = chosen.row
         journal.stage("export and proof", row.candidate)
         try:
-            model = refitted or bench.catalog.model(bench.candidates[row.candidate].model).load(journal.trial_folder(row.trial) / "model")
+            model = chosen.fitted or bench.load(row)
             built = build(
                 model,
-                decoder_for(model, bench.understood, journal.trial_folder(row.trial) / "validation.npz"),
+                chosen.decoder or decoder_for(model, bench.understood, journal.trial_folder(row.trial) / "validation.npz"),
                 bench.understood,
                 bench.catalog,
                 settings.exporter,
@@ -206,7 +180,7 @@ def _export(
             journal.say(f"trial {row.trial}, {row.candidate}: {error.message}", "warning")
             continue
         replace_folder(journal.folder / "model", model.save)
-        return built, row, refitted
+        return built, chosen
     raise ExportError("no model of this run could be exported and proved", hint=f"see the warnings in {journal.folder / 'events.jsonl'}")
 
 

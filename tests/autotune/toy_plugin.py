@@ -95,6 +95,50 @@ class Deaf(Base):
         return self
 
 
+class Hangs(Base):
+    """The first point says something once, then nothing for ever, whatever it is asked."""
+
+    name = "hangs"
+
+    def fit(self, spec, data, report):
+        self.reports(spec, report, [0.1, 0.2] if spec.hyperparameters["rate"] == 0.1 else [0.3, 0.4])
+        while spec.hyperparameters["rate"] == 0.1:
+            time.sleep(1)
+        return self
+
+
+class Lingers(Base):
+    """The third and later trials are worse than the first two, and do not return when they are stopped for it."""
+
+    name = "lingers"
+
+    def fit(self, spec, data, report):
+        import autoft_autotune.trainable as worker
+
+        worker.END_SECONDS = 0.5
+        bad = spec.number > 2
+        report(0.2, {"logits": np.full((2, 1), 0.1 if bad else 0.9)}, self.save, pid=float(os.getpid()))
+        while bad:
+            time.sleep(1)
+        return self.reports(spec, report, [0.9])
+
+
+class Greedy(Base):
+    """Half of the batches are too large: for a process that says so, or for the kernel, which ends the worker."""
+
+    name = "greedy"
+
+    def space(self, candidate, problem, rows):
+        return Space({"rate": LogUniform(1e-3, 1.0), "batch_size": Choice((4, 8, 16, 32))}, {"rate": 0.1, "batch_size": 32})
+
+    def fit(self, spec, data, report):
+        if spec.hyperparameters["batch_size"] == 32:
+            raise MemoryError("no room for a batch of 32")
+        if spec.hyperparameters["batch_size"] == 16:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 64 bytes")
+        return self.reports(spec, report, [0.3, 0.4])
+
+
 class Raises(Base):
     name = "raises"
 
@@ -142,4 +186,4 @@ def autoft_register_tasks():
 
 @autoft.hookimpl
 def autoft_register_models():
-    return [Quick(), Slow(), Deaf(), Raises(), Dies(), Diverges(), Chatty()]
+    return [Quick(), Slow(), Deaf(), Hangs(), Lingers(), Greedy(), Raises(), Dies(), Diverges(), Chatty()]

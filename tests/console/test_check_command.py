@@ -52,7 +52,9 @@ def test_all_that_is_known_as_json(reviews: Path) -> None:
     assert found["not_used"] == ["id"]
     assert found["rows"] == {"read": 57, "used": 56, "left_out": 1}
     assert sum(found["splits"].values()) == 56
-    assert all(found["splits"].values())
+    assert found["splits"]["train"]
+    assert found["splits"]["test"]
+    assert (found["splits"]["validation"], found["folds"]) == (0, 5)
     assert found["classes"] == {"blame": 5, "praise": 51}
     assert found["lengths"]["text"]["longest"] == len("my sister likes it a lot since 46 weeks")
     assert (found["language"], found["metric"], found["max_length"]) == ("en", "f1_macro", 64)

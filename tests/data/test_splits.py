@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoft.data.splits import Splits, duplicate_groups, split
+from autoft.data.splits import Splits, deal_folds, duplicate_groups, split
 from autoft.data.table import Table
 
 
@@ -102,3 +102,40 @@ def test_save_and_load(tmp_path):
     read = Splits.load(tmp_path / "splits.npz")
     assert all(np.array_equal(a, b) for a, b in zip(parts(made), parts(read), strict=True))
     assert read.test.dtype == np.int64
+
+
+@given(
+    strata=st.lists(st.integers(0, 4), min_size=10, max_size=80),
+    owners=st.integers(1, 60),
+    rounds=st.integers(2, 5),
+    seed=st.integers(0, 99),
+)
+def test_folds_hold_each_group_out_at_most_once_and_leave_some_of_each_class(strata, owners, rounds, seed):
+    kinds = np.array(strata)
+    groups = np.random.default_rng(seed).integers(0, owners, len(kinds)) + 1000 * kinds  # groups of one class each
+    fold = deal_folds(kinds, groups, seed, 5, rounds)
+    assert fold.tolist() == deal_folds(kinds, groups, seed, 5, rounds).tolist()
+    assert set(fold.tolist()) <= set(range(-1, rounds))
+    for group in np.unique(groups):
+        assert len(set(fold[groups == group].tolist())) == 1
+    for kind in np.unique(kinds):
+        alone = len(np.unique(groups[kinds == kind])) == 1
+        assert alone == (set(fold[kinds == kind].tolist()) == {-1}) or rounds < 5
+        for number in range(rounds):
+            assert (fold[kinds == kind] != number).any()
+
+
+def test_folds_are_of_one_size_and_of_equal_shares():
+    strata = np.repeat([0, 1, 2], [50, 30, 20])
+    fold = deal_folds(strata, np.arange(100), 1, 5, 5)
+    assert np.bincount(fold).tolist() == [20] * 5
+    assert all(np.bincount(fold[strata == kind]).tolist() == [count] * 5 for kind, count in ((0, 10), (1, 6), (2, 4)))
+    assert np.bincount(deal_folds(strata, np.arange(100), 1, 5, 2) + 1).tolist() == [60, 20, 20]
+
+
+def test_rounds_are_saved(tmp_path):
+    folds = np.array([0, 1, -1, 0, -1])
+    made = Splits(np.array([0, 1, 2, 3]), np.array([], np.int64), np.array([4]), folds=folds)
+    made.save(tmp_path / "splits.npz")
+    assert [(a.tolist(), b.tolist()) for a, b in Splits.load(tmp_path / "splits.npz").rounds()] == [([1, 2], [0, 3]), ([0, 2, 3], [1])]
+    assert Splits(made.train, made.validation, made.test).rounds() == ()

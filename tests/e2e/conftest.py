@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 
-@pytest.fixture(autouse=True)
-def own_database(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test writes into the user's own list of runs."""
-    monkeypatch.setenv("AUTOFT_DATABASE", f"sqlite:///{tmp_path_factory.getbasetemp() / 'runs.sqlite'}")
+@pytest.fixture(scope="session", autouse=True)
+def own_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test, and no run that several of them share, writes into the user's own list of runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTOFT_DATABASE", f"sqlite:///{tmp_path_factory.getbasetemp() / 'runs.sqlite'}")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from autoft.disk import write_json
 from autoft.errors import SettingsError
 from autoft.interfaces.events import EVENTS, Event, Remark, TrialFinished
 from autoft.interfaces.problem import Metric
-from autoft.journal import Journal, output_folder, refuse_taken, write_json
+from autoft.journal import Journal, output_folder, refuse_taken
 
 
 def row(number: int, status: str, value: float | None) -> TrialFinished:

@@ -141,3 +141,10 @@ def test_the_python_in_the_card_compiles():
     assert len(blocks) == 3
     for block in blocks:
         compile(block, "card", "exec")
+
+
+def test_a_mean_of_weights_is_told() -> None:
+    origin = manifest().provenance
+    assert "- weights:" not in model_card(manifest(), {})
+    card = model_card(manifest(provenance=origin.model_copy(update={"averaged": (3, 2)})), {})
+    assert "- weights: the mean of those of trials 3, 2 of the run" in card

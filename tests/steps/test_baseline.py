@@ -11,7 +11,8 @@ import pytest
 from autoft.data.table import Table
 from autoft.errors import TrialError
 from autoft.hardware import limits
-from autoft.interfaces.events import TrialFinished
+from autoft.history import History
+from autoft.interfaces.events import TrialFinished, TrialStarted
 from autoft.interfaces.model import Candidate, FitData, TrialSpec
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.steps.clock import Clock
@@ -34,6 +35,8 @@ def data(tmp_path):
 
 
 class Journal:
+    past, leaderboard = None, ()
+
     def __init__(self, folder) -> None:
         self.folder, self.stop_file, self.events, self.said = folder, folder / "stop", [], []
 
@@ -75,6 +78,20 @@ def test_a_deadline_or_the_user_stops_it(data, tmp_path):
         assert (row.status, row.value) == ("stopped", None)
         assert reason in row.reason
         assert "was not finished" in journal.said[-1]
+
+
+@pytest.mark.parametrize(("status", "value", "counts"), [("done", 0.9, True), ("stopped", 0.4, True), ("stopped", None, False)])
+def test_one_that_ended_before_the_run_was_resumed_is_not_fitted_again(data, tmp_path, status, value, counts):
+    start = TrialStarted(trial=1, candidate="linear", hyperparameters={}, stage="baselines")
+    told = {"trial": 1, "candidate": "linear", "status": status, "progress": 100, "metrics": {}, "value": value, "seconds": 1.0}
+    row = TrialFinished(**told, hyperparameters={}, stage="baselines")
+    journal = Journal(tmp_path)
+    journal.past, journal.leaderboard = History(tmp_path, {}, (start, row)), [row]
+    understood = SimpleNamespace(problem=data.problem, task=MultiLabel(), targets=data.targets)
+    catalog = SimpleNamespace(models={"linear": Linear()})
+    found = fit_baseline(SimpleNamespace(seed=0, verbose=False), catalog, understood, data, limits(None), journal, None)
+    assert (found is not None) == counts
+    assert journal.events == []
 
 
 def test_it_asks_between_labels(data, listening):

@@ -83,6 +83,22 @@ def test_the_same_weights_twice_under_one_name_are_refused(catalog: Catalog, tmp
         tried(catalog, *(f"toy:{path}" for path in paths))
 
 
+def test_a_source_alone_leaves_it_to_the_models_whether_they_suit(catalog: Catalog) -> None:
+    class Shy(Toy):
+        name = "shy"
+
+        def candidates(self, problem, sources, limits, rows):
+            return [Candidate(self.name, source, proposed=False, reason="for other data") for source in sources]
+
+    catalog.models["shy"] = Shy()
+    made = choose(["known"], catalog, PROBLEM, LIMITS, ROWS, offline=True)
+    assert [c.name for c in made.tried] == ["toy:known"]
+    assert [(c.name, c.reason) for c in made.passed_over] == [("shy:known", "for other data")]
+    assert tried(catalog, "known", "shy:known") == ["toy:known", "shy:known"]
+    del catalog.models["toy"]
+    assert tried(catalog, "known") == ["shy:known"]
+
+
 @pytest.mark.parametrize("others", [True, False])
 def test_where_no_weights_suit_the_message_says_what_does(catalog: Catalog, monkeypatch: pytest.MonkeyPatch, others: bool) -> None:
     """A model without weights is only named where there is one for this problem."""

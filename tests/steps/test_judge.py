@@ -44,9 +44,10 @@ def test_the_intervals_are_those_of_scores_of_resampled_rows(case):
     assert isinstance(task, Tallied)
     plain: Any = SimpleNamespace(score=task.score)
     assert not isinstance(plain, Tallied)
-    one, other = (judge(by, asked, targets, winner, baseline, 3).as_json() for by in (task, plain))
+    one, other = (judge(by, asked, targets, winner, baseline, 3).as_json("baseline") for by in (task, plain))
     for name, figures in other.items():
         assert one[name] == pytest.approx(figures), name
+    assert list(one) == ["winner", "baseline", "lead"]
     assert one["winner"]["value"] == pytest.approx(task.score(asked, targets, winner)["f1" if case == "entities" else "rouge_l"])
 
 

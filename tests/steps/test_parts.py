@@ -18,7 +18,7 @@ from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.task import Match
 from autoft.settings import Settings
 from autoft.steps.confirm import _refolded
-from autoft.steps.parts import evaluated
+from autoft.steps.parts import evaluated, learning
 from autoft.steps.understand import Understood, understand
 from autoft_plugins.readers import READERS
 
@@ -92,10 +92,53 @@ def values(understood: Understood, part: str, records: list[dict[str, Any]], col
 
 
 def test_by_chance(tmp_path):
-    understood = look(write(tmp_path / "a.csv", rows()))
-    assert split_remark(understood) == "split: 130 train, 40 validation, 30 test rows, stratified"
+    understood = look(write(tmp_path / "a.csv", rows(500)))
+    assert split_remark(understood) == "split: 325 train, 100 validation, 75 test rows, stratified"
     assert understood.splits.groups is None
     assert understood.splits.times is None
+    assert understood.splits.folds is None
+
+
+def test_few_rows_are_cross_validated(tmp_path):
+    understood = look(write(tmp_path / "a.csv", rows(200)))
+    splits = understood.splits
+    assert split_remark(understood) == "split: 170 train, 30 test rows, stratified"
+    assert "trials are cross-validated, 3 of 5 folds: a part of 40 rows would say too little" in understood.remarks
+    data = learning(understood.problem, understood.rows, understood.targets, splits, tmp_path)
+    assert np.array_equal(data.train, splits.train)
+    assert np.array_equal(data.train, understood.learnable)
+    assert [len(held) for _, held in data.folds] == [34, 34, 34]
+    assert np.array_equal(np.sort(data.validation), understood.validated)
+    for train, held in data.folds:
+        assert np.array_equal(np.union1d(train, held), splits.train)
+        assert not set(train) & set(held)
+        assert np.bincount(understood.targets[held]).tolist() == [17, 17]
+    assert len(understood.fitted) == 3 * 136 + 170
+    again = _refolded(SimpleNamespace(understood=understood, data=data), 1)
+    assert [len(held) for _, held in again.folds] == [34, 34, 34]
+    assert not np.array_equal(again.folds[0][1], data.folds[0][1])
+    assert not len(again.train)
+
+
+def test_of_very_few_rows_each_is_held_out_once(tmp_path):
+    understood = look(write(tmp_path / "a.csv", rows(40)))
+    assert len(understood.splits.rounds()) == 5
+    assert np.array_equal(understood.validated, understood.splits.train)
+
+
+@pytest.mark.parametrize("given", ["validation", "time"])
+def test_the_users_own_validation_rows_judge_however_few(tmp_path, given):
+    path = write(tmp_path / "a.csv", rows(60, date=lambda i: f"2024-01-{1 + i // 3:02d}"))
+    other = write(tmp_path / "b.csv", rows(12, text=lambda i: f"other {i}", date=lambda i: "2025-01-01"))
+    understood = look(path, **({"validation": other} if given == "validation" else {"time": "date"}))
+    assert understood.splits.folds is None
+    assert len(understood.splits.validation) == 12
+
+
+def test_groups_too_few_to_hold_some_out_in_each_round_keep_a_part(tmp_path):
+    understood = look(write(tmp_path / "a.csv", rows(40, user=lambda i: f"u{i % 4}")), group="user")
+    assert understood.splits.folds is None
+    assert len(understood.splits.validation)
 
 
 def test_by_group(tmp_path):
@@ -117,7 +160,7 @@ def test_a_group_is_joined_by_duplicates(tmp_path):
 
 
 def test_further_folds_keep_groups_together(tmp_path):
-    records = rows(user=lambda i: f"u{i % 40}")
+    records = rows(600, user=lambda i: f"u{i % 120}")
     understood = look(write(tmp_path / "a.csv", records), group="user")
     splits = understood.splits
     data = FitData(understood.problem, understood.rows, understood.targets, splits.train, splits.validation, tmp_path)
@@ -135,7 +178,7 @@ def test_answers_that_take_long_are_evaluated_on_a_fixed_sample(tmp_path):
             return super().problem(table, match, **how).model_copy(update={"extra": {"validation_rows": 25}})
 
     catalog = Catalog()
-    path = write(tmp_path / "a.csv", rows())
+    path = write(tmp_path / "a.csv", rows(600))
     whole = look(path)
     catalog.toy = Slow()
     catalog.tasks = {"toy": catalog.toy}

@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 
 from autoft.interfaces.problem import Head, Metric, Problem
-from autoft.steps.judge import Interval, Judgement, faultless, verdict
+from autoft.interfaces.result import Estimate, MoreRows, MoreTime, Outlook, Size
+from autoft.steps.judge import Interval, Judgement, faultless
+from autoft.steps.rivals import Rivalry
+from autoft.steps.verdict import Findings, verdict
+from stream_of_events import finished
 
 PROBLEM = Problem(
     task="text-classification",
@@ -20,9 +24,16 @@ PERFECT = Judgement(Interval(1.0, 1.0, 1.0), Interval(1.0, 1.0, 1.0), Interval(0
 GOOD = Judgement(Interval(0.9, 0.8, 0.95), Interval(0.7, 0.6, 0.8), Interval(0.2, 0.1, 0.3))
 
 
-def said(judgement: Judgement, **changes: Any) -> str:
-    facts: dict[str, Any] = {"itself": False, "alone": False, "all_right": False, "rows": 200, "folds": 0, "seeds": 0}
-    return verdict(judgement, PROBLEM, "full:a", "linear", **{**facts, "refit": True, "refit_rows": 100, **changes})
+BEHIND = Judgement(Interval(0.8, 0.7, 0.9), Interval(0.9, 0.8, 0.95), Interval(-0.1, -0.2, -0.05))
+EVEN = Judgement(Interval(0.9, 0.8, 0.95), Interval(0.89, 0.8, 0.95), Interval(0.01, -0.02, 0.04))
+FACTS: dict[str, Any] = {
+    "problem": PROBLEM, "winner": "full:a", "baseline": "linear", "judgement": GOOD, "itself": False, "alone": False, "all_right": False,
+    "rows": 200, "learned": 100, "refitted": True,
+}  # fmt: skip
+
+
+def said(judgement: Judgement = GOOD, **changes: Any) -> str:
+    return verdict(Findings(**{**FACTS, "judgement": judgement, **changes}))
 
 
 def test_a_perfect_score_is_no_certainty() -> None:
@@ -46,8 +57,7 @@ def test_one_candidate_has_no_rival() -> None:
 
 def test_the_metric_is_explained() -> None:
     problem = PROBLEM.model_copy(update={"metric": Metric(name="r2", meaning="the share explained")})
-    facts: dict[str, Any] = {"itself": False, "alone": False, "all_right": False, "rows": 200, "folds": 0, "seeds": 0}
-    assert verdict(GOOD, problem, "a", "b", **facts, refit=True, refit_rows=9).endswith("r2 is the share explained.")
+    assert said(problem=problem).endswith("r2 is the share explained.")
     assert " is the" not in said(GOOD).partition("Intervals")[2]
 
 
@@ -58,3 +68,57 @@ def test_rows_that_are_all_right() -> None:
     assert not faultless(tags, np.array([[0, 1], [0, -1]], np.int16))
     assert faultless(np.array(["a", "b"], object), np.array(["a", "b"], object))
     assert not faultless(np.array([0, 1]), np.array([0, 0]))
+
+
+def test_what_it_learned_from() -> None:
+    assert "fitted anew on all 100 rows" in said()
+    assert "not refitted on the validation rows" in said(refitted=False)
+    assert "the mean of those of 2 trials" in said(refitted=False, averaged=2)
+    assert "judged by cross-validation" in said(crossed=True)
+    assert "confirmed over 3 further folds" in said(folds=3)
+    assert "confirmed over 2 further seeds" in said(seeds=2)
+    assert "not confirmed" in said()
+
+
+def rivalry(judgement: Judgement | None, rows: Any = "test", candidate: str = "frozen:b") -> Rivalry:
+    return Rivalry(finished(7, candidate, 0.89), rows if judgement else None, judgement)
+
+
+def test_the_runner_up() -> None:
+    assert "runner-up" not in said()
+    assert "It beats the runner-up frozen:b (0.700) by 0.200 (0.100 to 0.300) on the test rows: more than" in said(
+        rivalry=rivalry(GOOD), refitted=False
+    )
+    assert "frozen:b (0.700), before the refit, by" in said(rivalry=rivalry(GOOD))
+    assert "before the refit" not in said(rivalry=rivalry(GOOD), crossed=True)
+    assert "It does NOT beat the runner-up frozen:b (0.900)" in said(rivalry=rivalry(BEHIND), refitted=False)
+    even = said(rivalry=rivalry(EVEN, "validation"), refitted=False)
+    assert "is 0.010 (-0.020 to 0.040) on the validation rows, by which it was chosen: that may be chance." in even
+    assert "by which it was chosen: that flatters it." in said(rivalry=rivalry(GOOD, "validation"))
+    assert "It is even with the runner-up frozen:b (1.000) on the test rows." in said(rivalry=rivalry(PERFECT), refitted=False)
+    assert "trial 7, another full:a" in said(rivalry=rivalry(EVEN, candidate="full:a"))
+    assert "not held against the runner-up frozen:b" in said(rivalry=rivalry(None))
+
+
+def outlook(helps: Any, gain: Estimate | None, untried: tuple[str, ...] = (), rows: MoreRows | None = None) -> Outlook:
+    return Outlook(time=MoreTime(helps=helps, gain=gain, course=[], seconds=1.0, untried=list(untried)), rows=rows)
+
+
+def test_more_time() -> None:
+    gain = Estimate(value=0.02, low=0.01, high=0.03)
+    assert "More time may help: the second half of the search added 0.020 (0.010 to 0.030)" in said(outlook=outlook("yes", gain))
+    none = Estimate(value=0.0, low=0.0, high=0.0)
+    assert "its second half found nothing better" in said(outlook=outlook("no", none))
+    little = Estimate(value=0.02, low=-0.01, high=0.03)
+    assert "0.020 (-0.010 to 0.030), may be chance" in said(outlook=outlook("unclear", little))
+    assert "Too few trials ended to tell whether more time would help." in said(outlook=outlook("unclear", None))
+    assert "There was no time to try full:b." in said(outlook=outlook("unclear", None, ("full:b",)))
+
+
+def test_more_rows() -> None:
+    gain, size = Estimate(value=0.02, low=0.01, high=0.03), Size(rows=800, figure=Estimate(value=0.9, low=0.8, high=0.95))
+    for helps, words in (("yes", "More rows would help"), ("no", "More rows would hardly help"), ("unclear", "cannot be told")):
+        for candidate, of in (("full:a", "it"), ("linear", "linear, measured in its place,")):
+            rows = MoreRows(helps=helps, candidate=candidate, sizes=[size], twice=size, gain=gain)
+            told = said(outlook=outlook("unclear", None, rows=rows))
+            assert f"{words}: with twice as many {of} would gain about 0.020 (0.010 to 0.030)." in told

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from autoft.errors import AutoftError, InputError
-from autoft.interfaces.events import RunFailedEvent, TrialFinished, TrialStarted
+from autoft.interfaces.events import RunFailedEvent, RunFinished, RunResumed, TrialFinished, TrialStarted
 from autoft.store import Recorder, Store
 from autoft.store.address import masked
 
@@ -102,6 +102,57 @@ def test_an_ambiguous_or_absent_run_names_the_nearest(store, stream, tmp_path):
         store.find_run("spma-1")
     assert error.value.hint
     assert error.value.exit_code == 2
+
+
+def _resumed(stream, folder, at):
+    first = stream.events(folder)[0]
+    facts = first.model_dump(exclude={"event", "time"})
+    return RunResumed(**facts, time=stream.T0 + at, started=stream.T0 + at - 3, spent=60.0)
+
+
+def test_a_resumed_run_has_one_row_a_trial_and_the_time_that_it_was_alive(store, stream, tmp_path):
+    folder = tmp_path / "out"
+    before = stream.events(folder)[:13]
+    for number, event in enumerate(before):
+        if number not in (4, 10):  # two ends of trials were lost with the power
+            store.event(event)
+    store.run_finished(RunFailedEvent(run_id="reviews-1", status="aborted", reason="gone"))
+    resumed = _resumed(stream, folder, 5000.0)
+    (folder / "events.jsonl").write_text("\n".join(event.model_dump_json() for event in [*before, resumed]) + "\n", encoding="utf-8")
+    recorder = Recorder(store)
+    recorder.event(resumed)
+    run = store.run("reviews-1")
+    assert (run.status, run.reason, run.finished, run.created) == ("running", "", None, stream.T0)
+    assert [(t.number, t.status, t.value) for t in store.trials("reviews-1")] == [
+        (1, "done", 0.80),
+        (2, "stopped", 0.70),
+        (3, "done", 0.91),
+    ]
+    recorder.event(TrialStarted(trial=4, candidate="x", hyperparameters={}))
+    recorder.event(stream.finished(4, "x", 0.5))
+    recorder.event(RunFinished(run_id="reviews-1", status="done", result=stream.RESULT, time=stream.T0 + 5037.0))
+    assert store.run("reviews-1").seconds == 100.0
+    assert [t.status for t in store.trials("reviews-1")] == ["done", "stopped", "done", "done"]
+
+
+def test_a_resumed_run_of_another_database_is_taken_in(store, stream, tmp_path):
+    folder = tmp_path / "out"
+    before = stream.events(folder)[:12]
+    events = [*before, _resumed(stream, folder, 5000.0)]
+    (folder / "events.jsonl").write_text("".join(event.model_dump_json() + "\n" for event in events), encoding="utf-8")
+    store.event(events[-1])
+    assert len(store.trials("reviews-1")) == 3
+    assert store.run("reviews-1").pid == os.getpid()
+
+
+def test_a_folder_of_a_run_that_was_resumed_is_adopted(store, stream, tmp_path):
+    folder = tmp_path / "out"
+    events = stream.events(folder)
+    told = [*events[:9], _resumed(stream, folder, 5000.0), *events[9:]]
+    (folder / "events.jsonl").write_text("".join(event.model_dump_json() + "\n" for event in told), encoding="utf-8")
+    run = store.adopt(folder)
+    assert (run.status, run.pid) == ("done", 0)
+    assert [t.number for t in store.trials(run.id)] == [1, 2, 3, 4]
 
 
 def test_a_moved_folder_is_adopted_by_its_events(store, stream, tmp_path):

@@ -139,5 +139,18 @@ def test_no_row_is_decided_by_a_decoder_that_was_fitted_on_it() -> None:
 
     problem = Problem(task="t", fields={}, inputs=("text",), head=Head(kind="k", outputs=1), metric=Metric(name="f1_macro"))
     numbers = np.arange(5.0)
-    made = decisions(Watching(), problem, {"logits": numbers[:, None]}, numbers, {"transitions": np.zeros((2, 2))})  # type: ignore[arg-type]
+    made = decisions(Watching(), problem, {"logits": numbers[:, None]}, numbers, [(len(numbers), {"transitions": np.zeros((2, 2))})])  # type: ignore[arg-type]
     assert made.tolist() == numbers.tolist()
+
+
+def test_answers_that_are_no_numbers_end_a_trial(run: Callable[..., TrialOutcome], tmp_path: Path) -> None:
+    outcome = run(scores(0.3, float("nan"), 0.9))
+    assert (outcome.status, outcome.value, outcome.progress) == ("failed", 0.3, 67)
+    assert outcome.reason == "it diverged: logits of 2 of 2 validation rows are no numbers"
+
+
+def test_an_attempt_leaves_nothing_to_the_next(run: Callable[..., TrialOutcome], tmp_path: Path) -> None:
+    run(scores(0.9, 0.8))
+    assert run(scores(0.2)).value == 0.2
+    assert (tmp_path / "trial" / "model" / "weights").read_text() == "0.2"
+    assert len((tmp_path / "trial" / "curve.jsonl").read_text().splitlines()) == 1

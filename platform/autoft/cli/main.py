@@ -12,6 +12,7 @@ from autoft.version import __version__
 
 COMMANDS = {
     "run": "Learn from a file of labelled data and leave a proven bundle.",
+    "resume": "Go on with a run that was cut off.",
     "check": "Show what a run would make of a file, and stop.",
     "predict": "Answer with a bundle: texts, or a whole file.",
     "serve": "Serve a bundle over HTTP.",

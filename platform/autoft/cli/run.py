@@ -20,6 +20,9 @@ from autoft.cli.options import data_options
 @click.option("--gpu-hours", type=float, metavar="H", help="Most GPU time, summed over the trials.")
 @click.option("--concurrency", type=int, metavar="N", help="Trials side by side.  [default: by cores, memory and GPUs]")
 @click.option(
+    "--hang-after", metavar="TIME", help="Silence after which a trial is ended.  [default: ten times what one is expected to take]"
+)
+@click.option(
     "--models", metavar="NAMES", multiple=True, help="Models, sources or candidates, by comma: full:all-MiniLM-L6-v2,linear,./my-bert."
 )
 @data_options
@@ -43,12 +46,12 @@ def command(data: str, config: Path | None, as_json: bool, **flags: Any) -> int:
     flags["models"] = [name for group in flags["models"] for name in group.split(",") if name]
     settings = Settings.collect({"data": data, **flags}, config)
     with Screen(verbose=settings.verbose, json=as_json) as screen:
-        run = execute(settings, started=_process_start(), listeners=[screen.event])
+        run = execute(settings, started=process_start(), listeners=[screen.event])
     screen.show_result(run.result, run.leaderboard)
     return 0
 
 
-def _process_start() -> float:
+def process_start() -> float:
     """When this process began, on `time.time()`: the budget counts from the command, imports included."""
     import time
 

@@ -26,6 +26,9 @@ class Splits:
     `groups` (n,) int64 are codes of rows that stay together by a column of the user's, `times` (n,) float64 what the rows were
     ordered by, seconds or numbers; None where the split knew none. Rows of the user's own validation and test files come last in
     both, with groups of their own and times of not-a-number.
+
+    `folds` (n,) int64, where few rows are cross-validated in place of a part of their own: the round in which a row of `train` is
+    held out, -1 for rows that never are; `validation` is empty then.
     """
 
     train: Rows
@@ -33,9 +36,17 @@ class Splits:
     test: Rows
     groups: npt.NDArray[np.int64] | None = None
     times: npt.NDArray[np.float64] | None = None
+    folds: npt.NDArray[np.int64] | None = None
+
+    def rounds(self) -> tuple[tuple[Rows, Rows], ...]:
+        """Of each round of cross-validation the rows to learn from and those held out; none where there is a validation part."""
+        if self.folds is None:
+            return ()
+        codes = self.folds[self.train]
+        return tuple((self.train[codes != number], self.train[codes == number]) for number in range(int(codes.max()) + 1))
 
     def save(self, path: Path) -> None:
-        """As npz with the arrays train, validation and test, and groups and times where there are such."""
+        """As npz with the arrays train, validation and test, and groups, times and folds where there are such."""
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}
         with path.open("wb") as file:
             np.savez_compressed(file, **{name: array for name, array in arrays.items() if array is not None})
@@ -169,6 +180,29 @@ def first_times(times: npt.NDArray[np.float64], groups: npt.NDArray[np.int64]) -
     first = np.full(owner.max(initial=-1) + 1, np.inf)
     np.minimum.at(first, owner, times)
     return first[owner]
+
+
+def deal_folds(
+    strata: npt.NDArray[np.int64] | None, groups: npt.NDArray[np.int64], seed: int, folds: int, rounds: int
+) -> npt.NDArray[np.int64]:
+    """The fold of each row, shape (n,), -1 for those of folds from `rounds` on and for strata of a single group, which always train.
+
+    Rows of one code in `groups` (n,) stay together. Largest first, a group goes where its stratum, then the fold, has fewest rows.
+    """
+    owner = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
+    kinds = np.zeros(len(owner), np.int64) if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1].reshape(-1)
+    _, first = np.unique(owner, return_index=True)
+    sizes, kind_of = np.bincount(owner), kinds[first]
+    shuffled = np.random.default_rng(seed).permutation(len(first))
+    held = np.zeros((kind_of.max(initial=0) + 1, folds), np.int64)
+    alone = np.bincount(kind_of) == 1
+    fold = np.full(len(first), -1)
+    for group in shuffled[np.lexsort((kind_of[shuffled], -sizes[shuffled]))].tolist():
+        kind = kind_of[group]
+        if not alone[kind]:
+            fold[group] = int(np.lexsort((held.sum(0), held[kind]))[0])
+            held[kind, fold[group]] += sizes[group]
+    return np.where(fold < rounds, fold, -1)[owner]
 
 
 def _check_shares(test: float, validation: float) -> None:

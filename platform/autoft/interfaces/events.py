@@ -17,10 +17,7 @@ class _Event(Frozen):
     time: float = Field(default_factory=time.time, description="seconds since the epoch")
 
 
-class RunStarted(_Event):
-    """The data is understood and run.json written."""
-
-    event: Literal["run_started"] = "run_started"
+class _RunFacts(_Event):
     run_id: str
     folder: str
     data: str
@@ -30,12 +27,54 @@ class RunStarted(_Event):
     metric: str
 
 
+class RunStarted(_RunFacts):
+    """The data is understood and run.json written."""
+
+    event: Literal["run_started"] = "run_started"
+
+
+class RunResumed(_RunFacts):
+    """A run that was cut off goes on: what it told stands, and trials that had not ended may start again under their numbers.
+
+    `budget` counts all sessions. A session lasts from its process's start to its last event.
+    """
+
+    event: Literal["run_resumed"] = "run_resumed"
+    started: float = Field(description="when this session's process began, seconds since the epoch")
+    spent: float = Field(description="seconds that the run was alive in the sessions before")
+
+
+class StopRequested(_Event):
+    """The user asked to finish with the best so far."""
+
+    event: Literal["stop_requested"] = "stop_requested"
+    reason: str
+
+
 class StageStarted(_Event):
-    """baselines, search, confirmation, refit, export, proof, test."""
+    """baselines, ranking, first points, search, confirmation, refit, averaging, export and proof, test, outlook."""
 
     event: Literal["stage_started"] = "stage_started"
     stage: str
     note: str = ""
+
+
+class RankedSource(Frozen):
+    """`score` is None where there was no evidence of a source, or no time to gather it; `rows` is how many it was gathered from."""
+
+    source: str
+    score: float | None
+    rows: int
+    seconds: float
+    tuned: bool = Field(description="whether its candidates are tried")
+
+
+class SourcesRanked(_Event):
+    """Evidence was gathered, before anything was tuned, of which source promises most; the best first."""
+
+    event: Literal["sources_ranked"] = "sources_ranked"
+    measure: str = Field(description="what the scores are; the greater the better")
+    ranking: tuple[RankedSource, ...]
 
 
 class Remark(_Event):
@@ -102,7 +141,17 @@ class RunFailedEvent(_Event):
 
 
 Event: TypeAlias = Annotated[
-    RunStarted | StageStarted | Remark | TrialStarted | TrialReported | TrialFinished | RunFinished | RunFailedEvent,
+    RunStarted
+    | RunResumed
+    | StopRequested
+    | StageStarted
+    | SourcesRanked
+    | Remark
+    | TrialStarted
+    | TrialReported
+    | TrialFinished
+    | RunFinished
+    | RunFailedEvent,
     Field(discriminator="event"),
 ]
 

@@ -64,7 +64,8 @@ class TrialSpec:
 class FitData:
     """What a trial learns from. `rows` has columns named by role; `train` and `validation` are row numbers into it
     (`validation` is empty in a refit, and a sample where the task bounds it, see `Task.problem`); `cache` is a folder shared by the
-    trials of a run."""
+    trials of a run. `folds`, (train, validation) each, are for `autoft.trial.run_trial`: it fits once a fold, judges by what all folds
+    held out, which is `validation` then, and fits `train` last; a model never sees them."""
 
     problem: Problem
     rows: Table
@@ -74,6 +75,7 @@ class FitData:
     cache: Path
     weights: npt.NDArray[Any] | None = None
     teacher: npt.NDArray[Any] | None = None
+    folds: tuple[tuple[Rows, Rows], ...] = ()
 
 
 Decision: TypeAlias = Literal["go", "stop"]
@@ -168,4 +170,33 @@ class Model(Protocol):
 
     def load(self, folder: Path) -> Fitted:
         """What `Fitted.save` wrote."""
+        ...
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the features of an untrained source tell of the targets: `score` by `measure`, a name for the eye. The greater the better;
+    comparable between sources on the same rows of one problem only."""
+
+    measure: str
+    score: float
+
+
+@runtime_checkable
+class Ranks(Protocol):
+    """What a model may have beside: evidence, before anything is trained, of which source to tune."""
+
+    def evidence(self, candidate: Candidate, data: FitData, *, threads: int, gpus: float, stop: Callable[[], bool]) -> Evidence | None:
+        """Of the candidate's source, from the training rows of `data` alone; None where there can be none for such a problem. Raises
+        TrialError once `stop`, asked again and again, is true."""
+        ...
+
+
+@runtime_checkable
+class Averages(Protocol):
+    """What a model may have beside: the mean of weights, which a run takes where it is better than the best single trial."""
+
+    def average(self, folders: Sequence[Path]) -> Fitted | None:
+        """A model whose weights are the mean of those in `folders`, two or more that `Fitted.save` wrote in trials of one candidate; None
+        where these have no mean that means something: other shapes, another head."""
         ...

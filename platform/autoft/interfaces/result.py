@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from autoft.interfaces.events import RunStatus
+from autoft.interfaces.events import RankedSource, RunStatus
 from autoft.interfaces.problem import Frozen
 
 Figures = dict[str, float | None]
@@ -26,6 +26,81 @@ class BestResult(BaselineResult):
 
     trial: int = Field(description="the folder trials/<trial>")
     hyperparameters: dict[str, Any]
+    averaged: list[int] = Field(
+        default_factory=list, description="the trials whose weights the model is the mean of, `trial` among them; empty for one trial's own"
+    )
+
+
+class RunnerUp(Frozen):
+    """The best trial of another candidate, or the next best trial where there is no other, held against the winner."""
+
+    candidate: str
+    trial: int
+    validation: Figures
+    rows: Literal["test", "validation"] | None = Field(description="which rows the interval is of; None where it was not measured")
+    interval: dict[str, Figures] | None = Field(
+        description="winner, runner_up, lead: value, low, high (95 %); of the winner's weights before the refit, where there was one"
+    )
+
+
+class Estimate(Frozen):
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+Helps = Literal["yes", "no", "unclear"]
+
+
+class Step(Frozen):
+    """A trial that was the best so far when it ended."""
+
+    seconds: float = Field(description="of all trials that had ended by then, added up")
+    trial: int
+    value: float
+
+
+class MoreTime(Frozen):
+    """Whether a longer search would help, by what the second half of this one added on the validation rows."""
+
+    helps: Helps
+    gain: Estimate | None = Field(description="turned so that greater is better; None where too few trials ended")
+    course: list[Step]
+    seconds: float = Field(description="of all trials, added up")
+    untried: list[str] = Field(description="candidates that no trial was begun of")
+
+
+class Size(Frozen):
+    """The metric on the validation rows after learning from so many rows."""
+
+    rows: int
+    figure: Estimate
+
+
+class MoreRows(Frozen):
+    """Whether more rows would help, by a candidate that learned again from a quarter and from half of them."""
+
+    helps: Helps
+    candidate: str
+    sizes: list[Size]
+    twice: Size = Field(description="not measured: the line drawn on to twice as many rows")
+    gain: Estimate = Field(description="from twice as many rows, turned so that greater is better")
+
+
+class Outlook(Frozen):
+    """Whether it pays to go on."""
+
+    time: MoreTime
+    rows: MoreRows | None = Field(description="None where there was no time, or no candidate that learns in seconds")
+
+
+class RankedResult(RankedSource):
+    """The place of a source, and whether it was right."""
+
+    measure: str
+    best_value_later: float | None = Field(description="the best validation figure of its trials; None where none came to one")
 
 
 class Verified(Frozen):
@@ -66,10 +141,17 @@ class Result(Frozen):
     baseline: BaselineResult
     best: BestResult
     interval: dict[str, Figures] = Field(description="winner, baseline, lead: value, low, high on the test rows (95 %)")
+    runner_up: RunnerUp | None = Field(default=None, description="None where there was one trial only")
+    outlook: Outlook | None = None
+    ranking: list[RankedResult] = Field(
+        default_factory=list, description="sources by cheap evidence, the best first, gathered before they were tuned"
+    )
     trials: int
     confirmed: dict[Literal["folds", "seeds"], int]
     refit: bool
-    rows: dict[Literal["train", "validation", "test"], int]
+    rows: dict[Literal["train", "validation", "test"], int] = Field(
+        description="after cross-validation those of `validation` are among those of `train`"
+    )
     bundle: str
     verified: Verified
     utilisation: Utilisation

@@ -46,11 +46,15 @@ Parameter: TypeAlias = Choice | Uniform | LogUniform | Integer
 
 @dataclass(frozen=True)
 class Space:
-    """What is searched for a candidate. `default` is the first trial; `first` are further points tried before the sampler's own."""
+    """What is searched for a candidate. `default` is the first trial; `first` are further points tried before the sampler's own.
+
+    `memory` names parameters, numbers, of which a larger value needs more memory: after a trial that ran out of it, smaller ones are tried.
+    """
 
     parameters: Mapping[str, Parameter]
     default: Hyperparameters
     first: tuple[Hyperparameters, ...] = field(default=())
+    memory: tuple[str, ...] = ("batch_size",)
 
     def __post_init__(self) -> None:
         for point in (self.default, *self.first):

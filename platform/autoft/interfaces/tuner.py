@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
+from autoft.interfaces.events import TrialFinished, TrialReported, TrialStarted
 from autoft.interfaces.model import Candidate, FitData
 from autoft.interfaces.space import Space
 
 if TYPE_CHECKING:
     from autoft.interfaces.events import Event
+
+Past: TypeAlias = TrialStarted | TrialReported | TrialFinished
+"""What was told of a trial before the run was resumed."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,9 @@ class SearchRequest:
     `named` are the candidates the user asked for by name: each gets a trial while the deadline allows.
     `first_number` is the number of the first trial. `stop_file`: once it exists, all trials end at their next step;
     its text is the reason. `later` gives a later deadline, once what has been measured allows one; it is asked again and again.
+    `history` is what was told before the run was resumed, in that order: a start, reports and an end of each trial that has ended, and
+    the start alone of those that had not: these run again, under their number, with their hyperparameters. Nothing of it is told again.
+    `hang_after`: seconds without a word after which a trial counts as hanging; None leaves that to the tuner.
     """
 
     data: FitData
@@ -47,6 +54,8 @@ class SearchRequest:
     first_number: int = 1
     verbose: bool = False
     later: Callable[[], float | None] = lambda: None
+    history: Sequence[Past] = ()
+    hang_after: float | None = None
 
 
 @runtime_checkable
@@ -58,5 +67,6 @@ class Tuner(Protocol):
 
     def search(self, request: SearchRequest, on_event: Callable[[Event], None]) -> None:
         """Run trials with `autoft.trial.run_trial` until the request's limits; tell of each by TrialStarted, TrialReported and
-        TrialFinished. A trial that fails is an event, not an exception."""
+        TrialFinished, in the calling thread. A trial that fails, dies or hangs is an event, not an exception, and its hyperparameters are
+        not proposed again. A trial without an end when this raises, or returns, did not end: a resumed run starts it again."""
         ...

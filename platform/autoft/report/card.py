@@ -244,6 +244,8 @@ def _origin(manifest: Manifest) -> str:
         f"- hyperparameters: `{_code(point)}`",
         f"- seed: {origin.seed}",
     ]
+    if origin.averaged:
+        lines.append(f"- weights: the mean of those of trials {', '.join(map(str, origin.averaged))} of the run")
     if origin.source_sha256:
         lines.append(f"- sha256 of the source: `{_code(origin.source_sha256)}`")
     if origin.run_id:

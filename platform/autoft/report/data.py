@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
-from autoft.interfaces.events import EVENTS, Event, Remark, StageStarted, TrialReported
+from autoft.interfaces.events import EVENTS, Event, Remark, RunResumed, StageStarted, TrialReported
 from autoft.interfaces.problem import Frozen
 from autoft.runtime.schemas import AnswerKind
 
@@ -188,11 +189,16 @@ def read_curves(folder: Path, metric: str) -> tuple[Curve, ...]:
 
 
 def _stages(events: Sequence[Event]) -> tuple[StageTime, ...]:
-    starts = [event for event in events if isinstance(event, StageStarted)]
-    if not starts:
-        return ()
-    ends = [event.time for event in starts[1:]] + [max((event.time for event in events), default=0.0)]
-    return tuple(StageTime(name=s.stage, start=s.time, seconds=max(0.0, end - s.time)) for s, end in zip(starts, ends, strict=True))
+    """A stage lasts until the next, or until the run was cut off."""
+    marks = [place for place, event in enumerate(events) if isinstance(event, StageStarted | RunResumed)]
+    found = []
+    for place, following in pairwise([*marks, len(events)]):
+        stage = events[place]
+        if isinstance(stage, StageStarted):
+            whole = following < len(events) and isinstance(events[following], StageStarted)
+            end = events[following if whole else following - 1].time
+            found.append(StageTime(name=stage.stage, start=stage.time, seconds=max(0.0, end - stage.time)))
+    return tuple(found)
 
 
 def _lines(path: Path) -> list[str]:

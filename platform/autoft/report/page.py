@@ -12,6 +12,8 @@ from autoft.progress import duration, example_inputs, figure, short
 from autoft.report import charts
 from autoft.report.data import Confusion, Marked, Mistake, ProofTable, ReportData, Tally, completed
 from autoft.report.markup import Markup, join, tag
+from autoft.report.outlook import outlook
+from autoft.report.ranking import ranking_section
 
 SHOWN_TRIALS = 25
 """Rows of the leaderboard before the rest is folded away."""
@@ -40,7 +42,9 @@ def report_html(result: Mapping[str, Any], rows: list[TrialFinished], data: Repo
         _header(result, title),
         _verdict(result, rows),
         _board(result, rows),
+        ranking_section(result.get("ranking"), str(result.get("metric", "")), greater_is_better=data.greater_is_better),
         _curves(result, rows, data, colours),
+        outlook(result),
         _confusion(data.confusion),
         _tallies(data),
         _points(data.points, str(result.get("metric", ""))),
@@ -101,10 +105,17 @@ def _verdict(result: Mapping[str, Any], rows: list[TrialFinished]) -> Markup:
         bars.append((str(_dig(result, "best", "candidate") or "winner"), *winner, "winner"))
     if baseline:
         bars.append((f"{_dig(result, 'baseline', 'candidate') or 'baseline'} (baseline)", *baseline, "base"))
+    second = _interval(_dig(result, "runner_up", "interval", "runner_up"))
+    if second and _dig(result, "runner_up", "rows") == "test":
+        bars.append((f"{_dig(result, 'runner_up', 'candidate')} (runner-up, as the search left it)", *second, "base"))
     picture = None
     if bars:
         lead_text = f"{metric} on the test rows, with the range in which it lies with 95 % confidence"
-        picture = join(tag("h3", "Against the baseline"), tag("p", lead_text, cls="lead"), charts.intervals(bars))
+        picture = join(
+            tag("h3", "Against the baseline" + (" and the runner-up" if len(bars) > 2 else "")),
+            tag("p", lead_text, cls="lead"),
+            charts.intervals(bars),
+        )
     said = tag("p", result.get("verdict") or "There is no verdict: the run left no model.", cls="verdict")
     return tag("section", tag("h2", "Verdict"), said, tag("div", *tiles, cls="tiles"), picture)
 
@@ -370,9 +381,10 @@ def _facts(result: Mapping[str, Any], data: ReportData) -> Markup:
         facts.append(
             ("confirmed by", ", ".join(f"{number} {kind}" for kind, number in confirmed.items() if number) or "nothing: there was no time")
         )
-    budget = result.get("budget")
+    budget, averaged = result.get("budget"), _dig(result, "best", "averaged")
     facts += [
         ("refit", {True: "yes, on all rows that are not test", False: "no"}.get(result.get("refit"))),  # type: ignore[arg-type]
+        ("weights", f"the mean of those of trials {', '.join(map(str, averaged))}" if averaged else None),
         ("budget", duration(budget) if isinstance(budget, int | float) else None),
         ("seed", result.get("seed")),
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autoft.catalog import Catalog
 from autoft.errors import ExportError
+from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.exporter import Exporter, Session
 from autoft.interfaces.model import Fitted, Program
 from autoft.interfaces.task import Decoder
@@ -27,6 +28,18 @@ class Built:
     proof: Proof
     details: dict[str, object]
     session: Session
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What may be exported: the row of a trial and a model of its recipe, None for the weights that the trial left. Either `refitted` on
+    all rows that are not test, or the mean of the weights of the trials `averaged`, with a decoder of its own, or the trial's."""
+
+    row: TrialFinished
+    fitted: Fitted | None = None
+    refitted: bool = False
+    averaged: tuple[int, ...] = ()
+    decoder: Decoder | None = None
 
 
 def build(
@@ -80,7 +93,7 @@ def _built(
     exported = exporter.export(program, problem, folder)
     encoding = catalog.encoder(program.encoder.name).open(folder, program.encoder.config)
     session = exporter.open(folder, threads)
-    rows = understood.rows.take(understood.splits.validation)
+    rows = understood.rows.take(understood.validated)
     proof = prove(fitted, session, encoding, understood.task, problem, rows, decoder=decoder, seconds=seconds)
     if not proof.passed:
         raise ExportError(

@@ -44,6 +44,7 @@ def check(settings: Settings, catalog: Catalog) -> dict[str, Any]:
         "metric_meaning": problem.metric.meaning,
         "rows": {"read": understood.read, "used": used, "left_out": understood.read - used},
         "splits": {part: len(getattr(understood.splits, part)) for part in ("train", "validation", "test")},
+        "folds": len(understood.splits.rounds()),
         "classes": counts,
         "classes_in_words": words,
         "numbers": _numbers(problem, understood.targets),

@@ -57,7 +57,8 @@ def _named(names: Sequence[str], catalog: Catalog, problem: Problem, limits: Lim
                 f"--models {text}: it does not fit a {problem.task} problem, or no source for it is at hand",
                 hint="autoft models shows what is at hand and how to get the rest",
             )
-        explicit = source is not None
+        # Who names a source alone leaves it to the models whether they suit the data.
+        explicit = model is not None and source is not None
         for candidate in found:
             (tried if explicit or candidate.proposed else passed)[candidate.name] = candidate
         if not explicit and not any(c.proposed for c in found):

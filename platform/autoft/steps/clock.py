@@ -30,6 +30,8 @@ ANSWERS = 0.3
 """The most of a budget that is kept for answering validation and test rows."""
 LARGE = 110e6
 """Parameters of a base-size source."""
+LOADING = 4.0
+"""Seconds in which the weights of a base-size source are read, twice where they are averaged."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Clock:
     budget: float | None
     plateau: bool
     limits: Limits
-    train: int
+    refit: float  # what learning from all rows costs, in trials
     validation: int
     test: int
 
@@ -49,7 +51,9 @@ class Clock:
         splits = understood.splits
         budget = budget_of(settings)
         plateau = settings.budget is None and budget is not None
-        return cls(started, budget, plateau, limits, len(splits.train), len(splits.validation), len(splits.test))
+        # A trial that is cross-validated has learned from all rows at its end.
+        refit = 0.0 if splits.folds is not None else len(understood.learnable) / max(1, len(splits.train))
+        return cls(started, budget, plateau, limits, refit, len(understood.validated), len(splits.test))
 
     def baseline(self) -> float | None:
         """When the baseline must end."""
@@ -61,8 +65,17 @@ class Clock:
         A machine that is busy while its speed is measured seems ten times slower than it is: the rows get `ANSWERS` of a budget at most.
         """
         size = 26.0 * (candidate.source.parameters if candidate.source else 0) / LARGE
-        answers = candidate.forward * (2 * min(self.validation, MOST_ROWS) + self.test) / (0.7 * matmul_flops())
+        answers = _answers(candidate, 2 * min(self.validation, MOST_ROWS) + self.test)
         return 6.0 + size + (answers if self.budget is None else min(answers, ANSWERS * self.budget))
+
+    def asking(self, candidate: Candidate, rows: int) -> float:
+        """Seconds in which saved weights are loaded and asked about `rows` rows."""
+        size = LOADING * (candidate.source.parameters if candidate.source else 0) / LARGE
+        return 1.0 + size + _answers(candidate, rows)
+
+    def left(self) -> float | None:
+        """Seconds of the budget; None without one."""
+        return None if self.budget is None else self.started + self.budget - time.time()
 
     def closing(self, candidates: Sequence[Candidate]) -> float | None:
         """When export, proof, test and report must begin."""
@@ -75,7 +88,7 @@ class Clock:
             return None
         room = max(0.0, closing - time.time() - START)
         each = [OVERHEAD * candidate.flops / self.limits.flops for candidate in candidates]
-        refit = max(each) * (self.train + self.validation) / max(1, self.train)
+        refit = max(each) * self.refit
         spare = max(0.0, room - sum(each))
         kept = CONFIRMATION_SHARE * room
         kept = max(kept, min(refit, LARGEST_SHARE * room)) if spare >= refit else min(kept, spare)
@@ -105,6 +118,11 @@ class Clock:
             return None
         alone = max(candidate.flops for candidate in candidates) / self.limits.flops * self.limits.threads
         return 1 if alone > LONG * (deadline - time.time()) else None
+
+
+def _answers(candidate: Candidate, rows: int) -> float:
+    """Seconds, in full precision on the processor."""
+    return candidate.forward * rows / (0.7 * matmul_flops())
 
 
 def budget_of(settings: Settings) -> float | None:

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from autoft.interfaces.events import TrialFinished
-from autoft.interfaces.model import Candidate, Fitted
+from autoft.interfaces.model import Candidate
 from autoft.interfaces.task import Decoder
-from autoft.journal import versions
 from autoft.report import Outcome, ProofTable, ReportData, class_counts, findings, model_card
-from autoft.runtime.bundle import EncoderRecord, Manifest, PluginRecord, Provenance, open_bundle, write_decoder, write_manifest
+from autoft.runtime.bundle import Manifest, open_bundle, write_manifest
 from autoft.runtime.predictor import Predictor
-from autoft.runtime.schemas import input_schema, schema_of
 from autoft.settings import Settings
-from autoft.steps.bundle import Built, decoder_for
+from autoft.steps.bundle import Built, Chosen
+from autoft.steps.clock import Clock
 from autoft.steps.confirm import Bench, Confirmation
-from autoft.steps.judge import faultless, judge, verdict
-from autoft.trial import trial_seed
-from autoft.version import __version__
+from autoft.steps.judge import faultless, judge
+from autoft.steps.manifest import manifest_of
+from autoft.steps.outlook import look_ahead
+from autoft.steps.ranking import looked_back
+from autoft.steps.rivals import Standing, baseline, runner_up
+from autoft.steps.verdict import Findings, verdict
 
 
 @dataclass(frozen=True)
@@ -37,24 +34,14 @@ class Conclusion:
 
 
 def conclude(
-    settings: Settings,
-    bench: Bench,
-    confirmation: Confirmation,
-    built: Built,
-    winner: TrialFinished,
-    baseline: Candidate | None,
-    *,
-    started: float,
-    budget: float | None,
-    refitted: bool,
+    settings: Settings, bench: Bench, confirmation: Confirmation, built: Built, chosen: Chosen, first: Candidate | None, clock: Clock
 ) -> Conclusion:
-    """Evaluate once on the test rows, through the bundle as it will be served; then rename it into place."""
+    """Evaluate once on the test rows, through the bundle as it will be served; then rename it into place. `first` is the baseline."""
     journal, understood = bench.journal, bench.understood
     problem, task, test = understood.problem, understood.task, understood.splits.test
     journal.stage("test", f"{len(test)} rows")
-    rows, targets = understood.rows.take(test), understood.targets[test]
-    manifest = _manifest(settings, bench, built, winner)
-    manifest = write_manifest(built.folder, manifest)
+    rows, targets, winner = understood.rows.take(test), understood.targets[test], chosen.row
+    manifest = write_manifest(built.folder, manifest_of(settings, bench, built, chosen))
     predictor = _predictor(bench, settings, built.folder)
     cpu = time.process_time()
     outputs = predictor.outputs(rows)
@@ -62,24 +49,32 @@ def conclude(
     decoder = predictor.bundle.decoder()
     answers = task.decode(problem, decoder, outputs, rows)
     decided = task.decide(problem, decoder, outputs)
-    test_metrics = task.score(problem, targets, decided)
-    row, held = _baseline(bench, baseline, winner, decided, refitted)
+    standing = Standing(winner, decided, chosen.refitted, chosen.averaged)
+    row, held = baseline(bench, first, standing)
     judgement = judge(task, problem, targets, decided, held, settings.seed)
+    rivalry = runner_up(bench, standing, {row.trial} if row else (), clock)
+    outlook = look_ahead(bench, winner, clock)
     said = verdict(
-        judgement,
-        problem,
-        winner.candidate,
-        row.candidate if row else "majority",
-        itself=row is not None and row.trial == winner.trial,
-        alone=len(bench.candidates) == 1,
-        all_right=faultless(targets, decided),
-        rows=len(test),
-        folds=confirmation.folds,
-        seeds=confirmation.seeds,
-        refit=refitted,
-        refit_rows=len(understood.learnable),
+        Findings(
+            problem=problem,
+            winner=winner.candidate,
+            baseline=row.candidate if row else "majority",
+            judgement=judgement,
+            itself=row is not None and row.trial == winner.trial,
+            alone=len(bench.candidates) == 1,
+            all_right=faultless(targets, decided),
+            rows=len(test),
+            learned=len(understood.learnable),
+            refitted=chosen.refitted,
+            folds=confirmation.folds,
+            seeds=confirmation.seeds,
+            averaged=len(chosen.averaged),
+            crossed=bool(bench.data.folds),
+            rivalry=rivalry,
+            outlook=outlook,
+        )
     )
-    figures = {"validation": winner.metrics, "test": test_metrics}
+    figures = {"validation": winner.metrics, "test": task.score(problem, targets, decided)}
     result = {
         "schema": 1,
         "run_id": journal.run_id,
@@ -89,7 +84,7 @@ def conclude(
         "classes": list(problem.labels),
         "metric": problem.metric.name,
         "seed": settings.seed,
-        "budget": budget,
+        "budget": clock.budget,
         "seconds": 0.0,
         "baseline": {
             "candidate": row.candidate if row else "majority",
@@ -100,19 +95,23 @@ def conclude(
             "candidate": winner.candidate,
             "trial": winner.trial,
             "hyperparameters": winner.hyperparameters,
+            "averaged": list(chosen.averaged),
             **figures,
         },
-        "interval": judgement.as_json(),
+        "interval": judgement.as_json("baseline"),
+        "runner_up": rivalry.as_result().model_dump() if rivalry else None,
+        "outlook": outlook.model_dump(),
+        "ranking": looked_back(bench.ranking, bench.candidates, journal.leaderboard.contenders()),
         "trials": len(journal.leaderboard),
         "confirmed": {"seeds": confirmation.seeds} if confirmation.seeds else {"folds": confirmation.folds},
-        "refit": refitted,
-        "rows": {"train": len(understood.splits.train), "validation": len(understood.splits.validation), "test": len(test)},
+        "refit": chosen.refitted,
+        "rows": {"train": len(understood.splits.train), "validation": len(understood.validated), "test": len(test)},
         "bundle": "bundle",
         "verified": _verified(built),
         "verdict": said,
     }
     _finish_bundle(bench, built, manifest.model_copy(update={"figures": figures}), result)
-    seconds = time.time() - started
+    seconds = time.time() - clock.started
     cores = seconds * bench.threads
     result["seconds"] = seconds
     result["utilisation"] = {"busy_core_seconds": journal.busy_seconds, "core_seconds": cores, "share": journal.busy_seconds / cores}
@@ -132,74 +131,11 @@ def _verified(built: Built) -> dict[str, Any]:
     }
 
 
-def _manifest(settings: Settings, bench: Bench, built: Built, winner: TrialFinished) -> Manifest:
-    understood, problem = bench.understood, bench.understood.problem
-    sample = understood.rows.take(understood.splits.validation[:8])
-    everything = understood.rows.take(understood.learnable)
-    answers = understood.task.decode(problem, built.decoder, built.fitted.outputs(sample), sample)
-    source = bench.candidates[winner.candidate].source
-    return Manifest(
-        autoft=__version__,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        problem=problem,
-        exporter=settings.exporter,
-        export_details=built.details,
-        encoder=EncoderRecord(name=built.program.encoder.name, config=dict(built.program.encoder.config)),
-        decoder=write_decoder(built.folder, built.decoder),
-        input_schema=input_schema(problem, everything, understood.task),
-        output_schema=schema_of(answers),
-        provenance=Provenance(
-            candidate=winner.candidate,
-            hyperparameters=winner.hyperparameters,
-            source=source.name if source else None,
-            source_sha256=source.sha256 if source else None,
-            data_sha256=problem.data_sha256,
-            seed=settings.seed,
-            run_id=bench.journal.run_id,
-            versions=versions(),
-        ),
-        licences={source.name: source.licence} if source and source.licence else {},
-        proof=built.proof.model_dump(mode="json"),
-        plugin_files=tuple(PluginRecord(name=p.name, sha256=p.sha256) for p in bench.catalog.plugin_files),
-    )
-
-
 def _predictor(bench: Bench, settings: Settings, folder: Path) -> Predictor:
     bundle = open_bundle(folder)
     encoder = bench.catalog.encoder(bundle.manifest.encoder.name)
     exporter = bench.catalog.exporter(settings.exporter)
     return Predictor(bundle, task=bench.understood.task, encoder=encoder, exporter=exporter, threads=bench.threads)
-
-
-def _baseline(
-    bench: Bench, baseline: Candidate | None, winner: TrialFinished, decided: npt.NDArray[Any], refitted: bool
-) -> tuple[TrialFinished | None, npt.NDArray[Any]]:
-    """The baseline's row and its decisions on the test rows, after learning from the same rows as the winner did."""
-    understood = bench.understood
-    test = understood.rows.take(understood.splits.test)
-    learned = understood.learnable if refitted else understood.splits.train
-    first = next((row for row in bench.journal.leaderboard if baseline and row.stage == "baselines" and row.value is not None), None)
-    if first is None:
-        constant = understood.task.constant(understood.problem, understood.targets[learned], len(test))
-        return None, understood.task.decide(understood.problem, Decoder(), constant)
-    if winner.trial == first.trial:
-        return first, decided
-
-    def decisions(fitted: Fitted) -> npt.NDArray[Any]:
-        decoder = decoder_for(fitted, understood, bench.journal.trial_folder(first.trial) / "validation.npz")
-        return understood.task.decide(understood.problem, decoder, fitted.outputs(test))
-
-    saved = bench.journal.trial_folder(first.trial) / "model"
-    if not refitted and saved.is_dir():
-        return first, decisions(bench.catalog.model(bench.candidates[first.candidate].model).load(saved))
-    data = replace(bench.data, train=learned, validation=np.empty(0, dtype=np.int64))
-    outcome = bench.run(first, data, "baseline", trial_seed(understood.problem.seed, first.trial), None, stoppable=False)
-    if outcome.fitted is not None:
-        return first, decisions(outcome.fitted)
-    bench.journal.say(
-        f"the baseline could not be fitted again ({outcome.reason}); it stays as it learned from the training rows", "warning"
-    )
-    return first, decisions(bench.catalog.model(bench.candidates[first.candidate].model).load(saved))
 
 
 def _constant_metrics(bench: Bench) -> dict[str, float]:

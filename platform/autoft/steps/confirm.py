@@ -12,16 +12,18 @@ import numpy as np
 
 from autoft.catalog import Catalog
 from autoft.data.splits import duplicate_groups, split, split_groups
-from autoft.interfaces.events import TrialFinished
+from autoft.interfaces.events import SourcesRanked, TrialFinished
 from autoft.interfaces.model import Candidate, FitData, Fitted, TrialSpec
 from autoft.journal import Journal
-from autoft.steps.parts import evaluated
+from autoft.steps.parts import evaluated, fold_codes, learning
 from autoft.steps.understand import Understood
 from autoft.trial import TrialOutcome, run_trial, trial_seed
 
 FOLDS = 4
 """The most further folds (or seeds)."""
 FOLDS_WITHOUT_CLOCK = 2
+DIFFER = 3.0
+"""How many times as long as the quickest trial of a candidate another one may take."""
 WITHOUT_EVALUATION = 0.85
 """The share of a trial's time that is training."""
 
@@ -51,6 +53,7 @@ class Bench:
     concurrency: int
     fixed_validation: bool
     verbose: bool = False
+    ranking: SourcesRanked | None = None
 
     def cost(self, row: TrialFinished, rows: int) -> float:
         """Seconds that this trial will take here on `rows` rows; two threads for one give about 1.7 times the speed."""
@@ -58,6 +61,20 @@ class Bench:
         gain = 1.0 if self.gpus else float((self.threads / share) ** 0.75)
         complete = 100 / max(row.progress, 1)
         return 1.0 + row.seconds * complete * rows / max(1, len(self.data.train)) / gain
+
+    def again(self, row: TrialFinished) -> float:
+        """Seconds in which a finished trial learns once more from as many rows. A candidate's first trial may have computed what is there
+        for all others, so that the quickest counts, and that trials of a candidate differ."""
+        done = [one.seconds for one in self.journal.leaderboard if one.candidate == row.candidate and one.status == "done"]
+        return min([row.seconds, *(DIFFER * seconds for seconds in done)])
+
+    def kept(self, row: TrialFinished) -> bool:
+        """Whether the weights of a trial are still on disk."""
+        return (self.journal.trial_folder(row.trial) / "model").is_dir()
+
+    def load(self, row: TrialFinished) -> Fitted:
+        """The weights that a trial left."""
+        return self.catalog.model(self.candidates[row.candidate].model).load(self.journal.trial_folder(row.trial) / "model")
 
     def run(
         self, row: TrialFinished, data: FitData, name: str, seed: int, deadline: float | None, *, stoppable: bool = True
@@ -120,9 +137,17 @@ def _fold(bench: Bench, row: TrialFinished, number: int, deadline: float | None)
 def _refolded(bench: Bench, number: int) -> FitData:
     understood = bench.understood
     pool = understood.learnable
+    seed, groups = understood.problem.seed + number, understood.splits.groups
+    if bench.data.folds:
+        # The same rows in other folds; nothing learns from all of them once more.
+        strata = understood.task.strata(understood.problem, understood.targets)
+        owners = duplicate_groups(understood.rows) if groups is None else groups
+        codes = fold_codes(strata, owners, pool, len(understood.rows), seed)
+        splits = replace(understood.splits, folds=understood.splits.folds if codes is None else codes)
+        data = learning(understood.problem, understood.rows, understood.targets, splits, bench.data.cache)
+        return replace(data, train=np.empty(0, dtype=np.int64))
     share = len(understood.splits.validation) / len(pool)
     strata = understood.task.strata(understood.problem, understood.targets[pool])
-    seed, groups = understood.problem.seed + number, understood.splits.groups
     if groups is None:
         made = split(strata, duplicate_groups(understood.rows.take(pool)), len(pool), seed, test=0.0, validation=share)
     else:
@@ -132,14 +157,19 @@ def _refolded(bench: Bench, number: int) -> FitData:
 
 def refit_cost(bench: Bench, row: TrialFinished) -> float:
     """Seconds; without validation rows there is nothing to evaluate and nothing to save on the way."""
+    if bench.data.folds:
+        return 0.0
     return WITHOUT_EVALUATION * bench.cost(row, len(bench.understood.learnable))
 
 
 def refit(bench: Bench, row: TrialFinished, deadline: float | None) -> Fitted | None:
-    """The winner's recipe on all rows that are not test; None where the time does not carry it."""
+    """The winner's recipe on all rows that are not test; None where the time does not carry it. A trial that was cross-validated
+    learned from all of them last."""
+    if bench.data.folds and row.status == "done":
+        return bench.load(row)
     if bench.journal.stopping or (deadline is not None and time.time() + refit_cost(bench, row) > deadline):
         return None
-    data = replace(bench.data, train=bench.understood.learnable, validation=np.empty(0, dtype=np.int64))
+    data = replace(bench.data, train=bench.understood.learnable, validation=np.empty(0, dtype=np.int64), folds=())
     seed = trial_seed(bench.understood.problem.seed, row.trial)
     outcome = bench.run(row, data, "refit", seed, deadline)
     if outcome.status != "done":

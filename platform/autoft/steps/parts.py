@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,21 @@ import numpy.typing as npt
 
 from autoft.data.columns import is_missing
 from autoft.data.names import listed, nearest
-from autoft.data.splits import Splits, connected, duplicate_groups, first_times, split, split_by_time, split_groups
+from autoft.data.splits import Splits, connected, deal_folds, duplicate_groups, first_times, split, split_by_time, split_groups
 from autoft.data.table import Rows, Table
 from autoft.data.times import read_times
 from autoft.errors import DataError
+from autoft.interfaces.model import FitData
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
 from autoft.settings import Settings
 
 SHARES = {"test": 0.15, "validation": 0.2}
 """Of all rows; 0 where the user gives a file."""
+FEWEST = 100
+"""A validation part that would have fewer rows says too little: then all rows but the test part are cross-validated."""
+FOLDS, FEWEST_ROUNDS = 5, 2
+"""As many of the folds are held out in turn as `FEWEST` rows take, and at least so many."""
 
 _Times = npt.NDArray[np.float64]
 
@@ -82,13 +88,21 @@ def deal(
     for part, rows in found.items():
         if not len(rows):
             raise _too_few(settings, parts["data"], part, groups, times)
+    planned, folds = len(found["validation"]), None
+    if planned < FEWEST and "validation" not in inputs and times is None and "validation_rows" not in problem.extra:
+        learnable = np.union1d(found["train"], found["validation"])
+        folds = fold_codes(strata, same if groups is None else groups, learnable, start, settings.seed)
+    if folds is not None:
+        found |= {"train": learnable, "validation": np.empty(0, dtype=np.int64)}
     extra = np.arange(start - own)
     splits = Splits(
         **found,
+        folds=folds,
         groups=None if groups is None else np.concatenate([groups, len(groups) + extra]),
         times=None if times is None else np.concatenate([times, np.full(len(extra), np.nan)]),
     )
-    said = f"split: {len(splits.train):,} train, {len(splits.validation):,} validation, {len(splits.test):,} test rows"
+    validation = "" if folds is not None else f" {len(splits.validation):,} validation,"
+    said = f"split: {len(splits.train):,} train,{validation} {len(splits.test):,} test rows"
     if times is not None:
         how, more = _by_time(str(settings.time), parts, splits, times, same)
         more += _unseen_classes(problem, targets, splits, own)
@@ -96,10 +110,32 @@ def deal(
         how, more = _by_group(str(settings.group), parts)
     else:
         how, more = ("stratified" if strata is not None else "by chance"), []
+    if folds is not None:
+        more = [
+            *more,
+            f"trials are cross-validated, {len(splits.rounds())} of {FOLDS} folds: a part of {planned} rows would say too little",
+        ]
     asked = len(evaluated(problem, splits.validation))
     if asked < len(splits.validation):
         more = [*more, f"trials are evaluated on {asked:,} of the validation rows: answers of this kind take long"]
     return splits, [f"{said}, {how}", *more]
+
+
+def fold_codes(
+    strata: npt.NDArray[np.int64] | None, groups: npt.NDArray[np.int64], rows: Rows, total: int, seed: int
+) -> npt.NDArray[np.int64] | None:
+    """`Splits.folds` for cross-validation of `rows` of `total`; None where the groups are too few to hold some out in each round."""
+    rounds = int(np.clip(-(-FEWEST * FOLDS // len(rows)), FEWEST_ROUNDS, FOLDS))
+    codes = np.full(total, -1, dtype=np.int64)
+    codes[rows] = deal_folds(None if strata is None else strata[rows], groups[rows], seed, FOLDS, rounds)
+    return codes if set(range(rounds)) <= set(codes.tolist()) else None
+
+
+def learning(problem: Problem, rows: Table, targets: npt.NDArray[Any], splits: Splits, cache: Path) -> FitData:
+    """What the trials of a run learn from and are judged by."""
+    rounds = splits.rounds()
+    held = np.concatenate([held for _, held in rounds]) if rounds else evaluated(problem, splits.validation)
+    return FitData(problem, rows, targets, splits.train, held, cache, folds=rounds)
 
 
 def evaluated(problem: Problem, validation: Rows) -> Rows:

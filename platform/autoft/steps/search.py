@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from autoft.catalog import Catalog
@@ -18,6 +18,8 @@ from autoft.steps.choose import Choice
 from autoft.steps.clock import Clock
 from autoft.steps.understand import Understood
 from autoft.trial import run_trial, trial_seed
+
+LEFT = "it was cut off with its run, and was not begun again"
 
 
 def fit_baseline(
@@ -34,14 +36,16 @@ def fit_baseline(
     None where there is none, and where it is stopped before it has learned, at `deadline` or by the user: then results are held against
     an answer that ignores its input.
     """
-    journal.stage("baselines")
     problem = understood.problem
+    model = catalog.models.get("linear")
+    found = model.candidates(problem, [], limits, data.rows.take(data.train[:500])) if model else []
+    if journal.past is not None and journal.past.baselined:
+        return found[0] if any(_counts(row) for row in journal.leaderboard if row.stage == "baselines") else None
+    journal.stage("baselines")
     constant = understood.task.constant(problem, understood.targets[data.train], len(data.validation))
     decided = understood.task.decide(problem, Decoder(), constant)
     figure = understood.task.score(problem, understood.targets[data.validation], decided)[problem.metric.name]
     journal.say(f"an answer that ignores its input scores {problem.metric.name} {figure:.3f} on the validation rows")
-    model = catalog.models.get("linear")
-    found = model.candidates(problem, [], limits, data.rows.take(data.train[:500])) if model else []
     if not model or not found:
         return None
     candidate, number = found[0], 1
@@ -65,25 +69,29 @@ def fit_baseline(
         fixed_horizon=True,
         verbose=settings.verbose,
     )
-    journal.emit(
-        TrialFinished(
-            trial=number,
-            candidate=candidate.name,
-            status=outcome.status,
-            progress=outcome.progress,
-            metrics=outcome.metrics,
-            value=outcome.value,
-            seconds=outcome.seconds,
-            hyperparameters=space.default,
-            reason=outcome.reason,
-            stage="baselines",
-            busy_seconds=outcome.busy_seconds,
-        )
+    row = TrialFinished(
+        trial=number,
+        candidate=candidate.name,
+        status=outcome.status,
+        progress=outcome.progress,
+        metrics=outcome.metrics,
+        value=outcome.value,
+        seconds=outcome.seconds,
+        hyperparameters=space.default,
+        reason=outcome.reason,
+        stage="baselines",
+        busy_seconds=outcome.busy_seconds,
     )
-    if outcome.status == "stopped" and outcome.value is None:
+    journal.emit(row)
+    if not _counts(row):
         journal.say(f"the baseline {candidate.name} was not finished: {outcome.reason}", "warning")
         return None
     return candidate
+
+
+def _counts(row: TrialFinished) -> bool:
+    """Whether a baseline is one that results may be held against."""
+    return row.status != "stopped" or row.value is not None
 
 
 def search(
@@ -98,17 +106,24 @@ def search(
     slots: int | None,
     later: Callable[[], float | None],
 ) -> None:
-    """Hand the candidates to the tuner, `slots` at a time, until `deadline`, which `later` may put off."""
-    if journal.stopping:
+    """Hand the candidates to the tuner, `slots` at a time, until `deadline`, which `later` may put off. In a resumed run the tuner goes on
+    from what was told before, unless its search had ended."""
+    past = journal.past
+    if journal.stopping or (past is not None and past.searched):
         return
-    journal.stage("search")
+    history = past.of_search() if past else ()
     spaces = {c.name: catalog.model(c.model).space(c, data.problem, len(data.train)) for c in choice.tried}
     if baseline and baseline.name in spaces:
         spaces[baseline.name] = _without_default(spaces[baseline.name])
+    stage = _Stage(journal, spaces, history)
     if deadline is not None and deadline <= time.time():
-        journal.say("the budget leaves no time to search: the baseline is what there is", "warning")
+        journal.say("the budget leaves no time to search" + ("" if history else ": the baseline is what there is"), "warning")
+        journal.end_left_over(LEFT)
         return
     plateau = _Plateau(journal, len(choice.tried), len(data.validation)) if clock.plateau else None
+    for event in history:
+        if plateau and isinstance(event, TrialFinished):
+            plateau.see(event)
     request = SearchRequest(
         data=data,
         candidates=choice.tried,
@@ -122,22 +137,45 @@ def search(
         gpu_hours=settings.gpu_hours,
         concurrency=slots,
         stop_file=journal.search_stop_file.resolve(),
-        first_number=len(journal.leaderboard) + 1,
+        first_number=1 + sum(row.stage == "baselines" for row in journal.leaderboard),
         verbose=settings.verbose,
         later=later,
+        history=history,
+        hang_after=settings.hang_after,
     )
 
     def hear(event: Event) -> None:
+        stage.see(event)
         journal.emit(event)
         if plateau and isinstance(event, TrialFinished):
             plateau.see(event)
 
     catalog.tuner(settings.tuner).search(request, hear)
+    journal.end_left_over(LEFT)
 
 
 def _without_default(space: Space) -> Space:
     """The baseline has already tried the default."""
     return replace(space, default=space.first[0], first=space.first[1:]) if space.first else space
+
+
+class _Stage:
+    """ "first points", until a trial starts that is none of those: from there on "search"."""
+
+    def __init__(self, journal: Journal, spaces: Mapping[str, Space], history: Sequence[Event]) -> None:
+        self._journal = journal
+        self._first = {name: (space.default, *space.first) for name, space in spaces.items()}
+        self._searching = any(map(self._is_proposed, history))
+        journal.stage("search" if self._searching else "first points")
+
+    def see(self, event: Event) -> None:
+        """Before it is told."""
+        if not self._searching and self._is_proposed(event):
+            self._searching = True
+            self._journal.stage("search")
+
+    def _is_proposed(self, event: Event) -> bool:
+        return isinstance(event, TrialStarted) and event.hyperparameters not in self._first.get(event.candidate, ())
 
 
 class _Plateau:

@@ -44,6 +44,17 @@ class Understood:
         """All rows that are not test."""
         return np.sort(np.concatenate([self.splits.train, self.splits.validation]))
 
+    @property
+    def fitted(self) -> npt.NDArray[np.int64]:
+        """The rows that a trial learns from, those of several fits as often."""
+        return np.concatenate([*(train for train, _ in self.splits.rounds()), self.splits.train])
+
+    @property
+    def validated(self) -> npt.NDArray[np.int64]:
+        """The rows that trials may be judged by: the validation part, or what cross-validation holds out."""
+        rounds = self.splits.rounds()
+        return np.sort(np.concatenate([held for _, held in rounds])) if rounds else self.splits.validation
+
 
 def understand(settings: Settings, catalog: Catalog) -> Understood:
     """Raises DataError with what to do; writes nothing."""

@@ -11,16 +11,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from autoft.errors import AutoftError, InputError
+from autoft.history import read_events
 from autoft.interfaces.events import (
-    EVENTS,
     Event,
     RunFailedEvent,
     RunFinished,
+    RunResumed,
     RunStarted,
     TrialFinished,
     TrialReported,
@@ -84,8 +84,12 @@ class Store:
         """Take in one event of the stream. One run at a time; for several side by side take a `Recorder` each."""
         self._recorder.event(event)
 
-    def run_started(self, event: RunStarted, settings: Mapping[str, Any] | None = None, *, here: bool = True) -> None:
-        """`settings` and the metric's direction come from run.json where not given. `here`: this process is the one that runs it."""
+    def run_started(self, event: RunStarted | RunResumed, settings: Mapping[str, Any] | None = None, *, here: bool = True) -> None:
+        """`settings` and the metric's direction come from run.json where not given. `here`: this process is the one that runs it.
+
+        A run that goes on keeps the time at which it was begun, and is as long as it was alive.
+        """
+        resumed = isinstance(event, RunResumed)
         written = _read_json(Path(event.folder) / "run.json")
         direction = _dig(written, "problem", "metric", "greater_is_better")
         run = Run(
@@ -98,13 +102,31 @@ class Store:
             metric=event.metric,
             greater_is_better=direction if isinstance(direction, bool) else True,
             budget=event.budget,
-            created=event.time,
+            created=float(written.get("started", event.time)) if resumed else event.time,
+            seconds=event.spent if isinstance(event, RunResumed) else None,
             host=liveness.this_host() if here else "",
             pid=os.getpid() if here else 0,
             process=liveness.process_identity(os.getpid()) if here else "",
         )
         with self._session(writes=True) as session:
+            known = session.get(Run, run.id)
+            if resumed and known is not None:
+                run.created = known.created
             session.merge(run)
+
+    def run_resumed(self, event: RunResumed) -> None:
+        """The run goes on in this process, and what its stream told before is in the tables: the last of it may have been lost."""
+        self.run_started(event)
+        ended: dict[int, TrialFinished] = {}
+        for past in read_events(Path(event.folder) / "events.jsonl"):
+            if isinstance(past, TrialStarted):
+                ended.pop(past.trial, None)
+            elif isinstance(past, TrialFinished):
+                ended[past.trial] = past
+        known = {trial.number: trial for trial in self.trials(event.run_id)}
+        for number, row in ended.items():
+            if number not in known or known[number].finished != row.time:
+                self.trial_finished(event.run_id, row)
 
     def trial_started(self, run_id: str, event: TrialStarted) -> None:
         trial = Trial(
@@ -135,8 +157,8 @@ class Store:
             started = known.started if known else event.time - event.seconds
             session.merge(Trial(run_id=run_id, number=event.trial, started=started, finished=event.time, **fields))
 
-    def run_finished(self, event: RunFinished | RunFailedEvent) -> None:
-        """Trials that still run have ended with their run."""
+    def run_finished(self, event: RunFinished | RunFailedEvent, resumed: RunResumed | None = None) -> None:
+        """Trials that still run have ended with their run, which was `resumed` last."""
         with self._session(writes=True) as session:
             run = session.get(Run, event.run_id)
             if run is None:
@@ -150,6 +172,8 @@ class Store:
             else:
                 run.reason = event.reason
             run.status, run.finished, run.seconds = event.status, event.time, event.time - run.created
+            if resumed is not None:
+                run.seconds = resumed.spent + event.time - resumed.started
             session.add(run)
             _end_trials(session, run, event.time)
 
@@ -184,23 +208,13 @@ class Store:
 
     def adopt(self, folder: Path) -> RunRecord:
         """Take in a run from its folder, by its events.jsonl: one of another machine, or one that was moved. Raises InputError."""
-        recorder, run_id, path = Recorder(self, here=False), "", folder / "events.jsonl"
-        try:
-            lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{folder} is no folder of a run: events.jsonl cannot be read ({error})", hint="autoft runs") from None
-        for number, line in enumerate(lines, start=1):
-            try:
-                event = EVENTS.validate_json(line)
-            except ValidationError:
-                if number == len(lines):  # a run that was killed leaves half a line
-                    break
-                raise InputError(f"{path}: line {number} is no event of autoft", hint="autoft runs") from None
-            if isinstance(event, RunStarted):
+        recorder, run_id = Recorder(self, here=False), ""
+        for event in read_events(folder / "events.jsonl"):
+            if isinstance(event, RunStarted | RunResumed):
                 event, run_id = event.model_copy(update={"folder": str(folder.absolute())}), event.run_id
             recorder.event(event)
         if not run_id:
-            raise InputError(f"{path} holds no start of a run", hint="autoft runs")
+            raise InputError(f"{folder / 'events.jsonl'} holds no start of a run", hint="autoft runs")
         with self._session(writes=True) as session:
             run = session.get(Run, run_id)
             if run is not None and run.status == "running":
@@ -280,7 +294,7 @@ class Store:
         run.status, run.reason = "aborted", "the process ended without a word"
         seen = [t.finished or t.started for t in session.exec(select(Trial).where(col(Trial.run_id) == run.id))]
         run.finished = max([run.created, *seen])
-        run.seconds = run.finished - run.created
+        run.seconds = run.finished - run.created if run.seconds is None else run.seconds  # of a resumed run at least that
         session.add(run)
         _end_trials(session, run, run.finished)
 
@@ -291,11 +305,18 @@ class Recorder:
     def __init__(self, store: Store, settings: Mapping[str, Any] | None = None, *, here: bool = True) -> None:
         self._store, self._settings, self._here = store, settings, here
         self._run_id: str | None = None
+        self._resumed: RunResumed | None = None
 
     def event(self, event: Event) -> None:
         if isinstance(event, RunStarted):
-            self._run_id = event.run_id
+            self._run_id, self._resumed = event.run_id, None
             self._store.run_started(event, self._settings, here=self._here)
+        elif isinstance(event, RunResumed):
+            self._run_id, self._resumed = event.run_id, event
+            if self._here:
+                self._store.run_resumed(event)
+            else:
+                self._store.run_started(event, here=False)
         elif self._run_id is None:
             return  # remarks that come before the run has a name
         elif isinstance(event, TrialStarted):
@@ -305,7 +326,7 @@ class Recorder:
         elif isinstance(event, TrialFinished):
             self._store.trial_finished(self._run_id, event)
         elif isinstance(event, RunFinished | RunFailedEvent):
-            self._store.run_finished(event)
+            self._store.run_finished(event, self._resumed)
             self._store.artifacts_found(event.run_id)
 
 

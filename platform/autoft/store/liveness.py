@@ -1,11 +1,81 @@
-"""Whether the process that wrote a run is still there."""
+"""Whether the process that writes a run is still there."""
 
 from __future__ import annotations
 
 import os
 import socket
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
+
+from autoft.errors import InputError
+
+ALIVE = ".alive"
+"""In a run's folder while it runs: who runs it. Locked, and systems give locks up whatever ends a process."""
+WORKERS = ".workers"
+"""The same of its workers, who share the lock."""
+PATIENCE = 60.0
+"""Seconds that a run which goes on waits for workers of the session before."""
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """While this lasts no other process runs in `folder`. Raises InputError where one does."""
+    path = folder / ALIVE
+    with path.open("a+", encoding="utf-8") as file:
+        if not _lock(file):
+            file.seek(0)
+            raise InputError(
+                f"the run in {folder} is alive: {file.read().strip() or 'it has only begun'}",
+                hint="Ctrl-C there ends it with the best so far, twice leaves it; then it can be resumed",
+            )
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {this_host()}\n")
+        file.flush()
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # where a file that is open cannot be removed
+                path.unlink()
+
+
+def attend(folder: Path) -> IO[str]:
+    """A worker of the run in `folder` is at work there until the file that is returned is closed, or the worker is gone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / WORKERS).open("a+", encoding="utf-8")
+    _lock(file, shared=True)
+    return file
+
+
+def await_workers(folder: Path) -> None:
+    """Workers outlive their driver by seconds. Raises InputError where one is still there after `PATIENCE` seconds."""
+    path, until = folder / WORKERS, time.monotonic() + PATIENCE
+    with path.open("a+", encoding="utf-8") as file:
+        while not _lock(file):
+            if time.monotonic() > until:
+                raise InputError(f"a worker of the run in {folder} is still at work", hint="end it, then resume the run")
+            time.sleep(0.1)
+
+
+def _lock(file: IO[str], *, shared: bool = False) -> bool:
+    """Whether it was to be had."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            if not shared:  # there is no such lock; far behind the text, which others may read
+                file.seek(2**30)
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def this_host() -> str:

@@ -1,0 +1,43 @@
+"""Files that are whole or not there, also where the power fails."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+
+def remove(path: Path) -> None:
+    """A file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def to_disk(file: IO[str]) -> None:
+    """What was written is there whatever happens next."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write aside, then rename."""
+    aside = path.with_name(path.name + ".new")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str) + "\n")
+        to_disk(file)
+    aside.replace(path)
+
+
+def _finite(value: object) -> object:
+    """What is not a number, such as the rank correlation of a constant, is null: JSON has no word for it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value

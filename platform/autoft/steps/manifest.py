@@ -1,0 +1,47 @@
+"""What a bundle tells of itself: autoft.json."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from autoft.journal import versions
+from autoft.runtime.bundle import EncoderRecord, Manifest, PluginRecord, Provenance, write_decoder
+from autoft.runtime.schemas import input_schema, schema_of
+from autoft.settings import Settings
+from autoft.steps.bundle import Built, Chosen
+from autoft.steps.confirm import Bench
+from autoft.version import __version__
+
+
+def manifest_of(settings: Settings, bench: Bench, built: Built, chosen: Chosen) -> Manifest:
+    """Without figures and hashes; the decoder's arrays are written into the folder."""
+    understood, problem = bench.understood, bench.understood.problem
+    sample = understood.rows.take(understood.validated[:8])
+    everything = understood.rows.take(understood.learnable)
+    answers = understood.task.decode(problem, built.decoder, built.fitted.outputs(sample), sample)
+    source = bench.candidates[chosen.row.candidate].source
+    return Manifest(
+        autoft=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        problem=problem,
+        exporter=settings.exporter,
+        export_details=built.details,
+        encoder=EncoderRecord(name=built.program.encoder.name, config=dict(built.program.encoder.config)),
+        decoder=write_decoder(built.folder, built.decoder),
+        input_schema=input_schema(problem, everything, understood.task),
+        output_schema=schema_of(answers),
+        provenance=Provenance(
+            candidate=chosen.row.candidate,
+            hyperparameters=chosen.row.hyperparameters,
+            averaged=chosen.averaged,
+            source=source.name if source else None,
+            source_sha256=source.sha256 if source else None,
+            data_sha256=problem.data_sha256,
+            seed=settings.seed,
+            run_id=bench.journal.run_id,
+            versions=versions(),
+        ),
+        licences={source.name: source.licence} if source and source.licence else {},
+        proof=built.proof.model_dump(mode="json"),
+        plugin_files=tuple(PluginRecord(name=p.name, sha256=p.sha256) for p in bench.catalog.plugin_files),
+    )

@@ -1,0 +1,95 @@
+"""The search is shown in two stages: the first points of each candidate, then what the tuner proposes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from autoft.catalog import Catalog
+from autoft.data.table import Table
+from autoft.history import History
+from autoft.interfaces.events import EVENTS, StageStarted, TrialStarted
+from autoft.interfaces.model import Candidate, FitData
+from autoft.interfaces.problem import Head, Metric, Problem
+from autoft.interfaces.space import LogUniform, Space
+from autoft.journal import Journal
+from autoft.steps.choose import Choice
+from autoft.steps.search import search
+
+DEFAULT, POINT, OWN = {"rate": 0.1}, {"rate": 0.2}, {"rate": 0.3}
+
+
+class Model:
+    name, summary = "toy", ""
+
+    def space(self, candidate, problem, rows):
+        return Space({"rate": LogUniform(0.01, 1.0)}, DEFAULT, (POINT,))
+
+
+class Tuner:
+    """Starts trials with these settings and tells nothing more of them."""
+
+    name, summary = "toy", ""
+
+    def __init__(self, points):
+        self.points = points
+
+    def search(self, request, on_event):
+        for number, point in enumerate(self.points, start=request.first_number + len(request.history)):
+            on_event(TrialStarted(trial=number, candidate="toy", hyperparameters=point))
+
+
+@pytest.fixture
+def told(tmp_path: Path):
+    """`told(points)`: the stages and trials in order, of a run that went on from `past` where that is given."""
+
+    def run(*points, past=()):
+        problem = Problem(
+            task="toy",
+            fields={},
+            inputs=("text",),
+            head=Head(kind="single_label_classification", outputs=2),
+            metric=Metric(name="accuracy"),
+        )
+        journal = Journal(tmp_path / "run", problem.metric, [])
+        journal.start({})
+        if past:
+            started = [TrialStarted(trial=number, candidate="toy", hyperparameters=one) for number, one in enumerate(past, start=1)]
+            journal.past = History(journal.folder, {}, tuple(started))
+        data = FitData(problem, Table({"text": ["x"] * 4}), np.zeros(4, np.int64), np.arange(3), np.arange(3, 4), tmp_path)
+        known = {"models": {"toy": Model()}, "tuners": {"toy": Tuner(points)}}
+        empty = {kind: {} for kind in ("tasks", "readers", "encoders", "exporters", "trackers", "sources")}
+        settings = SimpleNamespace(tuner="toy", seed=0, trials=None, gpu_hours=None, verbose=False, hang_after=None)
+        choice, clock = Choice((Candidate("toy"),), (), frozenset()), SimpleNamespace(plateau=False)
+        search(settings, Catalog(**known, **empty), choice, clock, journal, data, None, None, 1, lambda: None)
+        events = map(EVENTS.validate_json, (journal.folder / "events.jsonl").read_text().splitlines())
+        journal.close()
+        return [
+            event.stage if isinstance(event, StageStarted) else event.hyperparameters for event in events if event.event != "trial_finished"
+        ]
+
+    return run
+
+
+def test_the_search_begins_with_the_first_settings_of_its_own(told):
+    assert told(DEFAULT, POINT, OWN, OWN) == ["first points", DEFAULT, POINT, "search", OWN, OWN]
+
+
+def test_with_first_points_alone_there_is_no_other_stage(told):
+    assert told(POINT) == ["first points", POINT]
+
+
+@pytest.mark.parametrize(("past", "stage"), [((DEFAULT,), "first points"), ((DEFAULT, OWN), "search")])
+def test_a_run_that_goes_on_goes_on_in_its_stage(past, stage, told):
+    assert told(POINT, past=past) == [stage, POINT]
+
+
+@pytest.mark.parametrize("stage", ["first points", "search"])
+def test_a_run_that_was_cut_off_in_either_had_begun_to_search(stage, tmp_path):
+    past = History(tmp_path, {}, (StageStarted(stage="ranking"), StageStarted(stage=stage)))
+    assert past.searching
+    assert past.baselined
+    assert not past.searched
