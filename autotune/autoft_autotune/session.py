@@ -16,12 +16,17 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+from autoft.errors import AutoftError
 from autoft.store.liveness import is_gone, process_identity, this_host
 from autoft_autotune.resources import Plan
 
 OBJECT_STORE_BYTES = 256 * 2**20
 """For the rows of the data, once; what does not fit Ray spills to disk."""
+
+STARTS = 3
+"""Attempts to start Ray."""
 
 PREFIX, OWNER = "autoft-", "owner.json"
 """Of the folder in which Ray works, and the file in it that says for which process."""
@@ -35,7 +40,7 @@ def ray_session(plan: Plan, gpus: int, *, verbose: bool) -> Iterator[None]:
     """Ray as it already runs in this process, which is left running, or one of our own.
 
     The caller's signal handlers, environment and warning filters are as before once this returns, and while it lasts signals reach the
-    caller: Ray installs handlers of its own.
+    caller: Ray installs handlers of its own. Raises AutoftError where Ray does not come up.
     """
     with _handlers_kept() as restore_handlers, _environment(_variables(plan)), _quiet(verbose):
         import ray
@@ -49,7 +54,7 @@ def ray_session(plan: Plan, gpus: int, *, verbose: bool) -> Iterator[None]:
         try:
             owner = {"host": this_host(), "pid": os.getpid(), "process": process_identity(os.getpid())}
             Path(folder, OWNER).write_text(json.dumps(owner), encoding="utf-8")
-            ray.init(
+            _start(
                 num_cpus=plan.concurrency * plan.threads,
                 num_gpus=gpus,
                 include_dashboard=False,
@@ -63,6 +68,22 @@ def ray_session(plan: Plan, gpus: int, *, verbose: bool) -> Iterator[None]:
         finally:
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(**options: Any) -> None:
+    """Ray gives itself 30 seconds to come up, which are too few where many processes share the machine. Raises AutoftError in the end."""
+    import ray
+
+    for _ in range(STARTS):
+        try:
+            ray.init(**options)
+        except Exception as error:  # of no class of its own
+            if "timed out during startup" not in str(error):
+                raise
+            ray.shutdown()
+        else:
+            return
+    raise AutoftError(f"Ray did not come up in {STARTS} attempts of half a minute", hint="autoft resume RUN, once the machine is less busy")
 
 
 def _sweep() -> None:

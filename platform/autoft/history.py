@@ -63,6 +63,10 @@ def mend(path: Path) -> None:
         return
     content = path.read_bytes()
     whole = content.rfind(b"\n") + 1
+    if _is_event(content[whole:]):  # all of it but its end of line
+        with path.open("ab") as file:
+            file.write(b"\n")
+        return
     while whole and not _is_event(content[content.rfind(b"\n", 0, whole - 1) + 1 : whole - 1]):
         whole = content.rfind(b"\n", 0, whole - 1) + 1
     if whole < len(content):

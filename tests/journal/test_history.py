@@ -81,10 +81,15 @@ def test_every_way_to_cut_a_stream_leaves_whole_events(tmp_path: Path) -> None:
     events = [began(), start(2), report(2), end(2, float("nan"))]
     whole = write(tmp_path, *events).read_bytes()
     ends = [i for i, byte in enumerate(whole) if byte == ord("\n")]
+    path = tmp_path / "events.jsonl"
     for cut in range(len(whole)):
-        (tmp_path / "events.jsonl").write_bytes(whole[:cut])
-        mend(tmp_path / "events.jsonl")
-        assert len(read_events(tmp_path / "events.jsonl")) == sum(place < cut for place in ends)
+        path.write_bytes(whole[:cut])
+        before = read_events(path)
+        assert len(before) == sum(place <= cut for place in ends)
+        mend(path)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(Remark(text="more").model_dump_json() + "\n")
+        assert list(map(repr, read_events(path)[:-1])) == list(map(repr, before)), f"cut off after {cut} bytes"
 
 
 def test_a_broken_line_with_others_behind_it_is_refused(tmp_path: Path) -> None:

@@ -154,6 +154,19 @@ def test_it_is_proposed_for_few_rows_of_the_median_class(counts, proposed, tiny_
         assert "rows a class" in candidate.reason
 
 
+def test_fewer_rows_are_compared_more_often_and_uneven_classes_may_be_balanced(tiny_source, text_data):
+    model, candidate, problem = Contrastive(), Candidate("contrastive", tiny_source("bert")), text_data(rows=20).problem
+    few, many = (model.space(candidate, problem, rows) for rows in (32, 5_000))
+    assert few.default["epochs"] > many.default["epochs"]
+    assert "balance" not in few.parameters
+    uneven = model.space(candidate, counted(problem, 8, 60), 68)
+    assert uneven.default["balance"] == "none"
+    for space in (few, many, uneven):
+        for point in (space.default, *space.first):
+            for name in ("learning_rate", "epochs", "temperature", "dropout", "C"):
+                assert space.parameters[name].low <= point[name] <= space.parameters[name].high
+
+
 def test_a_source_that_does_not_suit_keeps_its_own_reason(tiny_source, text_data):
     data = text_data(rows=20)
     problem = counted(data.problem.model_copy(update={"language": "zh"}), 500, 500)

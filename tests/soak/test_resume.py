@@ -16,7 +16,7 @@ from autoft.history import History
 from autoft.interfaces.result import Result
 from autoft.runtime.bundle import open_bundle
 from autoft.store import Store, TrialRecord
-from killing import board, kill, started, workers
+from killing import board, kill, started, until, workers
 from support import autoft, result_of, reviews
 
 pytestmark = [pytest.mark.soak, pytest.mark.ray, pytest.mark.timeout(3600)]
@@ -133,7 +133,8 @@ def test_workers_that_are_killed_cost_their_trials_and_no_more(shop: Path, longe
 def test_a_budget_is_spent_over_all_sessions(shop: Path) -> None:
     budget, out = 60.0, shop / "budget"
     process = started("run", "shop.csv", "--models", "linear,full:bert-tiny", "--budget", str(budget), "--output", out.name, cwd=shop)
-    time.sleep(25)
+    assert until(process, (out / "leaderboard.csv").exists)
+    time.sleep(8)
     assert kill(process)
     time.sleep(20)
     autoft("resume", out.name, cwd=shop)
