@@ -25,7 +25,7 @@ from autoft.steps.bundle import Built, Chosen, build, decoder_for
 from autoft.steps.choose import Choice, choose
 from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
-from autoft.steps.confirm import Bench, Confirmation, confirm, refit, refit_cost
+from autoft.steps.confirm import Bench, Confirmation, confirm, refit, refit_cost, round_cost
 from autoft.steps.parts import learning
 from autoft.steps.ranking import rank_sources
 from autoft.steps.reopen import limits_before, same_candidates, same_data
@@ -119,7 +119,9 @@ def _run(
         if not {c.name for c in choice.tried} <= {row.candidate for row in journal.leaderboard}:
             return None
         found = journal.leaderboard.contenders()
-        return clock.put_off(candidates[found[0].candidate], refit_cost(bench, found[0])) if found else None
+        if not found or deadline is None:
+            return None
+        return clock.put_off(candidates[found[0].candidate], refit_cost(bench, found[0]), round_cost(bench, found[:2]), deadline)
 
     search(settings, catalog, choice, clock, journal, data, baseline, deadline, slots, later)
     ranked = journal.leaderboard.contenders()

@@ -15,6 +15,9 @@ from same_answers import same
 from support import result_of
 from worked_examples import DOCS, PAGES, WRITER, read, settings, stand_in
 
+SLOW = {"seq2seq": pytest.mark.slow}
+"""It trains and exports a pair of graphs."""
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -24,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem, marks=SLOW.get(page.stem, ())) for page in PAGES])
 def test_the_worked_example_does_what_the_page_says(page: Path, folder: Path, tiny_source: Callable[[str], Source]) -> None:
     example = read(page)
     writes = example.task == "seq2seq"

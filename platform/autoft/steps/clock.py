@@ -18,6 +18,8 @@ CONFIRMATION_SHARE = 0.3
 """The part of the time kept for confirming and refitting, at least."""
 LARGEST_SHARE = 0.6
 """The same, at most."""
+ROUNDS = 2
+"""Of confirmation, for which a search that could go on ends."""
 START = 10.0
 """Seconds until the first trial runs."""
 OVERHEAD = 1.25
@@ -104,13 +106,15 @@ class Clock:
         twice = 2 * min(self.validation, MOST_ROWS)
         return max(4.0, (self.started + self.budget - time.time()) * twice / (twice + self.test))
 
-    def put_off(self, winner: Candidate, refit: float) -> float | None:
-        """A later end of the search, now that the winner so far and the seconds of its refit are known: just before that refit, or,
-        where it does not fit any more, when export must begin."""
+    def put_off(self, winner: Candidate, refit: float, confirming: float, deadline: float) -> float | None:
+        """An end of the search no earlier than `deadline`, now that the winner so far is known, the seconds of its refit, and the seconds
+        in which the best two learn again once: before the refit and as many of these rounds as fit behind `deadline`, `ROUNDS` at most;
+        where the refit does not fit there either, when export must begin."""
         closing = self.closing([winner])
         if closing is None:
             return None
-        return closing - refit if closing - refit > time.time() else closing
+        ends = [closing - refit - rounds * confirming for rounds in range(ROUNDS, -1, -1)]
+        return next((end for end in ends if end >= deadline), closing)
 
     def side_by_side(self, candidates: Sequence[Candidate], deadline: float | None) -> int | None:
         """How many trials at once; None leaves it to the tuner. One, with all cores, where the largest would not end otherwise."""

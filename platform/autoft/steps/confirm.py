@@ -104,7 +104,7 @@ def confirm(bench: Bench, ranked: Sequence[TrialFinished], deadline: float | Non
         return unchanged
     figures = {row.trial: [_value(row)] for row in contenders}
     done = 0
-    price = sum(bench.cost(row, len(bench.data.train)) for row in contenders)
+    price = round_cost(bench, contenders)
     for number in range(1, (FOLDS if deadline else FOLDS_WITHOUT_CLOCK) + 1):
         if deadline is not None and time.time() + price + refit_seconds > deadline:
             break
@@ -121,6 +121,11 @@ def confirm(bench: Bench, ranked: Sequence[TrialFinished], deadline: float | Non
     named = {f"{row.candidate} (trial {row.trial})": figures[row.trial] for row in contenders}
     folds, seeds = (0, done) if bench.fixed_validation else (done, 0)
     return Confirmation((*contenders, *ranked[2:]), folds, seeds, named)
+
+
+def round_cost(bench: Bench, contenders: Sequence[TrialFinished]) -> float:
+    """Seconds in which each learns again once."""
+    return sum(bench.cost(row, len(bench.data.train)) for row in contenders)
 
 
 def _fold(bench: Bench, row: TrialFinished, number: int, deadline: float | None) -> TrialOutcome:
