@@ -26,7 +26,7 @@ PARTS = (4, 2)
 """Of the training rows: four quarters, then two halves, so that each size is measured on all of them."""
 WORK = 2.0
 """What fitting all parts costs, in fits of all rows."""
-AMPLE = 2.0
+AMPLE = 1.5
 """So many times the time that fitting all parts should take has to be there."""
 FEWEST, EACH = 10, 2
 """Rows of a quarter, at least, and for each output of the head: with fewer there is nothing to learn of most classes."""
