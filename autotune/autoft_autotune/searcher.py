@@ -43,13 +43,15 @@ class CandidateSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         self._without_worker: set[int] = set()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # Ray's annotation leaves FINISHED out
-        if self._limits.ended() or (not self._again and self._is_enough()):
+        if self._limits.ended():
             return str(Searcher.FINISHED)
         if len(self._book.live()) >= self._plan.concurrency:
             return None
         order = self._begun_before() or (None if self._is_enough() else self.next_order())
         if order is None:
-            return str(Searcher.FINISHED)
+            # Ray asks no more after this, and one that has not begun may have to be ordered again.
+            waiting = any(entry.started is None for _, entry in self._book.live())
+            return None if waiting else str(Searcher.FINISHED)
         self._book.open(trial_id, Entry(order.number, order.candidate, dict(order.hyperparameters)))
         return {TRIAL: order.to_json()}
 

@@ -164,6 +164,23 @@ def replace_history(made, history):
     return SimpleNamespace(**{**vars(made), "history": history})
 
 
+def test_a_worker_that_dies_before_its_trial_begins_costs_no_trial_but_not_for_ever(tmp_path):
+    loop = Loop(request(tmp_path, trials=2), Plan(3, 1))
+    (_, first), (lost, second) = loop.ask(), loop.ask()
+    assert loop.searcher.suggest("more") is None, "neither has begun"
+    loop.book.start("ray-1")
+    loop.scheduler.on_trial_error(None, lost)
+    loop.searcher.on_trial_complete(lost.trial_id, error=True)
+    again, order = loop.ask()
+    assert order == second
+    loop.searcher.on_trial_complete(again.trial_id, error=True)
+    assert loop.book[again.trial_id].status == "failed"
+    loop.book.finish(again.trial_id)
+    assert loop.searcher.suggest("more") == "FINISHED"
+    assert [e.trial for e in loop.events if isinstance(e, TrialFinished)] == [second.number]
+    assert first.number == 2
+
+
 def test_a_number_that_was_asked_for_and_never_began_is_not_lost(tmp_path):
     start = TrialStarted(trial=4, candidate="few", hyperparameters={"kind": "b"})
     loop = Loop(request(tmp_path, history=(start,), candidates=[Candidate("few")]), Plan(9, 1))
