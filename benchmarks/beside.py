@@ -6,8 +6,8 @@ appended to a file.
 
 DATA and `--rows` are those of scores.py; the files are read and the answers scored by autoft's own task. Both learn from all training
 rows; what the task tunes beside the weights of `frozen` (thresholds) is found on a fifth of them, by weights that learned from the others.
-The recipe has `--budget` for all but the answers: where its epochs do not fit, it makes as many steps as do. A row that the file holds
-already is not measured again.
+The recipe has `--budget` for all but the answers: where its epochs do not fit, it makes as many steps as do; these are counted padded and
+made without the padding, which is no part of the answers. A row that the file holds already is not measured again.
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ def tutored(bench: Bench) -> dict[str, Any]:
         raise NotPossibleError
     torch.set_num_threads(bench.threads)
     rows, asked = (data.rows.take(part) for part in (data.learnable, data.splits.test))
-    made = tutorial(bench.source.folder, data.problem, rows, data.targets[data.learnable], asked, bench.seed, budget=bench.budget)
+    made = tutorial(
+        bench.source.folder, data.problem, rows, data.targets[data.learnable], asked, bench.seed, budget=bench.budget, trim=True
+    )
     return {"epochs": made.epochs, "seconds": made.seconds, "test_seconds": made.asking, "test": scored(data, made.outputs)}
 
 

@@ -62,6 +62,43 @@ def test_what_is_cut_off_is_no_entity(recipe, tiny_source, tagged):
     assert (decided[1, 1:] == -1).all()
 
 
+def test_a_batch_without_its_padding_has_the_same_loss_and_answers(recipe, tiny_source, tagged):
+    import torch
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+    source = tiny_source("bert").folder
+    problem, rows, targets = asked_about(TokenClassification(), tagged)
+    labelled = recipe._labelled(AutoTokenizer.from_pretrained(source), problem, rows, targets)
+    some = [labelled[number] for number in range(8)]
+    model = AutoModelForTokenClassification.from_pretrained(source, num_labels=problem.head.outputs).eval()
+    padded = {name: torch.stack([row[name] for row in some]) for name in some[0]}
+    trimmed = recipe.trimmed(some)
+    longest = trimmed["input_ids"].shape[1]
+    assert longest == padded["attention_mask"].sum(1).max() < recipe.LENGTH
+    with torch.no_grad():
+        whole, part = model(**padded), model(**trimmed)
+    assert torch.allclose(whole.loss, part.loss, atol=1e-6)
+    assert torch.allclose(whole.logits[:, :longest], part.logits, atol=1e-5)
+
+
+def test_what_is_a_value_a_label_is_no_place(recipe):
+    import torch
+
+    row = {"attention_mask": torch.tensor([1, 0]), "input_ids": torch.tensor([5, 0]), "labels": torch.tensor([1.0, 0.0])}
+    made = recipe.trimmed([row, row])
+    assert made["input_ids"].tolist() == [[5], [5]]
+    assert made["labels"].tolist() == [[1, 0], [1, 0]]
+
+
+def test_a_trimmed_recipe_learns_as_well_and_counts_padded_steps(recipe, tiny_source, tagged):
+    task = TokenClassification()
+    problem, rows, targets = asked_about(task, tagged)
+    made = recipe.tutorial(tiny_source("bert").folder, problem, rows, targets, rows, 0, epochs=8, trim=True)
+    assert task.score(problem, targets, task.decide(problem, Decoder(), made.outputs))["f1"] > 0.95
+    assert made.training > 0
+    assert made.seconds > made.training
+
+
 def test_a_budget_that_does_not_hold_the_epochs_cuts_them(recipe, tiny_source):
     task = TextClassification()
     table = Table({"text": [f"the case is {PRAISE[i % 5] if i % 2 else 'dull'}" for i in range(64)], "label": ["bad", "good"] * 32})
