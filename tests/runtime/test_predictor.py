@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 
 from autoft.data.table import Table
 from autoft.errors import BundleError, DataError
-from autoft.interfaces.encoder import joined
+from autoft.interfaces.encoder import Arrays, joined
 from autoft.loading import load_predictor
 from autoft.runtime import predictor as predictor_module
 from autoft.runtime.bundle import EncoderRecord, PluginRecord
@@ -39,6 +41,35 @@ def test_answers_are_in_order_across_batches(predictor: Predictor, monkeypatch: 
     assert [answer["label"] for answer in answers] == labels
     assert answers[0].keys() == {"label", "score", "scores"}
     assert sum(answers[0]["scores"].values()) == pytest.approx(1)
+
+
+def test_several_batches_at_once_give_the_same_answers_in_order(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor_module, "ROWS_WITHOUT_LENGTH", 7)
+    predictor = load_predictor(bundle, threads=1, at_once=2)
+    run, both = predictor._session.run, threading.Barrier(2)
+
+    def together(arrays: Arrays) -> Arrays:
+        both.wait(timeout=30)  # broken, and so a failure, where one batch is in work at a time
+        return run(arrays)
+
+    monkeypatch.setattr(predictor._session, "run", together)
+    texts, labels = mixed(98)
+    assert [answer["label"] for answer in predictor.predict(texts)] == labels
+
+
+def test_an_error_in_one_of_several_batches_is_told(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor_module, "ROWS_WITHOUT_LENGTH", 7)
+    predictor = load_predictor(bundle, threads=1, at_once=2)
+    run, seen = predictor._session.run, itertools.count()
+
+    def failing(arrays: Arrays) -> Arrays:
+        if next(seen) == 3:
+            raise BundleError("the fourth batch")
+        return run(arrays)
+
+    monkeypatch.setattr(predictor._session, "run", failing)
+    with pytest.raises(BundleError, match="the fourth batch"):
+        predictor.predict(mixed(98)[0])
 
 
 def test_batches_shrink_as_rows_grow(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:

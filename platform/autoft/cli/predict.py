@@ -64,17 +64,19 @@ def command(
     from autoft.cli.options import columns_by_role
     from autoft.cli.where import bundle_folder
     from autoft.loading import load_predictor
+    from autoft.runtime.session import available_cores
 
     given = columns_by_role(text, columns)
     folder = bundle_folder(bundle)
     if output_file is not None:
         _check_output(input_file, output_file)
-    predictor = load_predictor(folder, plugin_files=plugins, threads=threads)
     if input_file is None:
+        predictor = load_predictor(folder, plugin_files=plugins, threads=threads)
         rows = _rows(texts, predictor.problem)
         _show(zip(rows, predictor.predict(rows), strict=True), as_json)
         _tell_of_blank(sum(isinstance(row, str) and not row.strip() for row in rows), predictor.problem)
         return 0
+    predictor = load_predictor(folder, plugin_files=plugins, threads=1, at_once=threads or available_cores())
     file = _open(input_file, predictor, plugins, given)
     blank = _Blank(predictor.problem, given)
     pairs = blank.counted(predictor.stream(file.rows, columns=given, origin=_name(input_file)))

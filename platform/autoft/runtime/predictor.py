@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from autoft.data.names import nearest
@@ -31,12 +32,16 @@ CHUNK = 2048
 class Predictor:
     """Answers from a bundle. Safe to call from several threads.
 
-    The plugins are passed in: the task and the encoder that the manifest names, and the exporter that wrote the graph.
+    The plugins are passed in: the task and the encoder that the manifest names, and the exporter that wrote the graph. `threads` are
+    those of one batch, `at_once` the batches in work at a time: one batch with all threads for the quickest answer, one thread a batch and
+    as many batches as processors for the most answers.
     """
 
-    def __init__(self, bundle: Bundle, *, task: Task, encoder: Encoder, exporter: Exporter, threads: int | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, *, task: Task, encoder: Encoder, exporter: Exporter, threads: int | None = None, at_once: int = 1
+    ) -> None:
         self.bundle = bundle
-        self.threads = threads or available_cores()
+        self.threads, self._at_once = threads or available_cores(), at_once
         self._task = task
         self._decoder = bundle.decoder()
         self._encoding = _opened(encoder, bundle)
@@ -157,13 +162,24 @@ class Predictor:
         """Row numbers, those rows, and the outputs for them; long rows first, like lengths together."""
         sizes = rows.sizes()
         order = sorted(range(len(rows)), key=sizes.__getitem__, reverse=True)
+        batches: list[list[int]] = []
         begin = 0
         while begin < len(order):
-            numbers = order[begin : begin + self._rows_at_once(sizes[order[begin]])]
-            begin += len(numbers)
+            batches.append(order[begin : begin + self._rows_at_once(sizes[order[begin]])])
+            begin += len(batches[-1])
+
+        def answered(numbers: list[int]) -> tuple[list[int], Table, Arrays]:
             batch = rows.take(numbers)
-            encoded = self._encoding.encode(batch)
-            yield numbers, batch, encoded.answered(self._session.run)
+            return numbers, batch, self._encoding.encode(batch).answered(self._session.run)
+
+        if self._at_once == 1 or len(batches) < 2:
+            yield from map(answered, batches)
+            return
+        pool = ThreadPoolExecutor(self._at_once)
+        try:
+            yield from pool.map(answered, batches)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _rows_at_once(self, longest: int) -> int:
         if self._encoding.max_length is not None:

@@ -135,7 +135,7 @@ def _predictor(bench: Bench, settings: Settings, folder: Path) -> Predictor:
     bundle = open_bundle(folder)
     encoder = bench.catalog.encoder(bundle.manifest.encoder.name)
     exporter = bench.catalog.exporter(settings.exporter)
-    return Predictor(bundle, task=bench.understood.task, encoder=encoder, exporter=exporter, threads=bench.threads)
+    return Predictor(bundle, task=bench.understood.task, encoder=encoder, exporter=exporter, threads=1, at_once=bench.threads)
 
 
 def _constant_metrics(bench: Bench) -> dict[str, float]:
