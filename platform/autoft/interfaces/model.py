@@ -82,13 +82,17 @@ Decision: TypeAlias = Literal["go", "stop"]
 Save: TypeAlias = Callable[[Path], None]
 
 
+HORIZON = "horizon"
+"""The measure by which a model tells that it has shortened its schedule for want of time: the share of the planned steps it still makes."""
+
+
 class Report(Protocol):
     """How a model tells of its progress and learns when to end."""
 
     def __call__(self, progress: float, outputs: Arrays, save: Save, *, extra: Arrays | None = None, **measures: float) -> Decision:
         """`progress` in (0, 1] of the trial's own horizon; `outputs` of the validation rows; `save` writes the weights as they are
         now into a folder (called at once or never); `extra` is what `Fitted.extra` would give now; `measures` are further numbers
-        for the curve, e.g. train_loss."""
+        for the curve, e.g. train_loss, and `HORIZON`."""
         ...
 
     def stop_requested(self) -> bool:

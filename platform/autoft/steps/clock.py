@@ -18,6 +18,8 @@ CONFIRMATION_SHARE = 0.3
 """The part of the time kept for confirming and refitting, at least."""
 LARGEST_SHARE = 0.6
 """The same, at most."""
+LEAST_REFIT = 0.75
+"""The share of its steps with which a refit is worth it: it learns from more rows than the trial did, in about as many steps."""
 ROUNDS = 2
 """Of confirmation, for which a search that could go on ends."""
 START = 10.0
@@ -93,7 +95,7 @@ class Clock:
         refit = max(each) * self.refit
         spare = max(0.0, room - sum(each))
         kept = CONFIRMATION_SHARE * room
-        kept = max(kept, min(refit, LARGEST_SHARE * room)) if spare >= refit else min(kept, spare)
+        kept = max(kept, min(refit, spare, LARGEST_SHARE * room)) if spare >= LEAST_REFIT * refit else min(kept, spare)
         return closing - kept
 
     def proving(self) -> float | None:
@@ -109,11 +111,11 @@ class Clock:
     def put_off(self, winner: Candidate, refit: float, confirming: float, deadline: float) -> float | None:
         """An end of the search no earlier than `deadline`, now that the winner so far is known, the seconds of its refit, and the seconds
         in which the best two learn again once: before the refit and as many of these rounds as fit behind `deadline`, `ROUNDS` at most;
-        where the refit does not fit there either, when export must begin."""
+        where the refit does not fit there either, before `LEAST_REFIT` of it, or else when export must begin."""
         closing = self.closing([winner])
         if closing is None:
             return None
-        ends = [closing - refit - rounds * confirming for rounds in range(ROUNDS, -1, -1)]
+        ends = [*(closing - refit - rounds * confirming for rounds in range(ROUNDS, -1, -1)), closing - LEAST_REFIT * refit]
         return next((end for end in ends if end >= deadline), closing)
 
     def side_by_side(self, candidates: Sequence[Candidate], deadline: float | None) -> int | None:

@@ -13,8 +13,9 @@ import numpy as np
 from autoft.catalog import Catalog
 from autoft.data.splits import duplicate_groups, split, split_groups
 from autoft.interfaces.events import SourcesRanked, TrialFinished
-from autoft.interfaces.model import Candidate, FitData, Fitted, TrialSpec
+from autoft.interfaces.model import HORIZON, Candidate, FitData, Fitted, TrialSpec
 from autoft.journal import Journal
+from autoft.steps.clock import LEAST_REFIT
 from autoft.steps.parts import evaluated, fold_codes, learning
 from autoft.steps.understand import Understood
 from autoft.trial import TrialOutcome, run_trial, trial_seed
@@ -77,8 +78,17 @@ class Bench:
         return self.catalog.model(self.candidates[row.candidate].model).load(self.journal.trial_folder(row.trial) / "model")
 
     def run(
-        self, row: TrialFinished, data: FitData, name: str, seed: int, deadline: float | None, *, stoppable: bool = True
+        self,
+        row: TrialFinished,
+        data: FitData,
+        name: str,
+        seed: int,
+        deadline: float | None,
+        *,
+        stoppable: bool = True,
+        least: float | None = None,
     ) -> TrialOutcome:
+        """`least`: the model may shorten its schedule to fit, and is stopped where less than this share of it is left."""
         candidate = self.candidates[row.candidate]
         spec = TrialSpec(row.trial, candidate, row.hyperparameters, seed, self.threads, min(1, self.gpus))
         outcome = run_trial(
@@ -87,9 +97,10 @@ class Bench:
             self.catalog.model(candidate.model),
             self.understood.task,
             self.journal.folder / "cache" / name,
+            listen=lambda event: "stop" if event.measures.get(HORIZON, 1.0) < (least or 0.0) else "go",
             deadline=deadline,
             stop_file=self.journal.stop_file if stoppable else None,
-            fixed_horizon=True,
+            fixed_horizon=least is None,
             verbose=self.verbose,
         )
         self.journal.busy_seconds += outcome.busy_seconds
@@ -168,15 +179,15 @@ def refit_cost(bench: Bench, row: TrialFinished) -> float:
 
 
 def refit(bench: Bench, row: TrialFinished, deadline: float | None) -> Fitted | None:
-    """The winner's recipe on all rows that are not test; None where the time does not carry it. A trial that was cross-validated
-    learned from all of them last."""
+    """The winner's recipe on all rows that are not test, or `LEAST_REFIT` of its steps; None where the time does not carry these. A trial
+    that was cross-validated learned from all of them last."""
     if bench.data.folds and row.status == "done":
         return bench.load(row)
-    if bench.journal.stopping or (deadline is not None and time.time() + refit_cost(bench, row) > deadline):
+    if bench.journal.stopping or (deadline is not None and time.time() + LEAST_REFIT * refit_cost(bench, row) > deadline):
         return None
     data = replace(bench.data, train=bench.understood.learnable, validation=np.empty(0, dtype=np.int64), folds=())
     seed = trial_seed(bench.understood.problem.seed, row.trial)
-    outcome = bench.run(row, data, "refit", seed, deadline)
+    outcome = bench.run(row, data, "refit", seed, deadline, least=LEAST_REFIT)
     if outcome.status != "done":
         bench.journal.say(f"the refit was not finished ({outcome.reason}); the trial's own weights are kept")
         return None

@@ -43,6 +43,11 @@ class Horizon:
         self._seconds: list[float] = []
         self._pauses: list[float] = []
 
+    @property
+    def share(self) -> float:
+        """Of the planned steps, those that the schedule still has."""
+        return self.schedule.total / self._planned
+
     def stepped(self, seconds: float) -> None:
         """A step took so long."""
         self._seconds.append(seconds)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from autoft.errors import TrialError
 from autoft.interfaces.encoder import Arrays
-from autoft.interfaces.model import FitData, Report, TrialSpec
+from autoft.interfaces.model import HORIZON, FitData, Report, TrialSpec
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.loading import CompactEmbedding, Loaded, WholeEmbedding, short_attention
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
@@ -100,7 +100,7 @@ class Trainer:
             progress = (step + 1) / schedule.total
             if progress >= 1 or progress * reports >= done + 1:
                 done = int(progress * reports)
-                if self._report(report, min(1.0, progress), tally, rate) or progress >= 1:
+                if self._report(report, min(1.0, progress), tally, rate, horizon.share) or progress >= 1:
                     return
                 mark, before = monotonic(), mark
                 horizon.paused(mark - before)
@@ -118,8 +118,8 @@ class Trainer:
         weights = torch.from_numpy(objective.weights[units]).to(device)
         return self._step(inputs, targets, weights, rate)
 
-    def _report(self, report: Report, progress: float, tally: _Tally, rate: float) -> bool:
-        """Evaluate and report; whether to stop."""
+    def _report(self, report: Report, progress: float, tally: _Tally, rate: float, share: float) -> bool:
+        """Evaluate and report, with the `share` of the planned steps that fits into the time; whether to stop."""
         loss = float(tally.loss) / max(1, tally.steps)
         if not math.isfinite(loss):
             raise TrialError(
@@ -131,6 +131,8 @@ class Trainer:
             return True
         speed = tally.tokens / max(tally.seconds, 1e-9)
         measures = {"train_loss": loss, "tokens_per_second": speed, "learning_rate": self._settings["learning_rate"] * rate}
+        if share < 1:
+            measures[HORIZON] = share
         return report(progress, outputs, self.save, extra=self._objective.extra(), **measures) == "stop"
 
     def _evaluate(self, report: Report) -> Arrays | None:
