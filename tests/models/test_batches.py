@@ -85,3 +85,23 @@ def test_the_horizon_follows_the_clock(left, total):
         assert 45 <= schedule.total <= 58
     else:
         assert schedule.total == total
+
+
+def test_of_many_steps_enough_are_kept_and_soon():
+    schedule = Schedule(10_000, 0.1)
+    horizon = Horizon(schedule, 3)
+    steps = 0
+    while not horizon.check(steps, 1_000.0 - steps):
+        steps += 1
+        horizon.stepped(1.0)
+        assert steps < 100, "a tenth of the time there is was gone"
+    assert schedule.total < 1_000
+    rates = [schedule.rate(step) for step in range(steps, schedule.total + 1)]
+    assert rates[0] < 0.6, "the full rate comes after a few steps"
+    assert max(rates) == 1.0
+    assert rates[-1] == 0.0
+    hurried = Horizon(Schedule(10_000, 0.1), 3)
+    for _ in range(Horizon.SOON):
+        hurried.stepped(1.0)
+    assert hurried.check(Horizon.SOON, 1.0)
+    assert hurried.schedule.total == Horizon.ENOUGH

@@ -285,6 +285,20 @@ def test_candidates_say_why_not(tiny_source, text_data):
         assert words in candidate.reason
 
 
+def test_of_many_rows_it_learns_a_part_where_all_do_not_fit(tiny_source, text_data):
+    source, data, model = tiny_source("bert"), text_data(rows=48), Full()
+    many = data.rows.take(np.arange(40_000) % 48)
+    (whole,) = model.candidates(data.problem, [source], LIMITS, many)
+    seconds = whole.flops / LIMITS.flops
+    assert model.candidates(data.problem, [source], replace(LIMITS, seconds=1.3 * seconds), many)[0].flops == whole.flops
+    (part,) = model.candidates(data.problem, [source], replace(LIMITS, seconds=seconds), many)
+    assert part.proposed
+    assert part.flops == pytest.approx(0.4 * whole.flops)
+    assert "learns for 40% of that, from a part of the rows" in part.reason
+    (refused,) = model.candidates(data.problem, [source], replace(LIMITS, seconds=0.3 * seconds), many)
+    assert not refused.proposed, "4,800 rows are too few to leave out the others"
+
+
 def test_models_register_without_torch():
     code = "import sys, autoft_plugins.models.full, autoft_plugins.models.frozen, autoft_plugins.encoders.tokens;" + (
         "print(sorted({'torch', 'transformers', 'sklearn', 'tokenizers'} & set(sys.modules)))"

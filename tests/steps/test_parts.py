@@ -99,6 +99,12 @@ def test_by_chance(tmp_path):
     assert understood.splits.folds is None
 
 
+def test_parts_of_many_rows_have_no_more_than_tell_enough(tmp_path, monkeypatch):
+    monkeypatch.setattr("autoft.steps.parts.MOST", 120)
+    understood = look(write(tmp_path / "a.csv", rows(2_000)))
+    assert split_remark(understood) == "split: 1,760 train, 120 validation, 120 test rows, stratified"
+
+
 def test_few_rows_are_cross_validated(tmp_path):
     understood = look(write(tmp_path / "a.csv", rows(200)))
     splits = understood.splits

@@ -22,6 +22,8 @@ from autoft.settings import Settings
 
 SHARES = {"test": 0.15, "validation": 0.2}
 """Of all rows; 0 where the user gives a file."""
+MOST = 5_000
+"""Rows of a part that is split off, at most: the standard error of a share is then 0.7 points or less, and asking more takes minutes."""
 FEWEST = 100
 """A validation part that would have fewer rows says too little: then all rows but the test part are cross-validated."""
 FOLDS, FEWEST_ROUNDS = 5, 2
@@ -69,8 +71,8 @@ def deal(
     """
     strata = task.strata(problem, targets["data"])
     same = duplicate_groups(inputs["data"])
-    shares = {part: 0.0 if part in inputs else share for part, share in SHARES.items()}
     own = len(inputs["data"])
+    shares = {part: 0.0 if part in inputs else min(share, MOST / own) for part, share in SHARES.items()}
     groups = times = None
     if settings.time is not None:
         times = read_times(parts["data"], settings.time)

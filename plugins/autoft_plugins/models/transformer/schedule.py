@@ -20,7 +20,8 @@ class Schedule:
     def shorten(self, step: int, total: int) -> None:
         """End at `total` steps instead; called before step `step`."""
         if step < self._anchor:
-            self._anchor = min(self._anchor, max(step, total // 10))
+            # Not at once to the full rate, which may be a long way yet.
+            self._anchor = min(self._anchor, max(step, min(2 * step, total // 2), total // 10))
         else:
             self._peak, self._anchor = self.rate(step), step
         self.total = total
@@ -29,17 +30,20 @@ class Schedule:
 class Horizon:
     """Keeps a schedule within the time there is: measures steps and pauses (evaluations), and shortens when they do not fit.
 
-    At least `LEAST` of the planned steps are kept: a trial that is shorter still is better cut than rushed.
+    At least `LEAST` of the planned steps are kept, or `ENOUGH` where that is fewer: a trial that is shorter still is better cut than
+    rushed. Of many rows it may so see a part, once, by a schedule that ends.
     """
 
     LEAST = 0.3
+    ENOUGH = 400
+    SOON = 50
     MARGIN = 0.93
 
     def __init__(self, schedule: Schedule, reports: int) -> None:
         self.schedule = schedule
         self._planned = schedule.total
         self._reports = reports
-        self._next = max(5, schedule.total // 20)
+        self._next = max(5, min(schedule.total // 20, self.SOON))
         self._seconds: list[float] = []
         self._pauses: list[float] = []
 
@@ -60,7 +64,7 @@ class Horizon:
         """Before step `step` with `left` seconds to go: whether the schedule was shortened."""
         if left is None or step < self._next:
             return False
-        self._next = step + max(5, self._planned // 10)
+        self._next = step + max(5, self.schedule.total // 10)
         recent = self._seconds[1:][-200:] or self._seconds
         a_step = sum(recent) / len(recent)
         total = self.schedule.total
@@ -70,7 +74,7 @@ class Horizon:
         fits = step + int((left * self.MARGIN - pauses * a_pause) / max(a_step, 1e-9))
         if fits >= total:
             return False
-        shorter = max(fits, step + 1, round(self.LEAST * self._planned))
+        shorter = max(fits, step + 1, min(round(self.LEAST * self._planned), self.ENOUGH))
         if shorter >= total:
             return False
         self.schedule.shorten(step, shorter)
