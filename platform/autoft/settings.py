@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     )
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="seed of the split, the search and the training")
     models: Names = Field(default=(), description="models, sources or candidates")
+    licences: Names = Field(default=(), description="licences under which a source may be; default any")
     text: Word = Field(default=None, description="column that holds the text")
     label: Word = Field(default=None, description="column that holds the label")
     columns: Pairs = Field(default_factory=dict, description="column by role")

@@ -64,7 +64,16 @@ def fine_tune(
         said: list[str] = []
         sample = understood.rows.take(understood.fitted)
         able = limits_before(begun) if begun else limits
-        choice = choose(settings.models, catalog, understood.problem, able, sample, offline=settings.offline, say=said.append)
+        choice = choose(
+            settings.models,
+            catalog,
+            understood.problem,
+            able,
+            sample,
+            offline=settings.offline,
+            licences=settings.licences,
+            say=said.append,
+        )
         choice = same_candidates(begun, choice) if begun else choice
         catalog.tuner(settings.tuner)
         catalog.exporter(settings.exporter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,47 @@ def test_where_no_weights_suit_the_message_says_what_does(catalog: Catalog, monk
     assert "autoft models fetch known" in caught.value.hint
     assert ("--models plain, which needs no pretrained weights" in caught.value.hint) == others
     assert ("--models FOLDER" in caught.value.hint) != others
+
+
+@pytest.mark.parametrize(("licences", "found"), [((), ["toy:known"]), (("apache-2.0", "mit"), ["toy:known"]), (("apache-2.0",), [])])
+@pytest.mark.parametrize("named", [True, False])
+def test_sources_under_other_licences_are_not_tried(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, licences: tuple[str, ...], found: list[str], named: bool
+) -> None:
+    class Plain(Toy):
+        name = "plain"
+
+        def candidates(self, problem, sources, limits, rows):
+            return [Candidate(self.name)]
+
+    catalog.models["plain"] = Plain()
+    own = replace(module.sources.find(catalog.sources["known"]), licence="MIT")
+    monkeypatch.setattr(module.sources, "at_hand", lambda cards: [own])
+    monkeypatch.setattr(module.sources, "resolve", lambda name, cards, **_: own)
+    made = choose(["toy:known", "plain"] if named else [], catalog, PROBLEM, LIMITS, ROWS, offline=True, licences=licences)
+    assert [c.name for c in made.tried] == [*found, "plain"]
+    assert made.named == (frozenset(c.name for c in made.tried) if named else frozenset())
+    assert [c.reason for c in made.passed_over] == ([] if found else ["its licence is MIT; allowed: apache-2.0"])
+
+
+def test_a_licence_that_is_not_known_is_not_an_allowed_one(catalog: Catalog, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"its licence is not known; allowed: mit\)") as caught:
+        choose([f"toy:{folder(tmp_path / 'mine', 'a')}"], catalog, PROBLEM, LIMITS, ROWS, offline=True, licences=("mit",))
+    assert "autoft models shows the licence" in caught.value.hint
+
+
+def test_nothing_is_fetched_under_another_licence(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    class Choosy(Toy):
+        def candidates(self, problem, sources, limits, rows):
+            return [Candidate(self.name)]
+
+        def wanted(self, problem, cards, limits):
+            seen.extend(card.name for card in cards)
+            return []
+
+    catalog.models["toy"] = Choosy()
+    catalog.sources["free"] = SourceCard("free", "", "Apache-2.0", ("en",), 1)
+    choose([], catalog, PROBLEM, LIMITS, ROWS, offline=False, licences=("apache-2.0",))
+    assert seen == ["free"]

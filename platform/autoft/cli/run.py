@@ -25,6 +25,7 @@ from autoft.cli.options import data_options
 @click.option(
     "--models", metavar="NAMES", multiple=True, help="Models, sources or candidates, by comma: full:all-MiniLM-L6-v2,linear,./my-bert."
 )
+@click.option("--licences", metavar="NAMES", multiple=True, help="Try only sources under one of these licences: apache-2.0,mit.")
 @data_options
 @click.option("--tracker", "trackers", metavar="NAME", multiple=True, help="Copy the run's events to a tracker plugin.")
 @click.option("--tuner", metavar="NAME", help="The tuner plugin.  [default: ray]")
@@ -43,7 +44,8 @@ def command(data: str, config: Path | None, as_json: bool, **flags: Any) -> int:
     from autoft.console import Screen
     from autoft.settings import Settings
 
-    flags["models"] = [name for group in flags["models"] for name in group.split(",") if name]
+    for several in ("models", "licences"):
+        flags[several] = [name for group in flags[several] for name in group.split(",") if name]
     settings = Settings.collect({"data": data, **flags}, config)
     with Screen(verbose=settings.verbose, json=as_json) as screen:
         run = execute(settings, started=process_start(), listeners=[screen.event])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,20 +28,50 @@ class Choice:
 
 
 def choose(
-    models: Sequence[str], catalog: Catalog, problem: Problem, limits: Limits, rows: Table, *, offline: bool, say: Say = lambda _: None
+    models: Sequence[str],
+    catalog: Catalog,
+    problem: Problem,
+    limits: Limits,
+    rows: Table,
+    *,
+    offline: bool,
+    licences: Collection[str] = (),
+    say: Say = lambda _: None,
 ) -> Choice:
-    """Raises SettingsError for a name nobody knows and SourceError where weights cannot be had."""
+    """Where there are `licences`, only sources under one of these are tried or fetched, whoever names them.
+
+    Raises SettingsError for a name nobody knows and SourceError where weights cannot be had.
+    """
     if models:
-        made = _named(models, catalog, problem, limits, rows, offline=offline, say=say)
+        made = _licensed(_named(models, catalog, problem, limits, rows, offline=offline, say=say), licences)
     else:
-        made = _unasked(catalog, problem, limits, rows, offline=offline, say=say)
+        made = _unasked(catalog, problem, limits, rows, offline=offline, licences=licences, say=say)
     if not made.tried:
         reasons = "; ".join(f"{candidate.name}: {candidate.reason}" for candidate in made.passed_over)
         raise SettingsError(
             f"no model suits this {problem.task} problem" + (f" ({reasons})" if reasons else ""),
-            hint="--models NAME tries one all the same; autoft plugins lists the models",
+            hint="autoft models shows the licence of each source"
+            if licences
+            else "--models NAME tries one all the same; autoft plugins lists the models",
         )
     return made
+
+
+def _licensed(choice: Choice, licences: Collection[str]) -> Choice:
+    """`choice` with the sources passed over whose licence is none of `licences`."""
+    tried: list[Candidate] = []
+    passed = list(choice.passed_over)
+    for candidate in choice.tried:
+        if candidate.source is None or _allowed(candidate.source.licence, licences):
+            tried.append(candidate)
+        else:
+            said = f"its licence is {candidate.source.licence}" if candidate.source.licence else "its licence is not known"
+            passed.append(replace(candidate, proposed=False, reason=f"{said}; allowed: {', '.join(licences)}"))
+    return Choice(tuple(tried), tuple(passed), choice.named & {candidate.name for candidate in tried})
+
+
+def _allowed(licence: str, licences: Collection[str]) -> bool:
+    return not licences or licence.casefold() in {name.casefold() for name in licences}
 
 
 def _named(names: Sequence[str], catalog: Catalog, problem: Problem, limits: Limits, rows: Table, *, offline: bool, say: Say) -> Choice:
@@ -125,20 +155,23 @@ def _source(text: str, catalog: Catalog, *, offline: bool, say: Say) -> Source:
     return sources.resolve(text, catalog.sources, offline=offline, progress=say)
 
 
-def _unasked(catalog: Catalog, problem: Problem, limits: Limits, rows: Table, *, offline: bool, say: Say) -> Choice:
+def _unasked(
+    catalog: Catalog, problem: Problem, limits: Limits, rows: Table, *, offline: bool, licences: Collection[str], say: Say
+) -> Choice:
     pool = sources.at_hand(list(catalog.sources.values()))
-    found = _candidates(catalog, problem, pool, limits, rows)
-    if not any(c.source and c.proposed for c in found):
-        wanted = [card for model in catalog.models.values() for card in model.wanted(problem, list(catalog.sources.values()), limits)]
+    made = _proposed(catalog, problem, pool, limits, rows, licences)
+    if not any(c.source for c in made.tried):
+        cards = [card for card in catalog.sources.values() if _allowed(card.licence, licences)]
+        wanted = [card for model in catalog.models.values() for card in model.wanted(problem, cards, limits)]
         if wanted:
-            without = [c.name for c in found if c.proposed and not c.source]
-            pool = [*pool, _first_to_be_had(wanted, without, offline=offline, say=say)]
-            found = _candidates(catalog, problem, pool, limits, rows)
-    return Choice(tuple(c for c in found if c.proposed), tuple(c for c in found if not c.proposed), frozenset())
+            pool = [*pool, _first_to_be_had(wanted, [c.name for c in made.tried], offline=offline, say=say)]
+            made = _proposed(catalog, problem, pool, limits, rows, licences)
+    return made
 
 
-def _candidates(catalog: Catalog, problem: Problem, pool: Sequence[Source], limits: Limits, rows: Table) -> list[Candidate]:
-    return [c for model in catalog.models.values() for c in model.candidates(problem, pool, limits, rows)]
+def _proposed(catalog: Catalog, problem: Problem, pool: Sequence[Source], limits: Limits, rows: Table, licences: Collection[str]) -> Choice:
+    found = [c for model in catalog.models.values() for c in model.candidates(problem, pool, limits, rows)]
+    return _licensed(Choice(tuple(c for c in found if c.proposed), tuple(c for c in found if not c.proposed), frozenset()), licences)
 
 
 def _first_to_be_had(wanted: Sequence[SourceCard], without: Sequence[str], *, offline: bool, say: Say) -> Source:
