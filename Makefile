@@ -10,7 +10,7 @@ TASK_SETS = sick_entailment sick_relatedness digests ratings shopping_zh
 STARTED := $(shell date +%s)
 DEMO ?= runs/demo-$(STARTED)
 
-.PHONY: help install dev demo test lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-gpu
+.PHONY: help install dev demo test lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,10 @@ bench-search: dev ## autoft against its peers; goes on where it was stopped (BEN
 
 bench-overhead: dev ## What a search of 1,000 trials that learn nothing costs.
 	PYTHONPATH=benchmarks $(BIN)/python -m search.overhead
+
+bench-stopping: dev ## How long a run takes to end once it is told to (BENCH_DATA).
+	$(BIN)/python benchmarks/stopping.py product_reviews --models full:all-MiniLM-L6-v2 --times 5
+	$(BIN)/python benchmarks/stopping.py product_reviews --models full:all-mpnet-base-v2 --times 3
 
 bench-gpu: dev ## How much of a GPU a trial uses.
 	$(BIN)/python benchmarks/gpu_trial.py

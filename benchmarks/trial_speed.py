@@ -4,8 +4,8 @@ and as many trials side by side as there are threads, one each; all in one run.
     BENCH_DATA=... python benchmarks/trial_speed.py [--seeds 3] [--threads 2]
 
 Prints real tokens a second (padding is not counted), the ratios, and the test scores. Three epochs each; nothing is evaluated on the way.
-The best flags: padding to the longest row of a batch, rows of like length together, bfloat16, the fused AdamW, and the learning rate, batch,
-warm-up and decay of autoft's trial.
+The best flags: padding to the longest row of a batch, rows of like length together, bfloat16, the fused AdamW, and the learning rate,
+batch, warm-up and decay of autoft's trial.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Bench:
 
     def chosen(self) -> Hyperparameters:
         """The defaults."""
-        return {**self.catalog.model("full").space(self.candidate(), self.data.problem, len(self.data.learnable)).default, "epochs": self.epochs}
+        space = self.catalog.model("full").space(self.candidate(), self.data.problem, len(self.data.learnable))
+        return {**space.default, "epochs": self.epochs}
 
 
 def trial(bench: Bench, seed: int, rows: int | None = None) -> Figures:
@@ -90,7 +91,14 @@ def best_flags(bench: Bench, seed: int) -> Figures:
     """transformers' Trainer as fast as its arguments make it."""
     import torch
     from datasets import Dataset
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments, set_seed
+    from transformers import (
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        DataCollatorWithPadding,
+        Trainer,
+        TrainingArguments,
+        set_seed,
+    )
 
     torch.set_num_threads(bench.threads)
     data, chosen = bench.data, bench.chosen()
