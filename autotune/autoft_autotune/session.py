@@ -31,6 +31,9 @@ STARTS = 3
 PREFIX, OWNER = "autoft-", "owner.json"
 """Of the folder in which Ray works, and the file in it that says for which process."""
 
+NICENESS = "RAY_worker_niceness"
+"""15 by default: on a busy machine a trial would give way to all others, and take several times as long as promised."""
+
 LONGEST_SOCKET_FOLDER = 40
 """A Unix socket's path holds 107 characters, of which Ray's own part takes 64."""
 
@@ -101,6 +104,7 @@ def _variables(plan: Plan) -> dict[str, str]:
     """For this process and, through inheritance, for Ray's. What the user has set stays, but for what the search relies on."""
     threads = str(plan.threads)
     given = {name: os.environ.get(name, threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    given[NICENESS] = os.environ.get(NICENESS, "0")
     return {
         **given,
         "TOKENIZERS_PARALLELISM": "false",

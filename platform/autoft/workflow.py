@@ -130,9 +130,11 @@ def _run(
         found = journal.leaderboard.contenders()
         if not found or deadline is None:
             return None
-        return clock.put_off(candidates[found[0].candidate], refit_cost(bench, found[0]), round_cost(bench, found[:2]), deadline)
+        paced = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
+        return paced.put_off(candidates[found[0].candidate], refit_cost(bench, found[0]), round_cost(bench, found[:2]), deadline)
 
     search(settings, catalog, choice, clock, journal, data, baseline, deadline, slots, later)
+    clock = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
     ranked = journal.leaderboard.contenders()
     if not ranked:
         more = f"; autoft resume {journal.folder} --budget TIME gives it more time" if clock.budget is not None else ""

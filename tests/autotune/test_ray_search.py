@@ -141,6 +141,7 @@ assert signal.getsignal(signal.SIGTERM) is on_signal
 assert os.environ["OMP_NUM_THREADS"] == "3"
 assert "RAY_CHDIR_TO_TRIAL_DIR" not in os.environ
 assert len([e for e in events if e.event == "trial_finished"]) == 8
+assert {{e.measures["nice"] for e in events if e.event == "trial_reported" and "nice" in e.measures}} == {{os.nice(0)}}
 import ray
 assert not ray.is_initialized()
 Path({folder!r}, "done").touch()

@@ -58,7 +58,7 @@ class Base(Rest):
                     return self
                 time.sleep(0.01)
             outputs = {"logits": np.full((2, 1), value)}
-            measures = {"pid": float(os.getpid()), "gpus": spec.gpus, "threads": float(spec.threads)}
+            measures = {"pid": float(os.getpid()), "gpus": spec.gpus, "threads": float(spec.threads), "nice": float(os.nice(0))}
             if report((index + 1) / len(values), outputs, self.save, **measures) == "stop":
                 return self
         return self

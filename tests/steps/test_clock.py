@@ -7,8 +7,9 @@ import time
 import pytest
 
 from autoft.hardware import limits
+from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Candidate
-from autoft.steps.clock import OVERHEAD, START, Clock
+from autoft.steps.clock import OVERHEAD, SLOWEST, START, Clock
 
 CHEAP = Candidate("cheap")
 
@@ -37,6 +38,27 @@ def test_a_refit_that_fits_but_for_a_quarter_of_its_steps_has_its_time(clock: Cl
     room = closing - time.time() - START
     dear = Candidate("dear", flops=share * room * clock.limits.flops / OVERHEAD)
     assert clock.searching([dear]) == pytest.approx(closing - kept * room, abs=1.0)
+
+
+def row(candidate: str, seconds: float, progress: int = 100) -> TrialFinished:
+    return TrialFinished(
+        trial=1, candidate=candidate, status="done", progress=progress, metrics={}, value=0.5, seconds=seconds, hyperparameters={}
+    )
+
+
+def test_a_machine_that_turns_out_slow_keeps_more_time_for_the_end(clock: Clock) -> None:
+    dear, cheap = Candidate("dear", flops=10 * clock.limits.flops), Candidate("cheap", flops=clock.limits.flops)
+    known = {"dear": dear, "cheap": cheap}
+    promised = OVERHEAD * 10 * clock.limits.threads  # with one core of them
+    slots = clock.limits.threads
+    paced = clock.at_pace([row("dear", promised, 50), row("cheap", 1.0), row("majority", 1.0)], known, slots)
+    assert paced.pace == pytest.approx(2.0), "half of it took what was promised for all"
+    assert paced.closing_seconds(CHEAP) == pytest.approx(2 * clock.closing_seconds(CHEAP))
+    assert paced.asking(CHEAP, 10) == pytest.approx(2 * clock.asking(CHEAP, 10))
+    assert clock.at_pace([row("dear", promised / 2)], known, slots).pace == 1.0, "nothing is taken to be quicker"
+    assert clock.at_pace([row("dear", 50 * promised)], known, slots).pace == SLOWEST
+    assert clock.at_pace([row("dear", promised, 10)], known, slots).pace == 1.0, "it has hardly begun"
+    assert clock.at_pace([row("dear", promised)], known, 1).pace == pytest.approx(clock.limits.threads), "it had all cores"
 
 
 def test_without_a_budget_there_is_no_end() -> None:

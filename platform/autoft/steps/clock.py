@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
 
 from autoft.hardware import matmul_flops
+from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Candidate, Limits
 from autoft.proof import MOST_ROWS
 from autoft.settings import Settings
@@ -32,6 +34,10 @@ LONG = 0.7
 """A trial that would take more than this part of the search with one core gets all cores."""
 ANSWERS = 0.3
 """The most of a budget that is kept for answering validation and test rows."""
+TELLING = 20
+"""Percent of itself after which a trial tells how long it takes."""
+SLOWEST = 6.0
+"""The most that the machine is taken to be slower than it seemed."""
 LARGE = 110e6
 """Parameters of a base-size source."""
 LOADING = 4.0
@@ -49,6 +55,7 @@ class Clock:
     refit: float  # what learning from all rows costs, in trials
     validation: int
     test: int
+    pace: float = 1.0  # how many times longer things take than the machine's speed had promised
 
     @classmethod
     def of(cls, settings: Settings, started: float, limits: Limits, understood: Understood) -> Clock:
@@ -58,6 +65,20 @@ class Clock:
         # A trial that is cross-validated has learned from all rows at its end.
         refit = 0.0 if splits.folds is not None else len(understood.learnable) / max(1, len(splits.train))
         return cls(started, budget, plateau, limits, refit, len(understood.validated), len(splits.test))
+
+    def at_pace(self, trials: Iterable[TrialFinished], candidates: Mapping[str, Candidate], slots: int) -> Clock:
+        """The same for a machine as slow as the trials of the dearest candidate among `trials` were, with `slots` of them side by side: its
+        speed was measured in a moment, and others may use it by now. Nothing is taken to be quicker than it seemed."""
+        if self.limits.gpus:
+            return self
+        told = [(candidates[row.candidate].flops, row) for row in trials if row.candidate in candidates and row.progress >= TELLING]
+        dearest = max((flops for flops, _ in told), default=0.0)
+        if not dearest or not self.limits.flops:
+            return self
+        share = max(1, self.limits.threads // max(1, slots)) / max(1, self.limits.threads)
+        promised = OVERHEAD * dearest / (self.limits.flops * share)
+        taken = median(row.seconds * 100 / row.progress for flops, row in told if flops == dearest)
+        return replace(self, pace=min(SLOWEST, max(1.0, taken / promised)))
 
     def baseline(self) -> float | None:
         """When the baseline must end."""
@@ -69,13 +90,13 @@ class Clock:
         A machine that is busy while its speed is measured seems ten times slower than it is: the rows get `ANSWERS` of a budget at most.
         """
         size = 26.0 * (candidate.source.parameters if candidate.source else 0) / LARGE
-        answers = _answers(candidate, 2 * min(self.validation, MOST_ROWS) + self.test)
-        return 6.0 + size + (answers if self.budget is None else min(answers, ANSWERS * self.budget))
+        answers = self.pace * _answers(candidate, 2 * min(self.validation, MOST_ROWS) + self.test)
+        return self.pace * (6.0 + size) + (answers if self.budget is None else min(answers, ANSWERS * self.budget))
 
     def asking(self, candidate: Candidate, rows: int) -> float:
         """Seconds in which saved weights are loaded and asked about `rows` rows."""
         size = LOADING * (candidate.source.parameters if candidate.source else 0) / LARGE
-        return 1.0 + size + _answers(candidate, rows)
+        return self.pace * (1.0 + size + _answers(candidate, rows))
 
     def left(self) -> float | None:
         """Seconds of the budget; None without one."""
