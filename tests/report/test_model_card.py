@@ -66,6 +66,12 @@ def test_the_card_says_use_data_figures_and_proof():
     assert "all-mpnet-base-v2: Apache-2.0" in card
 
 
+def test_an_interval_without_width_is_not_told():
+    card = model_card(manifest(), RESULT | {"interval": {"winner": {"value": 1.0, "low": 1.0, "high": 1.0}}})
+    assert "- f1_macro of this model: 1.000\n" in card
+    assert "95 %" not in card
+
+
 def test_a_bundle_of_another_encoder_and_with_a_plugin_says_so():
     problem = manifest().problem.model_copy(
         update={"inputs": ("a", "b"), "labels": (), "task": "numbers", "language": None, "max_length": None}

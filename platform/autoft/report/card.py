@@ -187,9 +187,9 @@ def _figures(manifest: Manifest, result: Mapping[str, Any]) -> str:
             found = interval.get(name)
             if isinstance(found, Mapping) and {"value", "low", "high"} <= set(found):
                 low, high = float(found["low"]), float(found["high"])
-                lines.append(
-                    f"- {_md(manifest.problem.metric.name)} of {words}: {float(found['value']):.3f}, 95 % interval {low:.3f} to {high:.3f}"
-                )
+                # One without width is told of few rows, or of faultless answers, and says nothing of others.
+                within = f", 95 % interval {low:.3f} to {high:.3f}" if low < high else ""
+                lines.append(f"- {_md(manifest.problem.metric.name)} of {words}: {float(found['value']):.3f}{within}")
     lines += ["", "The test rows were looked at once, after every choice had been made."]
     return "\n".join(lines)
 
