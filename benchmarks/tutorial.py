@@ -33,13 +33,15 @@ IGNORED = -100
 @dataclass(frozen=True)
 class Tutored:
     """`outputs` of the rows asked about. `seconds` count from the start to the end of learning, `training` those of `train()` within,
-    `asking` the answers, which come after. Of a trimmed recipe the first two are what the padded steps take, by their pace."""
+    `asking` the answers, which come after. Of a trimmed recipe the first two are what the padded steps take, by their pace, and `spared`
+    is what they would have taken more."""
 
     outputs: Arrays
     epochs: float
     seconds: float
     training: float
     asking: float
+    spared: float = 0.0
 
 
 def tutorial(
@@ -85,7 +87,7 @@ def tutorial(
     asking = time.perf_counter() - ended
     outputs = _of_words(logits, encoding, asked) if problem.head.kind == TAGS else {"logits": logits}
     if trim:
-        return Tutored(outputs, steps / each, before + steps * pace, steps * pace, asking)
+        return Tutored(outputs, steps / each, before + steps * pace, steps * pace, asking, steps * pace - (ended - begun))
     return Tutored(outputs, steps / each, ended - started, ended - begun, asking)
 
 

@@ -35,6 +35,17 @@ def test_published_rows_are_those_with_a_score() -> None:
     assert [entry.system for entry in found if entry.data == "emotion-8"] == ["SetFit 1.2.0"]
 
 
+def test_what_was_spared_is_paid() -> None:
+    from search.measuring import Cost
+    from search.systems import paid
+
+    from autoft.hardware import cores
+
+    cost = Cost(wall=100.0, core_seconds=100.0 * cores(), busy=1.0, began=0.0)
+    assert paid({}, cost) == {"wall": 100.0, "core_seconds": 100.0 * cores(), "busy": 1.0}
+    assert paid({"spared": 200.0}, cost) == {"wall": 300.0, "core_seconds": 300.0 * cores(), "busy": 1.0}
+
+
 def test_the_lead_is_over_the_best_peer_of_the_same_set() -> None:
     from search.standings import entries, leads
 

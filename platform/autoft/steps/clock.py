@@ -21,7 +21,7 @@ CONFIRMATION_SHARE = 0.3
 LARGEST_SHARE = 0.6
 """The same, at most."""
 LEAST_REFIT = 0.75
-"""The share of its steps with which a refit is worth it: it learns from more rows than the trial did, in about as many steps."""
+"""The share of its steps with which a refit is begun: it learns from more rows than the trial did, in about as many steps."""
 ROUNDS = 2
 """Of confirmation, for which a search that could go on ends."""
 START = 10.0

@@ -25,6 +25,8 @@ FOLDS = 4
 FOLDS_WITHOUT_CLOCK = 2
 DIFFER = 3.0
 """How many times as long as the quickest trial of a candidate another one may take."""
+SHORTEST_REFIT = 0.6
+"""The share of its steps with which a refit that was begun goes on; the machine may be slower than it was."""
 WITHOUT_EVALUATION = 0.85
 """The share of a trial's time that is training."""
 
@@ -187,9 +189,10 @@ def refit(bench: Bench, row: TrialFinished, deadline: float | None) -> Fitted | 
         return None
     data = replace(bench.data, train=bench.understood.learnable, validation=np.empty(0, dtype=np.int64), folds=())
     seed = trial_seed(bench.understood.problem.seed, row.trial)
-    outcome = bench.run(row, data, "refit", seed, deadline, least=LEAST_REFIT)
+    outcome = bench.run(row, data, "refit", seed, deadline, least=SHORTEST_REFIT)
     if outcome.status != "done":
-        bench.journal.say(f"the refit was not finished ({outcome.reason}); the trial's own weights are kept")
+        why = "there is too little time" if outcome.status == "stopped" and not bench.journal.stopping else outcome.reason
+        bench.journal.say(f"the refit was not finished ({why}); the trial's own weights are kept")
         return None
     return outcome.fitted
 
