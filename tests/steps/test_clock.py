@@ -58,6 +58,7 @@ def test_a_machine_that_turns_out_slow_keeps_more_time_for_the_end(clock: Clock)
     assert clock.at_pace([row("dear", promised / 2)], known, slots).pace == 1.0, "nothing is taken to be quicker"
     assert clock.at_pace([row("dear", 50 * promised)], known, slots).pace == SLOWEST
     assert clock.at_pace([row("dear", promised, 10)], known, slots).pace == 1.0, "it has hardly begun"
+    assert clock.at_pace([row("cheap", 60.0)], known, slots).pace == 1.0, "its second is mostly overhead"
     assert clock.at_pace([row("dear", promised)], known, 1).pace == pytest.approx(clock.limits.threads), "it had all cores"
 
 

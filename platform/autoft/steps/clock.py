@@ -36,6 +36,8 @@ ANSWERS = 0.3
 """The most of a budget that is kept for answering validation and test rows."""
 TELLING = 20
 """Percent of itself after which a trial tells how long it takes."""
+PROMISED = 10.0
+"""Seconds that such a trial should take, at least: short ones are mostly overhead."""
 SLOWEST = 6.0
 """The most that the machine is taken to be slower than it seemed."""
 LARGE = 110e6
@@ -77,6 +79,8 @@ class Clock:
             return self
         share = max(1, self.limits.threads // max(1, slots)) / max(1, self.limits.threads)
         promised = OVERHEAD * dearest / (self.limits.flops * share)
+        if promised < PROMISED:
+            return self
         taken = median(row.seconds * 100 / row.progress for flops, row in told if flops == dearest)
         return replace(self, pace=min(SLOWEST, max(1.0, taken / promised)))
 
