@@ -285,18 +285,24 @@ def test_candidates_say_why_not(tiny_source, text_data):
         assert words in candidate.reason
 
 
-def test_of_many_rows_it_learns_a_part_where_all_do_not_fit(tiny_source, text_data):
+def test_its_schedule_is_cut_where_it_does_not_fit(tiny_source, text_data):
     source, data, model = tiny_source("bert"), text_data(rows=48), Full()
-    many = data.rows.take(np.arange(40_000) % 48)
-    (whole,) = model.candidates(data.problem, [source], LIMITS, many)
-    seconds = whole.flops / LIMITS.flops
-    assert model.candidates(data.problem, [source], replace(LIMITS, seconds=1.3 * seconds), many)[0].flops == whole.flops
-    (part,) = model.candidates(data.problem, [source], replace(LIMITS, seconds=seconds), many)
-    assert part.proposed
-    assert part.flops == pytest.approx(0.4 * whole.flops)
-    assert "learns for 40% of that, from a part of the rows" in part.reason
-    (refused,) = model.candidates(data.problem, [source], replace(LIMITS, seconds=0.3 * seconds), many)
-    assert not refused.proposed, "4,800 rows are too few to leave out the others"
+
+    def proposed(rows, share):
+        """With a time that holds `share` of a trial at the speed that the limits promise."""
+        many = data.rows.take(np.arange(rows) % 48)
+        (whole,) = model.candidates(data.problem, [source], LIMITS, many)
+        (found,) = model.candidates(data.problem, [source], replace(LIMITS, seconds=share * whole.flops / LIMITS.flops), many)
+        return found, found.flops / whole.flops
+
+    assert proposed(1_000, 1.3)[1] == 1.0
+    few, share = proposed(1_000, 1.0)
+    assert few.proposed
+    assert share == pytest.approx(0.4)
+    assert "its schedule is cut to 40%" in few.reason
+    assert not proposed(1_000, 0.5)[0].proposed, "a fifth of the schedule for few rows is rushed"
+    assert proposed(40_000, 0.5)[0].proposed, "8,000 rows are enough"
+    assert not proposed(40_000, 0.3)[0].proposed, "4,800 are too few"
 
 
 def test_models_register_without_torch():

@@ -19,6 +19,7 @@ from autoft_plugins.encoders.words import WordEncoding
 from autoft_plugins.models.transformer.anatomy import Anatomy, anatomy, tokenizer_path
 from autoft_plugins.models.transformer.encoding import token_config
 from autoft_plugins.models.transformer.objectives import SEQ2SEQ, SEQUENCE_HEADS
+from autoft_plugins.models.transformer.schedule import Horizon
 from autoft_plugins.models.transformer.spaces import epochs_for
 from autoft_plugins.models.transformer.writing import Writing
 from autoft_plugins.tasks.entities import TAGS
@@ -30,9 +31,9 @@ _SAMPLE = 512
 _UNKNOWN = 0.10
 _SHARE = 0.8
 _PART = 0.4
-"""Of the time: what a trial takes whose schedule is cut, so that it sees a part of the rows."""
+"""Of the time: what a trial takes whose schedule is cut."""
 _ENOUGH = 6_400
-"""Rows that it sees, at least."""
+"""Rows that are worth a trial, whatever part they are of what there is: `Horizon.ENOUGH` steps."""
 _PROCESS = 600 << 20
 _SMALLEST = 20_000_000
 _WRITES = "is an encoder with a decoder, which writes texts and gives no labels or scores"
@@ -145,9 +146,9 @@ def _propose(model: str, problem: Problem, source: Source, limits: Limits, rows:
     if limits.seconds is not None and seconds > _SHARE * limits.seconds:
         said = f"one trial would take about {seconds:.0f} s of the {limits.seconds:.0f} s there are"
         share = _PART * limits.seconds / seconds
-        if passes is None or share * len(rows) < _ENOUGH:
+        if passes is None or (share < Horizon.LEAST and share * len(rows) < _ENOUGH):
             return refuse(said)
-        flops, reason = share * flops, f"{said}: it learns for {share:.0%} of that, from a part of the rows"
+        flops, reason = share * flops, f"{said}: its schedule is cut to {share:.0%}"
     return Candidate(model, source, True, reason, flops, memory, forward)
 
 
