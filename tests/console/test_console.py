@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from autoft.console import Screen, _board, show_error, show_leaderboard, show_result, show_runs
+from autoft.console import Screen, show_error, show_leaderboard, show_result, show_runs
+from autoft.console.board import board as live_board
+from autoft.console.output import as_json
 from autoft.errors import AutoftError, SettingsError
 from autoft.interfaces.events import Remark, RunFinished, RunStarted, TrialFinished, TrialReported, TrialStarted
 from autoft.leaderboard import Leaderboard
@@ -92,7 +94,7 @@ def many(tmp_path: Path) -> Progress:
 def test_the_live_table_stays_readable_with_hundreds_of_trials(tmp_path, width):
     progress = many(tmp_path)
     console = Console(file=io.StringIO(), width=width, height=30, force_terminal=False, record=True)
-    console.print(_board(progress, console, T0 + 100))
+    console.print(live_board(progress, console, T0 + 100))
     lines = console.export_text(clear=False).splitlines()
     svg = console.export_svg(title="autoft")
     assert len(lines) <= 24
@@ -176,9 +178,7 @@ def test_a_narrow_encoding_is_no_trouble(tmp_path):
     assert b"?? ? caf?" in raw.getvalue()
     raw = io.BytesIO()
     out = io.TextIOWrapper(raw, encoding="ascii")
-    from autoft.console import _as_json
-
-    assert json.loads(_as_json({"verdict": "评论"}, out)) == {"verdict": "评论"}
+    assert json.loads(as_json({"verdict": "评论"}, out)) == {"verdict": "评论"}
 
 
 _ON_A_TERMINAL = """
