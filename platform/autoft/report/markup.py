@@ -34,5 +34,10 @@ def join(*parts: Any) -> Markup:
     return Markup("".join(text(part) for part in parts if part is not None))
 
 
+def section(title: str, lead: str, *children: Any) -> Markup:
+    """A part of the page; `lead` is what is said below its title."""
+    return tag("section", tag("h2", title), tag("p", lead, cls="lead") if lead else None, *children)
+
+
 def _attribute(name: str) -> str:
     return "class" if name == "cls" else name.rstrip("_").replace("_", "-") if name != "viewBox" else name

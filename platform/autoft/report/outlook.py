@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from autoft.interfaces.result import Estimate, MoreRows, MoreTime, Outlook
 from autoft.progress import duration, figure
 from autoft.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, nice_ticks
-from autoft.report.markup import Markup, tag
+from autoft.report.markup import Markup, section, tag
 
 _MARGIN = 0.12
 """The share of the width left free beside the first and the last size."""
@@ -49,7 +49,7 @@ def outlook(result: Mapping[str, Any]) -> Markup | None:
     if not any(panels):
         return None
     lead = "What the search had found after how much work, and what rows are worth: the validation rows tell both."
-    return tag("section", tag("h2", "Would more help?"), tag("p", lead, cls="lead"), tag("div", *panels, cls="panels"))
+    return section("Would more help?", lead, tag("div", *panels, cls="panels"))
 
 
 class _Panel:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoft.progress import duration, figure
-from autoft.report.markup import Markup, tag
+from autoft.report.markup import Markup, section, tag
 
 _MEANING = {
     "H-score": "0: the features of the source set the classes no farther apart than chance does; 1: as far as can be",
@@ -27,7 +27,7 @@ def ranking_section(ranking: object, metric: str, *, greater_is_better: bool) ->
     body = [_row(place, row) for place, row in enumerate(rows, start=1)]
     table = tag("div", tag("table", tag("thead", head), tag("tbody", *body)), cls="scroll")
     said = _hindsight(rows, metric, greater_is_better)
-    return tag("section", tag("h2", "Which source promised most"), tag("p", lead, cls="lead"), table, tag("p", said) if said else None)
+    return section("Which source promised most", lead, table, tag("p", said) if said else None)
 
 
 def _row(place: int, row: Mapping[str, Any]) -> Markup:
