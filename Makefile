@@ -10,7 +10,7 @@ TASK_SETS = sick_entailment sick_relatedness digests ratings shopping_zh
 STARTED := $(shell date +%s)
 DEMO ?= runs/demo-$(STARTED)
 
-.PHONY: help install dev demo test lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu
+.PHONY: help install dev demo test lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu bench-portfolio
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,3 +93,7 @@ bench-stopping: dev ## How long a run takes to end once it is told to (BENCH_DAT
 
 bench-gpu: dev ## How much of a GPU a trial uses.
 	$(BIN)/python benchmarks/gpu_trial.py
+
+bench-portfolio: dev ## First points of the search, mined from trials on other data; goes on where it was stopped.
+	$(BIN)/python benchmarks/portfolio.py measure
+	$(BIN)/python benchmarks/portfolio.py mine

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -86,10 +87,25 @@ def understood(name: str, folder: Path, seed: int, catalog: Catalog, rows: int |
     return understand(Settings(data=train, test=test, seed=seed), catalog)
 
 
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    """The rows of a file of JSON lines; none where there is no file yet."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+
+
+def known(file: Path, key: dict[str, Any]) -> dict[str, Any] | None:
+    """The row of a file of JSON lines that holds `key`, where there is one."""
+    return next((row for row in rows_of(file) if key.items() <= row.items()), None)
+
+
+def code() -> str:
+    """The commit that is measured, with a + where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty=+"]
+    return subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def once(file: Path, key: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The row of a file of JSON lines that holds `key`; measured and appended where there is none."""
-    known = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
-    row = next((row for row in known if key.items() <= row.items()), None)
+    row = known(file, key)
     if row is None:
         row = key | measure()
         with file.open("a", encoding="utf-8") as lines:

@@ -10,14 +10,13 @@ started at any time. A run that fails leaves no line, and the next go tries it a
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from common import once
+from common import code, once
 
 from search.measuring import CommandError
 from search.plan import FEW_STEPS, LIKE_SETFIT, PARTS, USUAL, Plan, like_setfit
@@ -86,12 +85,6 @@ def row_of(job: Job, file: Path, sample: int | None) -> dict[str, Any]:
 def key_of(job: Job, split: Split) -> dict[str, Any]:
     """What a row is known by."""
     return {**asdict(job), "sha256": split.sha256}
-
-
-def code() -> str:
-    """The commit that was measured, with a + where files differ from it."""
-    told = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=HERE, capture_output=True, text=True, check=False)
-    return told.stdout.strip()
 
 
 if __name__ == "__main__":
