@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from autoft.data.table import Table
 from autoft.errors import BundleError
 from autoft.interfaces.encoder import Encoded, Encoding, Tensor
+from autoft_plugins.encoders.sparse import texts_of
 
 if TYPE_CHECKING:
     from tokenizers import Encoding as LibraryTokens
@@ -88,28 +90,16 @@ class _Cut:
     overflowing: bool = True
 
 
-class TokenEncoding:
-    """A text, or two, to token ids, right-padded to the longest row of a batch. Of two texts that are too long together the longer is cut
-    first. Offsets of tokens count from the start of their own text."""
+class SubWords:
+    """What encodings into sub-word tokens have in common: the inputs of the graph, what fills up short rows of a batch, and texts made to a
+    length. Config: see `TokenEncoder`."""
 
     def __init__(self, tokenizer: Tokenizer, config: Mapping[str, Any]) -> None:
-        self._fields = tuple(str(name) for name in config["fields"])
-        if len(self._fields) not in (1, 2):
-            raise ValueError(f"tokens are those of one text or two, not of {len(self._fields)}")
         self._tokenizer = tokenizer
         self._names = tuple(str(name) for name in config["inputs"])
         self._max_length = int(config["max_length"])
         self._fill = {"input_ids": int(config["pad_id"]), "token_type_ids": int(config["pad_type_id"]), "attention_mask": 0}
         self._unknown: int | None = config["unknown_id"]
-        self._whole: Tokenizer | None = None
-        if self._pairs:
-            # The library would make every combination of what it cuts off: seconds for two long texts.
-            set_length(tokenizer, None)
-            self._whole = tokenizer
-
-    @property
-    def _pairs(self) -> bool:
-        return len(self._fields) == 2
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -121,13 +111,71 @@ class TokenEncoding:
 
     @property
     def has_types(self) -> bool:
-        """Whether the graph is told the first text from the second."""
+        """Whether the graph takes token_type_ids."""
         return "token_type_ids" in self._names
 
     @property
     def fill(self) -> tuple[int, int]:
-        """The token id and the type id that fill up short rows."""
+        """The token id and the type id that fill up what is short."""
         return self._fill["input_ids"], self._fill["token_type_ids"]
+
+    def _padded(self, tokens: Sequence[Tokens], pad_to: int | None) -> tuple[dict[str, npt.NDArray[np.int64]], npt.NDArray[np.int64]]:
+        """Arrays of shape (n, longest), or (n, `pad_to`) where that is longer, and the lengths (n,)."""
+        lengths = np.array([len(row.ids) for row in tokens], dtype=np.int64)
+        width = max(int(lengths.max(initial=1)), pad_to or 0)
+        arrays = {name: np.full((len(tokens), width), self._fill[name], dtype=np.int64) for name in self._names}
+        for name, array in arrays.items():
+            for i, row in enumerate(tokens):
+                array[i, : lengths[i]] = _values(row, name)
+        return arrays, lengths
+
+    def _count_unknown(self, tokens: Sequence[Tokens]) -> npt.NDArray[np.int64]:
+        unknown = self._unknown
+        return np.array([0 if unknown is None else row.ids.count(unknown) for row in tokens], dtype=np.int64)
+
+    def _stretched(self, text: str, wanted: int) -> tuple[str, int, int]:
+        """`text` as often as it takes to have `wanted` tokens, parted by blanks; how often that is; and where it then has to be cut, -1 for
+        a text that has no tokens however often."""
+        if wanted == 0:
+            return text, 1, 0
+        ends = self._ends(text)
+        if not ends:
+            return text, 1, -1
+        times = -(-wanted // len(ends))
+        if times > 1:
+            text = " ".join([text] * times)
+            ends = self._ends(text)
+        return text, times, ends[min(wanted, len(ends)) - 1]
+
+    @cached_property
+    def _whole(self) -> Tokenizer:
+        """Of texts of any length."""
+        tokenizer = type(self._tokenizer).from_str(self._tokenizer.to_str())
+        set_length(tokenizer, None)
+        return tokenizer
+
+    def _ends(self, text: str) -> list[int]:
+        """Where each token of the whole text ends, in characters; special tokens left out."""
+        return [end for _, end in self._whole.encode(text, add_special_tokens=False).offsets]
+
+
+class TokenEncoding(SubWords):
+    """A text, or two, to token ids, right-padded to the longest row of a batch. Of two texts that are too long together the longer is cut
+    first. Offsets of tokens count from the start of their own text."""
+
+    def __init__(self, tokenizer: Tokenizer, config: Mapping[str, Any]) -> None:
+        self._fields = tuple(str(name) for name in config["fields"])
+        if len(self._fields) not in (1, 2):
+            raise ValueError(f"tokens are those of one text or two, not of {len(self._fields)}")
+        super().__init__(tokenizer, config)
+        if self._pairs:
+            # The library would make every combination of what it cuts off: seconds for two long texts.
+            set_length(tokenizer, None)
+            self._whole = tokenizer
+
+    @property
+    def _pairs(self) -> bool:
+        return len(self._fields) == 2
 
     @property
     def specials(self) -> int:
@@ -137,19 +185,14 @@ class TokenEncoding:
     def encode(self, rows: Table, *, pad_to: int | None = None, offsets: bool = False) -> Encoded:
         """Arrays of shape (rows, longest row), or (rows, `pad_to`) where that is longer; int64."""
         tokens = self.tokenize(rows)
-        lengths = np.array([len(row.ids) for row in tokens], dtype=np.int64)
-        width = max(int(lengths.max(initial=1)), pad_to or 0)
-        arrays = {name: np.full((len(tokens), width), self._fill[name], dtype=np.int64) for name in self._names}
-        for name, array in arrays.items():
-            for i, row in enumerate(tokens):
-                array[i, : lengths[i]] = _values(row, name)
+        arrays, lengths = self._padded(tokens, pad_to)
         truncated = np.array([bool(row.overflowing) for row in tokens], dtype=np.bool_)
         spans = tuple(tuple(row.offsets) for row in tokens) if offsets else None
         return Encoded(arrays, lengths, truncated, self._count_unknown(tokens), spans)
 
     def tokenize(self, rows: Table) -> Sequence[Tokens]:
         """One value a row."""
-        columns = [[_text(value) for value in rows[name]] for name in self._fields]
+        columns = [texts_of(rows, name) for name in self._fields]
         if not self._pairs:
             return self._tokenizer.encode_batch(columns[0])
         pairs = self._tokenizer.encode_batch(list(zip(*columns, strict=True)))
@@ -173,30 +216,12 @@ class TokenEncoding:
         each of two texts."""
         wanted = max(0, length - self.specials)
         sizes = (wanted,) if not self._pairs else (wanted - wanted // 2, wanted // 2)
-        resized = {name: [self._resize(_text(value), size) for value in rows[name]] for name, size in zip(self._fields, sizes, strict=True)}
-        return rows.with_columns({**rows.columns, **resized})
+        made = {name: [self._resize(text, size) for text in texts_of(rows, name)] for name, size in zip(self._fields, sizes, strict=True)}
+        return rows.with_columns({**rows.columns, **made})
 
     def _resize(self, text: str, wanted: int) -> str:
-        if wanted == 0:
-            return ""
-        ends = self._ends(text)
-        if not ends:
-            return text
-        if len(ends) < wanted:
-            text = " ".join([text] * -(-wanted // len(ends)))
-            ends = self._ends(text)
-        return text[: ends[min(wanted, len(ends)) - 1]]
-
-    def _ends(self, text: str) -> list[int]:
-        """Where each token of the whole text ends, in characters; special tokens left out."""
-        if self._whole is None:
-            self._whole = type(self._tokenizer).from_str(self._tokenizer.to_str())
-            set_length(self._whole, None)
-        return [end for _, end in self._whole.encode(text, add_special_tokens=False).offsets]
-
-    def _count_unknown(self, tokens: Sequence[Tokens]) -> npt.NDArray[np.int64]:
-        unknown = self._unknown
-        return np.array([0 if unknown is None else row.ids.count(unknown) for row in tokens], dtype=np.int64)
+        whole, _, cut = self._stretched(text, wanted)
+        return whole if cut < 0 else whole[:cut]
 
 
 def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
@@ -212,7 +237,3 @@ def _values(row: Tokens, name: str) -> Sequence[int] | int:
     if name == "input_ids":
         return row.ids
     return 1 if name == "attention_mask" else row.type_ids
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from autoft.data.table import Table
-from autoft.interfaces.encoder import Arrays, Encoded, Encoding, Tensor
-from autoft_plugins.encoders.tokens import TOKENIZER_FILE, open_tokenizer, set_length
+from autoft.interfaces.encoder import Arrays, Encoded, Encoding
+from autoft_plugins.encoders.sparse import texts_of
+from autoft_plugins.encoders.tokens import TOKENIZER_FILE, SubWords, open_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Encoding as Tokens
@@ -68,56 +68,27 @@ class Windows:
     places: Places
 
 
-class WordEncoding:
+class WordEncoding(SubWords):
     """Right-padded to the longest window of a batch; a row has as many windows as it needs, so that nothing is cut off. `specials` are the
     tokens that every window has beside those of its text."""
 
     def __init__(self, tokenizer: Tokenizer, config: Mapping[str, Any]) -> None:
-        self._tokenizer = tokenizer
-        self._names = tuple(str(name) for name in config["inputs"])
-        self._max_length = int(config["max_length"])
-        self._fill = {"input_ids": int(config["pad_id"]), "token_type_ids": int(config["pad_type_id"]), "attention_mask": 0}
-        self._unknown: int | None = config["unknown_id"]
+        super().__init__(tokenizer, config)
         self.specials = tokenizer.num_special_tokens_to_add(False)
         self._room = self._max_length - self.specials
         self._step = self._room - self._room // OVERLAP
         tokenizer.no_padding()
         tokenizer.enable_truncation(self._max_length, stride=self._room - self._step)
 
-    @property
-    def inputs(self) -> tuple[Tensor, ...]:
-        return tuple(Tensor(name, "int64", ("batch", "length")) for name in self._names)
-
-    @property
-    def max_length(self) -> int | None:
-        return self._max_length
-
-    @property
-    def fill(self) -> tuple[int, int]:
-        """`input_ids` and `token_type_ids` behind the end of a window."""
-        return self._fill["input_ids"], self._fill["token_type_ids"]
-
-    @property
-    def has_types(self) -> bool:
-        """Whether the graph takes token_type_ids."""
-        return "token_type_ids" in self._names
-
     def encode(self, rows: Table, *, pad_to: int | None = None, offsets: bool = False) -> Encoded:
         """Arrays of shape (windows, longest window), or (windows, `pad_to`) where that is longer; int64."""
         found = self.windows(rows)
-        sizes = np.array([len(window.ids) for window in found.tokens], dtype=np.int64)
-        width = max(int(sizes.max(initial=1)), pad_to or 0)
-        arrays = {name: np.full((len(sizes), width), self._fill[name], dtype=np.int64) for name in self._names}
-        for i, window in enumerate(found.tokens):
-            values = {"input_ids": window.ids, "attention_mask": window.attention_mask, "token_type_ids": window.type_ids}
-            for name, array in arrays.items():
-                array[i, : sizes[i]] = values[name]
+        arrays, sizes = self._padded(found.tokens, pad_to)
         n = len(rows)
         lengths = np.zeros(n, np.int64)
         np.maximum.at(lengths, found.owners, sizes)
         unknown = np.zeros(n, np.int64)
-        if self._unknown is not None:
-            np.add.at(unknown, found.owners, np.array([window.ids.count(self._unknown) for window in found.tokens]))
+        np.add.at(unknown, found.owners, self._count_unknown(found.tokens))
         spans = tuple(tuple(row) for row in rows["words"]) if offsets else None
 
         def collect(outputs: Arrays) -> Arrays:
@@ -131,7 +102,7 @@ class WordEncoding:
         owners: list[int] = []
         parts: list[tuple[Ints, Ints, Ints]] = []
         spans = [np.array(row, np.int64).reshape(-1, 2) for row in rows["words"]]
-        for row, first in enumerate(self._tokenizer.encode_batch([_text(value) for value in rows["text"]])):
+        for row, first in enumerate(self._tokenizer.encode_batch(texts_of(rows, "text"))):
             own = [first, *first.overflowing]
             word, window, place = self._find(own, spans[row])
             parts.append((word, window + len(tokens), place))
@@ -166,32 +137,13 @@ class WordEncoding:
     def resized(self, rows: Table, length: int) -> Table:
         """Texts cut at a token's end, or repeated and then cut, so that their encodings have about `length` tokens, with the words left."""
         wanted = max(0, length - self.specials)
-        made = [self._resize(_text(text), words, wanted) for text, words in zip(rows["text"], rows["words"], strict=True)]
+        made = [self._resize(text, words, wanted) for text, words in zip(texts_of(rows, "text"), rows["words"], strict=True)]
         return rows.with_columns({**rows.columns, "text": [text for text, _ in made], "words": [words for _, words in made]})
 
     def _resize(self, text: str, words: Sequence[tuple[int, int]], wanted: int) -> tuple[str, tuple[tuple[int, int], ...]]:
-        if wanted == 0:
-            return "", ()
-        ends = self._ends(text)
-        if not ends:
-            return text, tuple(words)
-        if len(ends) < wanted:
-            times, stride = -(-wanted // len(ends)), len(text) + 1
-            words = [(start + k * stride, end + k * stride) for k in range(times) for start, end in words]
-            text = " ".join([text] * times)
-            ends = self._ends(text)
-        cut = ends[min(wanted, len(ends)) - 1]
-        return text[:cut], tuple((start, min(end, cut)) for start, end in words if start < cut)
-
-    @cached_property
-    def _whole(self) -> Tokenizer:
-        tokenizer = type(self._tokenizer).from_str(self._tokenizer.to_str())
-        set_length(tokenizer, None)
-        return tokenizer
-
-    def _ends(self, text: str) -> list[int]:
-        return [end for _, end in self._whole.encode(text, add_special_tokens=False).offsets]
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+        whole, times, cut = self._stretched(text, wanted)
+        if cut < 0:
+            return whole, tuple(words)
+        stride = len(text) + 1
+        repeated = ((start + k * stride, end + k * stride) for k in range(times) for start, end in words)
+        return whole[:cut], tuple((start, min(end, cut)) for start, end in repeated if start < cut)
