@@ -67,6 +67,7 @@ def test_cells() -> None:
     assert as_list("[1, 2") is None
     assert as_list("[x for x in y]") is None
     assert as_list("[link](page)") is None
+    assert as_list("['a'] #1") is None, "Python would take what follows for a comment"
     assert as_list(" ['a'] ") == ["a"]
 
 

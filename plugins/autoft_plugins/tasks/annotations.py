@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeAlias
 
-from autoft.data.columns import is_missing
+from autoft.data.columns import as_list, is_missing
 from autoft.data.names import listed, nearest
 from autoft.data.table import Table
 from autoft.errors import DataError
@@ -75,31 +73,16 @@ class Columns:
         return where(self.table, row, column or self.label)
 
 
-def listed_in(value: object) -> list[Any] | None:
-    """The list that a cell is, or is written as: in JSON, or as Python prints it. None for anything else."""
-    if isinstance(value, list | tuple):
-        return list(value)
-    if not isinstance(value, str) or not value.lstrip().startswith("["):
-        return None
-    for read in (json.loads, ast.literal_eval):
-        try:
-            found = read(value.strip())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        return found if isinstance(found, list) else None
-    return None
-
-
 def usable_cell(text: object, label: object) -> bool:
     """Whether there are words, and an answer about them (no entity is one)."""
-    words = listed_in(text)
+    words = as_list(text)
     return not is_missing(label) and not is_missing(text) and words != []
 
 
 def cell_of(value: object, splitting: Splitting, columns: Columns, row: int) -> Cell:
     """The words of a cell of a file. A missing one has none. Raises DataError for a list of something else than words."""
     if splitting == "list":
-        words = listed_in(value)
+        words = as_list(value)
         if words is not None:
             return joined([_word(word, columns, row) for word in words])
     if isinstance(value, list | tuple | dict):
@@ -152,7 +135,7 @@ def tagged(columns: Columns, notation: Notation) -> tuple[tuple[Tag, ...], ...]:
 
 def _label(columns: Columns, row: int) -> list[Any]:
     value = columns.table[columns.label][row]
-    found = listed_in(value)
+    found = as_list(value)
     if found is not None:
         return found
     if isinstance(value, str) and not is_missing(value):
@@ -191,7 +174,7 @@ def _check(columns: Columns, row: int, label: Sequence[Any], form: Form) -> None
 
 
 def _splitting(columns: Columns, rows: Sequence[int], form: Form) -> Splitting:
-    lists = {row: listed_in(columns.table[columns.text][row]) is not None for row in rows}
+    lists = {row: as_list(columns.table[columns.text][row]) is not None for row in rows}
     is_list = sum(lists.values()) > len(rows) / 2
     if form != "spans":
         return "list" if is_list else "blanks"
