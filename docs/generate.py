@@ -1,4 +1,4 @@
-"""Write the pages that follow from the code: commands, settings, hooks, JSON Schemas. `--check` only compares."""
+"""Write what follows from the code: commands, settings, hooks, JSON Schemas, pictures. `--check` only compares."""
 
 from __future__ import annotations
 
@@ -70,8 +70,15 @@ def schemas() -> dict[str, str]:
     return {f"schemas/{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in found.items()}
 
 
+def pictures() -> dict[str, str]:
+    from pictures.course import course
+    from pictures.stages import stages
+
+    return {"pictures/stages.svg": stages(), "pictures/course.svg": course()}
+
+
 def main() -> int:
-    pages = {"commands.md": commands(), "settings.md": settings(), "hooks.md": hooks(), **schemas()}
+    pages = {"commands.md": commands(), "settings.md": settings(), "hooks.md": hooks(), **schemas(), **pictures()}
     stale = [name for name, text in pages.items() if not (DOCS / name).exists() or (DOCS / name).read_text(encoding="utf-8") != text]
     if "--check" in sys.argv:
         for name in stale:
