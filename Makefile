@@ -95,5 +95,5 @@ bench-gpu: dev ## How much of a GPU a trial uses.
 	$(BIN)/python benchmarks/gpu_trial.py
 
 bench-portfolio: dev ## First points of the search, mined from trials on other data; goes on where it was stopped.
-	$(BIN)/python benchmarks/portfolio.py measure
-	$(BIN)/python benchmarks/portfolio.py mine
+	PYTHONPATH=benchmarks $(BIN)/python -m portfolio measure
+	PYTHONPATH=benchmarks $(BIN)/python -m portfolio mine

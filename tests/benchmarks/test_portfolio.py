@@ -36,12 +36,12 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def mining() -> ModuleType:
-    return import_module("portfolio_mining")
+    return import_module("portfolio.mining")
 
 
 @pytest.fixture
 def terms() -> ModuleType:
-    return import_module("portfolio_points")
+    return import_module("portfolio.points")
 
 
 def problem_of(counts: dict[str, int] | None) -> Problem:
@@ -159,7 +159,7 @@ def test_drawn_points_fill_the_space_and_more_begin_with_the_same(terms) -> None
 
 
 def test_no_set_to_mine_on_is_one_to_judge_by() -> None:
-    from portfolio_sets import SETS
+    from portfolio.sets import SETS
     from search.sets import SETS as JUDGING
 
     judging = {one for made in JUDGING.values() for one in made.args}
@@ -168,7 +168,7 @@ def test_no_set_to_mine_on_is_one_to_judge_by() -> None:
 
 
 def test_rows_are_drawn_of_each_class_and_none_is_in_both_files() -> None:
-    from portfolio_sets import BINS, parted, strata
+    from portfolio.sets import BINS, parted, strata
 
     codes = strata("spam", ["ham"] * 4000 + ["spam"] * 1000)
     learned, judged = parted(codes, 1200)
@@ -188,7 +188,7 @@ def stub(name: str, counts: dict[str, int] | None) -> SimpleNamespace:
 
 
 def test_a_point_is_the_same_on_all_sets_and_what_is_alike_there_one_trial(terms, tiny_source) -> None:
-    from portfolio_trials import jobs_of
+    from portfolio.trials import jobs_of
 
     samples = [stub("uneven", {"a": 900, "b": 300}), stub("numbers", None)]
     jobs = list(jobs_of(Catalog.build(), tiny_source("bert"), samples, 2, 0))
@@ -207,7 +207,7 @@ def test_a_point_is_the_same_on_all_sets_and_what_is_alike_there_one_trial(terms
 
 
 def test_what_is_measured_is_not_measured_again(tmp_path, monkeypatch, tiny_source) -> None:
-    import portfolio
+    from portfolio import __main__ as portfolio
 
     source = tiny_source("bert")
     samples = {name: stub(name, {"a": 900, "b": 300}) for name in portfolio.SETS}
@@ -218,7 +218,7 @@ def test_what_is_measured_is_not_measured_again(tmp_path, monkeypatch, tiny_sour
     monkeypatch.setattr(portfolio, "sample", lambda name, rows, folder: samples[name])
     monkeypatch.setattr(portfolio, "source", lambda _: source)
     monkeypatch.setattr(portfolio, "appended", lambda file, jobs: [asked.append(job) or job.name for job in jobs[:1]])
-    monkeypatch.setattr(sys, "argv", ["portfolio.py", "measure", "--points", "1", "--file", str(file)])
+    monkeypatch.setattr(sys, "argv", ["portfolio", "measure", "--points", "1", "--file", str(file)])
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with pytest.raises(SystemExit, match="1 of 24 failed: tweets tiny-bert default"):
         portfolio.main()
@@ -226,8 +226,8 @@ def test_what_is_measured_is_not_measured_again(tmp_path, monkeypatch, tiny_sour
 
 
 def test_a_trial_leaves_its_figures(tmp_path, tiny_source) -> None:
-    import portfolio_sets
-    from portfolio_trials import FailedTrialError, Job, tried
+    from portfolio import sets as portfolio_sets
+    from portfolio.trials import FailedTrialError, Job, tried
 
     for name, rows in (("learned", 48), ("judged", 24)):
         lines = [f"the phone is {'good' if number % 2 else 'bad'} {number},{'yes' if number % 2 else 'no'}" for number in range(rows)]
@@ -244,12 +244,12 @@ def test_a_trial_leaves_its_figures(tmp_path, tiny_source) -> None:
 
 
 def test_mining_writes_where_it_comes_from(tmp_path, monkeypatch, capsys) -> None:
-    import portfolio
+    from portfolio import __main__ as portfolio
 
     file, output = tmp_path / "rows.jsonl", tmp_path / "portfolio.json"
     rows = rows_of(FIGURES)
     file.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {**rows[0], "source": "other"}]), encoding="utf-8")
-    arguments = ["portfolio.py", "mine", "--source", "x", "--file", str(file), "--output", str(output)]
+    arguments = ["portfolio", "mine", "--source", "x", "--file", str(file), "--output", str(output)]
     monkeypatch.setattr(sys, "argv", arguments)
     portfolio.main()
     made = json.loads(output.read_text(encoding="utf-8"))

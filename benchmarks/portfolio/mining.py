@@ -12,10 +12,9 @@ from math import comb, inf
 from statistics import mean
 from typing import Any
 
-from portfolio_points import by_hand
-
 from autoft.interfaces.problem import Metric
 from autoft.interfaces.space import Hyperparameters
+from portfolio.points import by_hand
 
 MOST = 4
 """Points of a portfolio."""

@@ -1,13 +1,13 @@
 """First points for `full`, mined from trials on sets that no benchmark judges by.
 
-    python benchmarks/portfolio.py measure                 # goes on where it was stopped
-    python benchmarks/portfolio.py mine
+    PYTHONPATH=benchmarks python -m portfolio measure    # goes on where it was stopped
+    PYTHONPATH=benchmarks python -m portfolio mine
 
-`measure` tries, on each set of portfolio_sets.py, the default, the first points made by hand and some drawn from the source's own search
+`measure` tries, on each set of sets.py, the default, the first points made by hand and some drawn from the source's own search
 space, the same ones on all sets: one trial each with one thread, as many side by side as there are processors. A JSON line is appended as
 each ends; what the file holds already is not measured again. A trial that fails leaves no line, and the next go tries it again.
 
-`mine` orders the points (portfolio_mining.py), prints what the order is worth on sets that it was not mined on, and writes it with where it
+`mine` orders the points (mining.py), prints what the order is worth on sets that it was not mined on, and writes it with where it
 comes from. It changes no search space.
 """
 
@@ -27,13 +27,13 @@ from statistics import mean
 from typing import Any
 
 from common import code, known, once, rows_of, source
-from portfolio_mining import MOST, Measured, left_one_out, made_by_hand, measured, mined_without
-from portfolio_sets import LEARNED, SETS, sample
-from portfolio_trials import FailedTrialError, Job, begin, jobs_of, tried
 
 from autoft.catalog import Catalog
 from autoft.hardware import cores
 from autoft.progress import number
+from portfolio.mining import MOST, Measured, left_one_out, made_by_hand, measured, mined_without
+from portfolio.sets import LEARNED, SETS, sample
+from portfolio.trials import FailedTrialError, Job, begin, jobs_of, tried
 
 HERE = Path(__file__).parent
 ROWS, PORTFOLIO = HERE / "portfolio.jsonl", HERE / "portfolio.json"
@@ -78,7 +78,7 @@ def appended(file: Path, jobs: Sequence[Job]) -> list[str]:
 def mine(options: argparse.Namespace) -> None:
     rows = [row for row in rows_of(options.file) if (row["source"], row["seed"]) == (options.source, options.seed)]
     if len({row["set"] for row in rows}) < 2:
-        sys.exit(f"{options.file} has no two sets measured with {options.source} and seed {options.seed}: portfolio.py measure comes first")
+        sys.exit(f"{options.file} has no two sets measured with {options.source} and seed {options.seed}: `measure` comes first")
     try:
         found = measured(rows)
     except ValueError as error:

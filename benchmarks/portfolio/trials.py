@@ -9,9 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from portfolio_points import absolute, points, widest
-from portfolio_sets import Sample
-
 from autoft.catalog import Catalog
 from autoft.interfaces.events import TrialReported
 from autoft.interfaces.model import Candidate, Decision, FitData, TrialSpec
@@ -19,6 +16,8 @@ from autoft.interfaces.source import Source
 from autoft.interfaces.space import Hyperparameters
 from autoft.steps.understand import Understood
 from autoft.trial import run_trial
+from portfolio.points import absolute, points, widest
+from portfolio.sets import Sample
 
 
 @dataclass(frozen=True)
