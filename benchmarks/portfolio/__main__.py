@@ -1,7 +1,7 @@
 """First points for `full`, mined from trials on sets that no benchmark judges by.
 
     PYTHONPATH=benchmarks python -m portfolio measure    # goes on where it was stopped
-    PYTHONPATH=benchmarks python -m portfolio mine
+    PYTHONPATH=benchmarks python -m portfolio mine       # what is there
 
 `measure` tries, on each set of sets.py, the default, the first points made by hand and some drawn from the source's own search
 space, the same ones on all sets: one trial each with one thread, as many side by side as there are processors. A JSON line is appended as
