@@ -88,8 +88,9 @@ def test_leaving_a_set_out_sees_nothing_of_it(mining) -> None:
     assert held["a"]["order"][:2] == ["drawn 3", "drawn 2"], "drawn 1 is good on a alone"
     assert held["a"]["mined"] == pytest.approx([0.5, 0.5, 0.4, 0.4])
     for left in FIGURES:
-        for swapped in itertools.permutations(FIGURES[left].values()):
-            other = {**FIGURES, left: dict(zip(FIGURES[left], swapped, strict=True))}
+        values = [*FIGURES[left].values()]
+        for turned in (values[::-1], *(values[by:] + values[:by] for by in range(len(values)))):
+            other = {**FIGURES, left: dict(zip(FIGURES[left], turned, strict=True))}
             rows = rows_of(other, alike=())
             assert mining.mined_without(mining.measured(rows), left) == held[left]["order"]
 
