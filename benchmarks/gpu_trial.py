@@ -3,9 +3,8 @@
     python benchmarks/gpu_trial.py                  # where a GPU is at hand
     python benchmarks/gpu_trial.py --tiny --cpu     # seconds, on processors: shows that it works, its figures mean nothing
 
-Alone: floating-point operations of real tokens (padding is not counted) over the peak of bfloat16 products of square matrices, measured
-in the same go. Operations are those of matrix products, three times a forward pass: 2 a parameter of the body a token, and
-4 x layers x width x length a token for attention. In the loop: from the trial's first report to its last, so without imports, tokenising
+Alone: floating-point operations of real tokens (padding is not counted) over the peak of products of square matrices, measured in the same
+go; both as a run's own `utilisation` counts them. In the loop: from the trial's first report to its last, so without imports, tokenising
 and loading; the whole: `run_trial` from end to end.
 
 Side by side: small trials in processes of their own that begin together; the share of time in which the GPU computed, as its driver tells
@@ -23,11 +22,11 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import Any
 
 import numpy as np
-from random_bert import BASE, LONGEST, SMALL, TINY, Shape, lengths_of, make_source, table_of, training_operations
+from random_bert import BASE, LONGEST, SMALL, TINY, Shape, lengths_of, make_source, table_of
 
 from autoft.hardware import cores
 from autoft.interfaces.source import Source
@@ -78,34 +77,20 @@ def fit(source: Source, shape: Shape, seed: int, gpus: float, threads: int, fold
     if outcome.status != "done" or len(reports) < 2:
         sys.exit(f"the trial failed: {outcome.reason or f'{len(reports)} reports'}")
     tokens = float(lengths.sum()) * shape.epochs
-    operations = training_operations(lengths, shape, anatomy(source).body) * shape.epochs
+    operations = 3 * float(anatomy(source).forward_flops(lengths).sum()) * shape.epochs
     share = (reports[-1][1] - reports[0][1]) / 100
     return Timed(tokens, operations, outcome.seconds, tokens * share, operations * share, reports[-1][0] - reports[0][0])
 
 
-def peak(gpu: bool, size: int, repeats: int = 20) -> float:
-    """Operations a second of bfloat16 products of random square matrices: the median of `repeats`."""
-    import torch
-
-    device = "cuda" if gpu else "cpu"
-    left, right = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
-    found = []
-    for _ in range(repeats + 3):
-        started = time.perf_counter()
-        left @ right
-        if gpu:
-            torch.cuda.synchronize()
-        found.append(time.perf_counter() - started)
-    return 2.0 * size**3 / median(found[3:])
-
-
-def alone(shape: Shape, gpu: bool, size: int) -> dict[str, Any]:
+def alone(shape: Shape, gpu: bool) -> dict[str, Any]:
     """One trial with the whole machine, held against the peak. A short one comes first, for what is paid once a process."""
+    from autoft_plugins.models.transformer.precision import peak_flops
+
+    most = peak_flops(cores(), float(gpu))
     with tempfile.TemporaryDirectory() as scratch:
         source = make_source(Path(scratch) / "source", shape)
         fit(source, replace(shape, rows=2 * shape.batch, epochs=2), 0, float(gpu), cores(), Path(scratch) / "first")
         timed = fit(source, shape, 0, float(gpu), cores(), Path(scratch) / "timed")
-    most = peak(gpu, size)
     return {
         "what": "alone",
         "shape": asdict(shape),
@@ -189,7 +174,7 @@ def main() -> None:
     large, small = (TINY, TINY) if options.tiny else (BASE, SMALL)
     large = replace(large, batch=options.batch or large.batch)
     device = torch.cuda.get_device_name() if gpu else f"{cores()} cores"
-    first = alone(large, gpu, 512 if options.tiny else 8192)
+    first = alone(large, gpu)
     told(options.file, {"device": device, **first})
     sys.stdout.write(
         f"{large.name} alone: {first['tokens_per_second']:,.0f} real tokens a second in the loop, {first['share_of_peak']:.1%} of the "

@@ -69,9 +69,3 @@ def table_of(shape: Shape) -> Table:
     generator = np.random.default_rng(1)
     texts = [" ".join(f"w{number}" for number in generator.integers(0, WORDS, length - 2)) for length in lengths_of(shape)]
     return Table({"text": texts, "label": ["yes" if number % 2 else "no" for number in range(len(texts))]})
-
-
-def training_operations(lengths: npt.NDArray[np.int64], shape: Shape, body: int) -> float:
-    """Of one epoch, matrix products of real tokens alone; `body` parameters multiply each token."""
-    forward = 2.0 * body * float(lengths.sum()) + 4.0 * shape.layers * shape.width * float((lengths**2).sum())
-    return 3.0 * forward

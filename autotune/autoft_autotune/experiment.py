@@ -99,6 +99,8 @@ def _trainable(request: SearchRequest, plan: Plan, folder: Path) -> Any:
         directory=Path.cwd(),
         threads=plan.threads,
         gpus=plan.gpus,
+        # A Ray instance of the user's own may give trials other GPUs than this machine has.
+        peaks=request.peaks if bool(plan.gpus) == bool(hardware.gpus()) else {},
         verbose=request.verbose,
     )
     needs = {"CPU": processors(plan, _cluster("CPU")), "GPU": plan.gpus}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Shared:
     directory: Path
     threads: int
     gpus: float
+    peaks: Mapping[str, float]
     verbose: bool
 
 
@@ -82,7 +84,8 @@ class TrialWorker(Trainable):  # type: ignore[misc, unused-ignore]
         os.chdir(self._shared.directory)
         shared, order = self._shared, TrialOrder.from_json(config[TRIAL])
         candidate = shared.candidates[order.candidate]
-        spec = TrialSpec(order.number, candidate, order.hyperparameters, order.seed, shared.threads, shared.gpus)
+        peak = shared.peaks.get(candidate.model, 0.0) * (shared.gpus or shared.threads)
+        spec = TrialSpec(order.number, candidate, order.hyperparameters, order.seed, shared.threads, shared.gpus, peak)
         self._conversation = Conversation(
             lambda listen: run_trial(
                 spec,

@@ -106,6 +106,8 @@ class _Reporter:
         return self._tell(self.outcome.progress, metrics, rounds[-1].measures)
 
     def _tell(self, percent: int, metrics: dict[str, float], measures: dict[str, float]) -> Decision:
+        if self._spec.peak and "flops_per_second" in measures:
+            measures = {**measures, "utilisation": measures["flops_per_second"] / self._spec.peak}
         event = TrialReported(trial=self._spec.number, progress=percent, metrics=metrics, measures=measures)
         with (self._folder / "curve.jsonl").open("a", encoding="utf-8") as curve:
             curve.write(event.model_dump_json() + "\n")

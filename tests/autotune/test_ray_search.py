@@ -9,6 +9,8 @@ from collections import Counter
 
 import pytest
 
+from autoft import hardware
+
 pytestmark = pytest.mark.ray
 
 
@@ -31,8 +33,9 @@ def assert_consistent(events):
         ]
 
 
-def test_a_search_tells_of_each_trial(toys, ray_instance):
-    events = toys.search("quick", trials=10, first_number=3)
+def test_a_search_tells_of_each_trial(toys, ray_instance, monkeypatch):
+    monkeypatch.setattr(hardware, "gpus", lambda: 2)  # as the instance has
+    events = toys.search("quick", trials=10, first_number=3, peaks={"quick": 8.0})
     assert_consistent(events)
     ended = finished(events)
     assert sorted(ended) == list(range(3, 13))
@@ -42,6 +45,7 @@ def test_a_search_tells_of_each_trial(toys, ray_instance):
     stopped = [e for e in ended.values() if e.status == "stopped"]
     assert all(e.progress < 100 and e.value is not None and e.reason == "stopped by the scheduler" for e in stopped)
     assert len(set(measure(events, "pid"))) <= 2, "workers are used again"
+    assert measure(events, "utilisation") == [1 / (8 * share) for share in measure(events, "gpus")]
     trials = toys.folder / "trials"
     assert json.loads((trials / "3" / "spec.json").read_text())["hyperparameters"] == ended[3].hyperparameters
     assert not (toys.folder / "ray").exists()

@@ -59,6 +59,7 @@ class Base(Rest):
                 time.sleep(0.01)
             outputs = {"logits": np.full((2, 1), value)}
             measures = {"pid": float(os.getpid()), "gpus": spec.gpus, "threads": float(spec.threads), "nice": float(os.nice(0))}
+            measures["flops_per_second"] = 1.0
             if report((index + 1) / len(values), outputs, self.save, **measures) == "stop":
                 return self
         return self

@@ -226,3 +226,21 @@ def test_times_are_placed_on_one_axis(folder):
     html = write_report(folder, RESULT, rows, ReportData(stages=())).read_text(encoding="utf-8")
     assert 'style="left:0.00%;width:50.00%"' in html
     assert 'style="left:50.00%;width:50.00%"' in html
+
+
+def test_the_leaderboard_tells_how_much_of_the_peak_each_trial_used(folder):
+    def write(trial, *points):
+        lines = [
+            TrialReported(trial=trial, progress=progress, metrics={}, measures={} if share is None else {"utilisation": share})
+            for progress, share in points
+        ]
+        (folder / "trials" / str(trial) / "curve.jsonl").write_text("\n".join(line.model_dump_json() for line in lines))
+
+    html = write_report(folder, RESULT, board(folder), full()).read_text(encoding="utf-8")
+    assert "of peak" not in Page(html).text
+    write(2, (50, 0.5), (100, None))
+    write(3, (20, 0.1), (80, 0.3), (100, 0.2))  # 2 + 2 + 1 units of time for 100 percent
+    page = Page(write_report(folder, RESULT, board(folder), full()).read_text(encoding="utf-8"))
+    assert "f1_macro of peak time" in page.text
+    assert page.words.count("20%") == 1
+    assert not [word for word in page.words if word.endswith("%") and word not in ("20%", "stopped 33%")]

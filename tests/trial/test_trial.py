@@ -13,6 +13,7 @@ import pytest
 
 from autoft.data.table import Table
 from autoft.errors import TrialError
+from autoft.interfaces.events import TrialReported
 from autoft.interfaces.model import Candidate, FitData, Report, TrialSpec
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.task import Decoder
@@ -59,8 +60,9 @@ def run(tmp_path: Path) -> Callable[..., TrialOutcome]:
     rows = Table({"text": ["a"] * 4})
     data = FitData(problem, rows, np.zeros(4), np.array([0, 1]), np.array([2, 3]), tmp_path)
 
-    def go(fit: Callable[[Report], None], **how: Any) -> TrialOutcome:
-        return run_trial(TrialSpec(1, Candidate("m"), {"x": 1}, 7), data, Model(fit), Task(), tmp_path / "trial", **how)  # type: ignore[arg-type]
+    def go(fit: Callable[[Report], None], peak: float = 0.0, **how: Any) -> TrialOutcome:
+        spec = TrialSpec(1, Candidate("m"), {"x": 1}, 7, peak=peak)
+        return run_trial(spec, data, Model(fit), Task(), tmp_path / "trial", **how)  # type: ignore[arg-type]
 
     return go
 
@@ -74,6 +76,20 @@ def test_the_best_weights_and_outputs_are_kept(run: Callable[..., TrialOutcome],
         assert stored["logits"].mean() == pytest.approx(0.8)
     assert json.loads((tmp_path / "trial" / "spec.json").read_text())["seed"] == 7
     assert len((tmp_path / "trial" / "curve.jsonl").read_text().splitlines()) == 3
+
+
+def test_of_what_a_model_reports_to_have_done_its_utilisation_is_told(run: Callable[..., TrialOutcome]) -> None:
+    def fit(report: Report) -> None:
+        for progress, done in ((0.5, {"flops_per_second": 3e9}), (1.0, {})):
+            report(progress, {"logits": np.ones((2, 1))}, lambda folder: None, **done)
+
+    def measures(**spec: float) -> list[dict[str, float]]:
+        heard: list[TrialReported] = []
+        run(fit, listen=lambda event: heard.append(event) or "go", **spec)
+        return [event.measures for event in heard]
+
+    assert measures(peak=12e9) == [{"flops_per_second": 3e9, "utilisation": 0.25}, {}]
+    assert measures() == [{"flops_per_second": 3e9}, {}], "without a peak there is nothing to hold it against"
 
 
 def test_texts_are_stored_without_pickle(run: Callable[..., TrialOutcome], tmp_path: Path) -> None:

@@ -102,7 +102,11 @@ class TrialReported(_Event):
     trial: int
     progress: int = Field(ge=0, le=100, description="percent of the trial's own horizon")
     metrics: dict[str, float]
-    measures: dict[str, float] = Field(default_factory=dict)
+    measures: dict[str, float] = Field(
+        default_factory=dict,
+        description="further numbers of the model; `utilisation` is its `flops_per_second` over what the trial's share of the machine can "
+        "do at best",
+    )
 
 
 class TrialFinished(_Event):

@@ -50,7 +50,8 @@ class Candidate:
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """One trial: a candidate with hyperparameters, a seed and its share of the machine. `number` is its id."""
+    """One trial: a candidate with hyperparameters, a seed and its share of the machine. `number` is its id; `peak` is what that share can
+    do at best, floating-point operations a second, see `Peaks`; 0 where that was not measured."""
 
     number: int
     candidate: Candidate
@@ -58,6 +59,7 @@ class TrialSpec:
     seed: int
     threads: int = 1
     gpus: float = 0.0
+    peak: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ class Report(Protocol):
     def __call__(self, progress: float, outputs: Arrays, save: Save, *, extra: Arrays | None = None, **measures: float) -> Decision:
         """`progress` in (0, 1] of the trial's own horizon; `outputs` of the validation rows; `save` writes the weights as they are
         now into a folder (called at once or never); `extra` is what `Fitted.extra` would give now; `measures` are further numbers
-        for the curve, e.g. train_loss, and `HORIZON`."""
+        for the curve, e.g. train_loss, and `HORIZON`. Of `flops_per_second`, floating-point operations on real inputs since the last report, evaluations
+        and padding left out, the trial makes `utilisation`, its share of the trial's peak."""
         ...
 
     def stop_requested(self) -> bool:
@@ -203,4 +206,14 @@ class Averages(Protocol):
     def average(self, folders: Sequence[Path]) -> Fitted | None:
         """A model whose weights are the mean of those in `folders`, two or more that `Fitted.save` wrote in trials of one candidate; None
         where these have no mean that means something: other shapes, another head."""
+        ...
+
+
+@runtime_checkable
+class Peaks(Protocol):
+    """What a model may have beside: what this machine can do at best, which the utilisation of its trials is held against."""
+
+    def peak_flops(self, *, threads: int, gpus: float) -> float:
+        """Floating-point operations a second of matrix products in the precision that trials learn in, on `threads` threads, or on one
+        whole GPU where `gpus` is not 0. Measured in a fraction of a second, in the run's own process, while nothing else of it computes."""
         ...

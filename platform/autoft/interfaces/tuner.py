@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
@@ -37,6 +37,8 @@ class SearchRequest:
     `history` is what was told before the run was resumed, in that order: a start, reports and an end of each trial that has ended, and
     the start alone of those that had not: these run again, under their number, with their hyperparameters. Nothing of it is told again.
     `hang_after`: seconds without a word after which a trial counts as hanging; None leaves that to the tuner.
+    `peaks`: floating-point operations a second of a whole GPU, or of a thread where a trial gets none, by the names of models whose peak
+    was measured; times the trial's GPUs or threads it is `TrialSpec.peak`.
     """
 
     data: FitData
@@ -56,6 +58,7 @@ class SearchRequest:
     later: Callable[[], float | None] = lambda: None
     history: Sequence[Past] = ()
     hang_after: float | None = None
+    peaks: Mapping[str, float] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -81,11 +81,12 @@ class Mistake(Frozen):
 
 
 class CurvePoint(Frozen):
-    """`progress` in percent of the trial; `value` is the run's metric on the validation rows."""
+    """`progress` in percent of the trial; `value` is the run's metric on the validation rows; `utilisation` since the point before."""
 
     progress: float
     value: float | None = None
     loss: float | None = None
+    utilisation: float | None = None
 
 
 class Curve(Frozen):
@@ -93,6 +94,15 @@ class Curve(Frozen):
 
     trial: int
     points: tuple[CurvePoint, ...]
+
+    @property
+    def utilisation(self) -> float | None:
+        """Of the whole trial: what was done over the time that it took, where equal steps of progress are equal work. None where a point
+        does not tell."""
+        starts = (0.0, *(point.progress for point in self.points))
+        work = [point.progress - start for point, start in zip(self.points, starts, strict=False)]
+        time = sum(done / point.utilisation for done, point in zip(work, self.points, strict=True) if point.utilisation)
+        return sum(work) / time if time and all(point.utilisation for point in self.points) else None
 
 
 class StageTime(Frozen):
@@ -182,7 +192,8 @@ def read_curves(folder: Path, metric: str) -> tuple[Curve, ...]:
                 event = TrialReported.model_validate_json(line)
             except ValidationError:
                 continue
-            points.append(CurvePoint(progress=event.progress, value=event.metrics.get(metric), loss=event.measures.get("train_loss")))
+            loss, utilisation = event.measures.get("train_loss"), event.measures.get("utilisation")
+            points.append(CurvePoint(progress=event.progress, value=event.metrics.get(metric), loss=loss, utilisation=utilisation))
         if points and path.parent.name.isdigit():
             curves.append(Curve(trial=int(path.parent.name), points=tuple(points)))
     return tuple(sorted(curves, key=lambda curve: curve.trial))

@@ -35,7 +35,7 @@ def report_html(result: Mapping[str, Any], rows: list[TrialFinished], data: Repo
     parts = [
         _header(result, title),
         verdict_section(result, rows),
-        leaderboard_section(result, rows),
+        leaderboard_section(result, rows, data.curves or ()),
         ranking_section(result.get("ranking"), str(result.get("metric", "")), greater_is_better=data.greater_is_better),
         curves_section(result, rows, data),
         outlook(result),

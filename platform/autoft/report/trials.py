@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
 from autoft.interfaces.events import TrialFinished
 from autoft.progress import duration, short
 from autoft.report import charts
-from autoft.report.data import ReportData
+from autoft.report.data import Curve, ReportData
 from autoft.report.markup import Markup, join, section, tag
 from autoft.report.result import dig, is_number
 
@@ -19,8 +19,8 @@ DRAWN_TRIALS = 40
 """Curves and bars drawn, the best first: more cannot be told apart."""
 
 
-def leaderboard_section(result: Mapping[str, Any], rows: list[TrialFinished]) -> Markup | None:
-    """`rows` best first; None without any."""
+def leaderboard_section(result: Mapping[str, Any], rows: list[TrialFinished], curves: Sequence[Curve]) -> Markup | None:
+    """`rows` best first; None without any. `curves` tell how much of the machine each trial used."""
     if not rows:
         return None
     values = [row.value for row in rows if row.value is not None]
@@ -28,24 +28,26 @@ def leaderboard_section(result: Mapping[str, Any], rows: list[TrialFinished]) ->
     low -= 0.25 * (high - low)
     winner = dig(result, "best", "trial")
     metric = str(result.get("metric", "score"))
-    head = tag(
-        "thead",
-        tag(
-            "tr", tag("th", "#"), tag("th", "candidate and settings"), tag("th", "status"), tag("th", metric), tag("th", "time", cls="time")
-        ),
-    )
+    used = {curve.trial: tag("td", f"{curve.utilisation:.0%}", cls="num time") for curve in curves if curve.utilisation is not None}
+    unused = tag("td", cls="num time") if used else None
+    names = [tag("th", name) for name in ("#", "candidate and settings", "status", metric)]
+    names += [tag("th", "of peak", cls="time")] if used else []
+    head = tag("thead", tag("tr", *names, tag("th", "time", cls="time")))
     shown = [
-        _row(rank, row, low, high, best=row.trial == winner or (winner is None and rank == 1)) for rank, row in enumerate(rows, start=1)
+        _row(rank, row, low, high, used.get(row.trial, unused), best=row.trial == winner or (winner is None and rank == 1))
+        for rank, row in enumerate(rows, start=1)
     ]
     tables = [tag("div", tag("table", head, tag("tbody", *shown[:SHOWN_TRIALS]), cls="board"), cls="scroll")]
     if len(shown) > SHOWN_TRIALS:
         rest = tag("div", tag("table", tag("tbody", *shown[SHOWN_TRIALS:]), cls="board"), cls="scroll")
         tables.append(tag("details", tag("summary", f"{len(shown) - SHOWN_TRIALS} more trials"), rest))
     lead = f"Every trial, best first, by {metric} on the validation rows. Complete trials come before stopped ones."
+    if used:
+        lead += " Of peak: how much of what its share of the machine can do at best in matrix products a trial did while it learned."
     return section("Leaderboard", lead, *tables)
 
 
-def _row(rank: int, row: TrialFinished, low: float, high: float, *, best: bool) -> Markup:
+def _row(rank: int, row: TrialFinished, low: float, high: float, share: Markup | None, *, best: bool) -> Markup:
     status = {"done": "soft", "stopped": "warn", "failed": "bad"}.get(row.status, "soft")
     progress = f" {row.progress}%" if row.status == "stopped" else ""
     usual = "status usual" if row.status == "done" and not row.reason else "status"
@@ -56,6 +58,7 @@ def _row(rank: int, row: TrialFinished, low: float, high: float, *, best: bool) 
         tag("td", name, tag("small", f"trial {row.trial}: {short(row.hyperparameters) or 'no settings'}"), cls="candidate"),
         tag("td", tag("span", row.status + progress, cls=status), tag("small", row.reason) if row.reason else None, cls=usual),
         tag("td", charts.score_bar(row.value, low, high), cls="score"),
+        share,
         tag("td", duration(row.seconds), cls="num time"),
         cls="best" if best else None,
     )

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from autoft import hardware
 from autoft.catalog import Catalog
+from autoft.errors import AutoftError
 from autoft.interfaces.events import Event, TrialFinished, TrialReported, TrialStarted
-from autoft.interfaces.model import Candidate, Decision, FitData, Limits, TrialSpec
+from autoft.interfaces.model import Candidate, Decision, FitData, Limits, Peaks, TrialSpec
 from autoft.interfaces.space import Space
 from autoft.interfaces.task import Decoder
 from autoft.interfaces.tuner import SearchRequest
@@ -18,6 +20,9 @@ from autoft.steps.choose import Choice
 from autoft.steps.clock import Clock
 from autoft.steps.understand import Understood
 from autoft.trial import run_trial, trial_seed
+
+LEAST_SECONDS = 60.0
+"""Of a search, from which on what the machine can do at best is measured: that takes a second or two, mostly of imports."""
 
 LEFT = "it was cut off with its run, and was not begun again"
 
@@ -142,6 +147,7 @@ def search(
         later=later,
         history=history,
         hang_after=settings.hang_after,
+        peaks=measured_peaks(choice, catalog, deadline, journal),
     )
 
     def hear(event: Event) -> None:
@@ -152,6 +158,24 @@ def search(
 
     catalog.tuner(settings.tuner).search(request, hear)
     journal.end_left_over(LEFT)
+
+
+def measured_peaks(choice: Choice, catalog: Catalog, deadline: float | None, journal: Journal) -> dict[str, float]:
+    """See `SearchRequest.peaks`: measured before the first trial, since beside one it would be too low; empty where the search is too short
+    to spend a second on it."""
+    if deadline is not None and deadline - time.time() < LEAST_SECONDS:
+        return {}
+    threads, gpus = hardware.cores(), min(1, hardware.gpus())
+    found: dict[str, float] = {}
+    for name in dict.fromkeys(candidate.model for candidate in choice.tried):
+        model = catalog.model(name)
+        if isinstance(model, Peaks):
+            try:
+                found[name] = model.peak_flops(threads=threads, gpus=gpus) / (1 if gpus else threads)
+            except Exception as error:  # whatever a model raises: it costs a figure, not the run
+                reason = error.message if isinstance(error, AutoftError) else f"{type(error).__name__}: {error}"
+                journal.say(f"the utilisation of trials of {name} is not told: its peak was not measured: {reason}", "warning")
+    return found
 
 
 def _without_default(space: Space) -> Space:

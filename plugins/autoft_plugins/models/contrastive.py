@@ -21,7 +21,7 @@ from autoft_plugins.models.classes import class_counts
 from autoft_plugins.models.full import source_of
 from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.proposals import propose, worth_fetching
-from autoft_plugins.models.transformer.ranks import RanksByFeatures
+from autoft_plugins.models.transformer.ranks import FineTunes
 from autoft_plugins.models.transformer.spaces import contrastive_epochs, contrastive_space
 
 FEW = 64
@@ -31,7 +31,7 @@ _FIXED = {"warmup": 0.1, "weight_decay": 0.01, "head_rate": 1}
 """Not searched. The head is not learned by gradients, and has no rate of its own."""
 
 
-class Contrastive(RanksByFeatures):
+class Contrastive(FineTunes):
     """One of several classes of one text."""
 
     name = "contrastive"

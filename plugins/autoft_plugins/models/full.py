@@ -14,11 +14,11 @@ from autoft.interfaces.space import Space
 from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.objectives import OBJECTIVES
 from autoft_plugins.models.transformer.proposals import fine_tuning, propose, worth_fetching
-from autoft_plugins.models.transformer.ranks import RanksByFeatures
+from autoft_plugins.models.transformer.ranks import FineTunes
 from autoft_plugins.models.transformer.spaces import full_space
 
 
-class Full(RanksByFeatures):
+class Full(FineTunes):
     """Any pretrained model that transformers loads with the head the problem asks for."""
 
     name = "full"

@@ -12,6 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from autoft.errors import SourceError
 from autoft.interfaces.source import Source
 from autoft.sources import cache_folder
@@ -44,6 +47,16 @@ class Anatomy:
     def max_length(self, wanted: int | None) -> int:
         """`wanted` tokens, or the default, within what the source can take."""
         return min(wanted or DEFAULT_LENGTH, self.positions)
+
+    def forward_flops(self, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Floating-point operations of an encoder's matrix products for inputs of so many tokens, (n,) to (n,).
+
+        Two for each token and parameter of the body (Kaplan et al., arXiv 2001.08361, section 2.1), and for attention, whose products grow
+        with the square of the length, 4 x layers x width x length a token (Chowdhery et al., PaLM, arXiv 2204.02311, appendix B). Look-ups,
+        norms, softmax, what relative positions add to attention, heads that a source lacks, and a CRF are left out.
+        """
+        read = lengths.astype(np.float64)
+        return 2.0 * self.body * read + 4.0 * self.layers * self.width * read**2
 
 
 def anatomy(source: Source) -> Anatomy:

@@ -1,4 +1,4 @@
-"""How the models that tune a pretrained encoder tell which source promises most."""
+"""What the models that stand on a pretrained encoder tell before anything is tuned: which source promises most, what the machine can do."""
 
 from __future__ import annotations
 
@@ -15,3 +15,13 @@ class RanksByFeatures:
         from autoft_plugins.models.transformer.evidence import evidence
 
         return None if candidate.source is None else evidence(candidate.source, data, threads, gpus, stop)
+
+
+class FineTunes(RanksByFeatures):
+    """Learns by the loop of `autoft_plugins.models.transformer.training`; `autoft.interfaces.model.Peaks`."""
+
+    def peak_flops(self, *, threads: int, gpus: float) -> float:
+        """See `autoft_plugins.models.transformer.precision`."""
+        from autoft_plugins.models.transformer.precision import peak_flops
+
+        return peak_flops(threads, gpus)

@@ -24,15 +24,19 @@ from autoft_plugins.models.transformer.stepping import MemoryLimit, Stepper, opt
 
 _FEWEST_REPORTS, _MOST_REPORTS = 3, 10
 
+_PASSES = 3.0
+"""What a step costs in forward passes: a backward pass needs twice the operations of one."""
+
 
 @dataclass
 class _Tally:
-    """What happened since the last report."""
+    """What happened since the last report, which was at `began` on `time.monotonic()`. Padding is no token and no work."""
 
     loss: Tensor
+    began: float
     steps: int = 0
     tokens: int = 0
-    seconds: float = 0.0
+    flops: float = 0.0
 
 
 class Trainer:
@@ -94,8 +98,8 @@ class Trainer:
             rate = schedule.rate(step)
             tally.loss += self._update(units, rate)
             tally.steps, tally.tokens = tally.steps + 1, tally.tokens + int(self._objective.lengths[units].sum())
+            tally.flops += _PASSES * float(self._objective.flops[units].sum())
             mark, before = monotonic(), mark
-            tally.seconds += mark - before
             horizon.stepped(mark - before)
             progress = (step + 1) / schedule.total
             if progress >= 1 or progress * reports >= done + 1:
@@ -120,7 +124,8 @@ class Trainer:
 
     def _report(self, report: Report, progress: float, tally: _Tally, rate: float, share: float) -> bool:
         """Evaluate and report, with the `share` of the planned steps that fits into the time; whether to stop."""
-        loss = float(tally.loss) / max(1, tally.steps)
+        loss = float(tally.loss) / max(1, tally.steps)  # a GPU is done with all it was asked once this can be read
+        seconds = max(monotonic() - tally.began, 1e-9)
         if not math.isfinite(loss):
             raise TrialError(
                 f"the loss is not finite at {progress:.0%} of the trial (learning rate {self._settings['learning_rate']:.2g})",
@@ -129,8 +134,12 @@ class Trainer:
         outputs = self._evaluate(report)
         if outputs is None:
             return True
-        speed = tally.tokens / max(tally.seconds, 1e-9)
-        measures = {"train_loss": loss, "tokens_per_second": speed, "learning_rate": self._settings["learning_rate"] * rate}
+        measures = {
+            "train_loss": loss,
+            "tokens_per_second": tally.tokens / seconds,
+            "flops_per_second": tally.flops / seconds,
+            "learning_rate": self._settings["learning_rate"] * rate,
+        }
         if share < 1:
             measures[HORIZON] = share
         return report(progress, outputs, self.save, extra=self._objective.extra(), **measures) == "stop"
@@ -148,4 +157,4 @@ class Trainer:
             self._objective.save(self._model, folder)
 
     def _fresh_tally(self) -> _Tally:
-        return _Tally(torch.zeros((), device=self._device.device))
+        return _Tally(torch.zeros((), device=self._device.device), monotonic())

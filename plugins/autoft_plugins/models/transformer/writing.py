@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from autoft.interfaces.problem import Problem
 from autoft_plugins.models.transformer.anatomy import Anatomy
 
@@ -17,7 +20,8 @@ _ROWS = 16
 
 @dataclass(frozen=True)
 class Writing:
-    """Floating-point operations of an encoder-decoder: `read` for a token that is read, `layers` and `head` for one that is written.
+    """Floating-point operations of an encoder-decoder: `read` for a token that is read, `layers` and `head` for one that is written;
+    `attention` for each pair of tokens of which one looks at the other.
 
     `tokens` of an answer, the most `rows` of an evaluation (0 without a bound), bytes of `memory` for a batch's targets.
     """
@@ -25,6 +29,7 @@ class Writing:
     read: float
     layers: float
     head: float
+    attention: float
     tokens: float
     rows: int
     memory: int
@@ -38,10 +43,17 @@ class Writing:
             read=2.0 * (shape.body - shape.decoder - (0 if tied else head)),
             layers=2.0 * shape.decoder,
             head=2.0 * head,
+            attention=4.0 * shape.layers * shape.width,
             tokens=min(longest, _number(problem, "target_tokens") or longest),
             rows=_number(problem, "validation_rows"),
             memory=_ROWS * longest * (70 * shape.width * shape.layers + 12 * words),
         )
+
+    def forward_flops(self, read: npt.NDArray[np.int64], written: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Of a pass over rows of so many tokens with targets of so many, (n,) each, as `Anatomy.forward_flops` counts them. The decoder has
+        as many layers as the encoder, and looks at what was written and at what was read."""
+        r, w = read.astype(np.float64), written.astype(np.float64)
+        return self.read * r + (self.layers + self.head) * w + self.attention * (r**2 + w**2 + r * w)
 
     def answer(self, length: float) -> float:
         """To a row of `length` tokens, by an export: without a cache, each token takes all before it through the layers again."""

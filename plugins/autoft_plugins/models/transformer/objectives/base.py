@@ -30,8 +30,9 @@ Units = npt.NDArray[np.int64]
 class Objective(ABC):
     """Made once a trial. A subclass sets in its `__init__`:
 
-    `encoder`, what is served in front of the model; `lengths` (units,), tokens of each unit, int64; `weights` (units,), how much each
-    counts in the mean of a batch's losses, float32; `own`, what is learned beside the model, a CRF for instance, else None.
+    `encoder`, what is served in front of the model; `lengths` (units,), tokens of each unit, int64; `flops` (units,), floating-point
+    operations of a forward pass over it, float64; `weights` (units,), how much each counts in the mean of a batch's losses, float32; `own`,
+    what is learned beside the model, a CRF for instance, else None.
     """
 
     kind: ClassVar[str]
@@ -41,6 +42,7 @@ class Objective(ABC):
 
     encoder: EncoderSpec
     lengths: npt.NDArray[np.int64]
+    flops: npt.NDArray[np.float64]
     weights: npt.NDArray[np.float32]
     own: nn.Module | None = None
 

@@ -47,10 +47,12 @@ class Contrast(Objective):
         self._spec, self._data = spec, data
         self._codes = data.targets.astype(np.int64)
         self._temperature = float(spec.hyperparameters["temperature"])
-        config = token_config(source, anatomy(source).max_length(data.problem.max_length), data.problem.inputs)
+        shape = anatomy(source)
+        config = token_config(source, shape.max_length(data.problem.max_length), data.problem.inputs)
         self.encoder = encoder_spec(source, config)
         self._tokens = tokenised(source, data.rows, config, data.cache)
         self.lengths = self._tokens.lengths
+        self.flops = shape.forward_flops(self.lengths)
         self.weights = np.ones(len(data.rows), np.float32) if data.weights is None else np.asarray(data.weights, np.float32)
         self._head: LinearHead | None = None
 

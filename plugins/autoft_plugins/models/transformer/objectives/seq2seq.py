@@ -26,6 +26,7 @@ from autoft_plugins.models.transformer.loading import reload
 from autoft_plugins.models.transformer.objectives import SEQ2SEQ
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
 from autoft_plugins.models.transformer.tokenization import TokenisedRows, tokenised
+from autoft_plugins.models.transformer.writing import Writing
 
 _ROOM = 1.5
 """Tokens that an answer may have, to those of the longest one that was learned from."""
@@ -52,6 +53,7 @@ class Seq2Seq(Objective):
         self.encoder = replace(spec_of, files={**spec_of.files, GENERATION_FILE: settings.content()})
         self._settings, self._encoding = settings, open_text_to_text(self.encoder)
         self.lengths = self._texts.lengths + self._written.lengths
+        self.flops = Writing.of(shape, data.problem).forward_flops(self._texts.lengths, self._written.lengths)
         weights = np.ones(len(data.rows)) if data.weights is None else np.asarray(data.weights, dtype=np.float64)
         self.weights = (weights * self._written.lengths).astype(np.float32)
 

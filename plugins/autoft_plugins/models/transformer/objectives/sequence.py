@@ -29,10 +29,12 @@ class SequenceObjective(Objective):
     def __init__(self, source: Source, spec: TrialSpec, data: FitData) -> None:
         self._data = data
         self._balance = str(spec.hyperparameters.get("balance", "none"))
-        config = token_config(source, anatomy(source).max_length(data.problem.max_length), data.problem.inputs)
+        shape = anatomy(source)
+        config = token_config(source, shape.max_length(data.problem.max_length), data.problem.inputs)
         self.encoder = encoder_spec(source, config)
         self._tokens = tokenised(source, data.rows, config, data.cache)
         self.lengths = self._tokens.lengths
+        self.flops = shape.forward_flops(self.lengths)
         weights = np.ones(len(data.rows)) if data.weights is None else np.asarray(data.weights, dtype=np.float64)
         self.weights = (weights * self._row_weights()).astype(np.float32)
 

@@ -35,10 +35,12 @@ class WordTags(Objective):
 
     def __init__(self, source: Source, spec: TrialSpec, data: FitData) -> None:
         self._data = data
-        config = token_config(source, anatomy(source).max_length(data.problem.max_length), data.problem.inputs)
+        shape = anatomy(source)
+        config = token_config(source, shape.max_length(data.problem.max_length), data.problem.inputs)
         self.encoder = encoder_spec(source, config, "words")
         self._windows = cached_windows(source, data.rows, config, data.cache)
         self.lengths = self._windows.tokens.lengths
+        self.flops = shape.forward_flops(self.lengths)
         self._tags = learnable_tags(self._windows, data.targets)
         weights = np.ones(len(data.rows)) if data.weights is None else np.asarray(data.weights, np.float64)
         self.weights = (weights[self._windows.owners] * self._windows.word_counts).astype(np.float32)
