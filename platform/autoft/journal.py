@@ -65,6 +65,7 @@ class Journal:
         self.leaderboard = Leaderboard(metric)
         self.busy_seconds = 0.0
         self._open: dict[int, TrialStarted] = {}
+        self._with_weights = {row.trial for row in (past.rows if past else ())}  # ended trials that may have weights on disk
         self._listeners = list(listeners)
         self._notify = notify
         self._held = ExitStack()
@@ -133,10 +134,12 @@ class Journal:
                 to_disk(file)
         if isinstance(event, TrialStarted):
             self._open[event.trial] = event
+            self._with_weights.discard(event.trial)
             self.leaderboard.remove(event.trial)
         if isinstance(event, TrialFinished):
             self._open.pop(event.trial, None)
             self.busy_seconds += event.busy_seconds
+            self._with_weights.add(event.trial)
             self.leaderboard.add(event)
             self.leaderboard.write(self.folder / "leaderboard.csv")
             self._drop_weights()
@@ -178,10 +181,10 @@ class Journal:
     def _drop_weights(self) -> None:
         baseline = [row.trial for row in self.leaderboard.usable() if row.stage == "baselines"]
         best = [row.trial for row in self.leaderboard.contenders() if row.stage != "baselines"]
-        kept = (baseline + best)[:KEPT]
-        for row in self.leaderboard:
-            if row.trial not in kept:
-                shutil.rmtree(self.trial_folder(row.trial) / "model", ignore_errors=True)
+        kept = {*(baseline + best)[:KEPT]}
+        for trial in self._with_weights - kept:
+            shutil.rmtree(self.trial_folder(trial) / "model", ignore_errors=True)
+        self._with_weights &= kept
 
     def close(self) -> None:
         """Remove what only a running run needs."""

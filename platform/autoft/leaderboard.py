@@ -3,36 +3,48 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterator
+from bisect import insort
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.problem import Metric
 
 _ORDER = {"done": 0, "stopped": 1, "running": 2, "failed": 3}
+_USABLE = (_ORDER["done"], _ORDER["stopped"])
 COLUMNS = ("rank", "trial", "candidate", "status", "progress", "metric", "value", "seconds", "hyperparameters", "reason")
 
 
 class Leaderboard:
-    """Finished trials; iterating gives them best first. Complete trials come before stopped ones, failed ones last."""
+    """Finished trials; iterating gives them best first. Complete trials come before stopped ones, failed ones last.
+
+    Kept in order and each put into words once, so that a search of a thousand trials does not sort and write all of them a thousand times.
+    """
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self._rows: dict[int, TrialFinished] = {}
+        self._lines: dict[int, str] = {}
+        self._order: list[tuple[int, float, int]] = []
 
     def add(self, row: TrialFinished) -> None:
+        self.remove(row.trial)
         self._rows[row.trial] = row
+        self._lines[row.trial] = _line(row, self.metric)
+        insort(self._order, self._key(row))
 
     def remove(self, trial: int) -> None:
         """It runs again: its row is to come."""
-        self._rows.pop(trial, None)
+        if trial in self._rows:
+            self._order.remove(self._key(self._rows.pop(trial)))
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __iter__(self) -> Iterator[TrialFinished]:
-        return iter(sorted(self._rows.values(), key=self._key))
+        return (self._rows[trial] for _, _, trial in list(self._order))
 
     def __repr__(self) -> str:
         lines = [
@@ -48,37 +60,32 @@ class Leaderboard:
 
     def usable(self) -> list[TrialFinished]:
         """The trials that left weights and a score, best first."""
-        return [row for row in self if row.value is not None and row.status in ("done", "stopped")]
+        return [self._rows[trial] for place, _, trial in self._order if place in _USABLE]
 
     def contenders(self) -> list[TrialFinished]:
         """The same by score alone: a stopped trial may be the best there is."""
-        return sorted(self.usable(), key=lambda row: (-self._score(row), row.trial))
-
-    def _score(self, row: TrialFinished) -> float:
-        return float("-inf") if row.value is None else self.metric.key(row.value)
+        return [self._rows[trial] for _, trial in sorted((score, trial) for place, score, trial in self._order if place in _USABLE)]
 
     def write(self, path: Path) -> None:
         """Write aside, then rename, so that a reader never sees half a file."""
         aside = path.with_suffix(".csv.new")
         with aside.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            for rank, row in enumerate(self, start=1):
-                writer.writerow(
-                    [
-                        rank,
-                        row.trial,
-                        row.candidate,
-                        row.status,
-                        row.progress,
-                        self.metric.name,
-                        "" if row.value is None else repr(row.value),
-                        f"{row.seconds:.3f}",
-                        json.dumps(row.hyperparameters, sort_keys=True),
-                        row.reason,
-                    ]
-                )
+            file.write(_csv(COLUMNS))
+            file.writelines(f"{rank},{self._lines[trial]}" for rank, (_, _, trial) in enumerate(self._order, start=1))
         aside.replace(path)
+
+
+def _line(row: TrialFinished, metric: Metric) -> str:
+    """All columns but the rank, which changes as other trials end."""
+    value = "" if row.value is None else repr(row.value)
+    settings = json.dumps(row.hyperparameters, sort_keys=True)
+    return _csv((row.trial, row.candidate, row.status, row.progress, metric.name, value, f"{row.seconds:.3f}", settings, row.reason))
+
+
+def _csv(cells: Iterable[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()
 
 
 def _figure(value: float | None) -> str:

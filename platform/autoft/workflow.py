@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,8 @@ def _run(
         ranking,
     )
 
-    def later() -> float | None:
+    @lru_cache(maxsize=1)  # the tuner asks again and again, and the answer is another one only once another trial has ended
+    def later(ended: int) -> float | None:  # noqa: ARG001
         # Deadlines are never brought forward: a cheap winner of the first minute must not put off the end for a dear one to come.
         if not {c.name for c in choice.tried} <= {row.candidate for row in journal.leaderboard}:
             return None
@@ -133,7 +135,7 @@ def _run(
         paced = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
         return paced.put_off(candidates[found[0].candidate], refit_cost(bench, found[0]), round_cost(bench, found[:2]), deadline)
 
-    search(settings, catalog, choice, clock, journal, data, baseline, deadline, slots, later)
+    search(settings, catalog, choice, clock, journal, data, baseline, deadline, slots, lambda: later(len(journal.leaderboard)))
     clock = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
     ranked = journal.leaderboard.contenders()
     if not ranked:

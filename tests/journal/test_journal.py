@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from autoft import leaderboard
 from autoft.disk import write_json
 from autoft.errors import SettingsError
-from autoft.interfaces.events import EVENTS, Event, Remark, TrialFinished
+from autoft.interfaces.events import EVENTS, Event, Remark, TrialFinished, TrialStarted
 from autoft.interfaces.problem import Metric
 from autoft.journal import Journal, output_folder, refuse_taken
 
@@ -62,6 +66,44 @@ def test_only_the_three_best_scores_keep_their_weights(tmp_path: Path) -> None:
         kept.emit(row(number, status, value))
     left = sorted(int(folder.parent.name) for folder in (tmp_path / "run" / "trials").glob("*/model"))
     assert left == [1, 3, 4]
+
+
+def test_what_a_trial_costs_does_not_grow_with_those_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"worded": 0, "removed": 0}
+
+    def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **named: Any) -> Any:
+            counts[name] += 1
+            return function(*args, **named)
+
+        return call
+
+    kept, file = journal(tmp_path / "run"), tmp_path / "run" / "leaderboard.csv"
+    monkeypatch.setattr(leaderboard.json, "dumps", counted("worded", json.dumps))
+    monkeypatch.setattr(shutil, "rmtree", counted("removed", shutil.rmtree))
+    for number in range(1, 201):
+        (kept.trial_folder(number) / "model").mkdir(parents=True)
+        kept.emit(row(number, "done" if number % 3 else "stopped", number * 37 % 101 / 101))
+        if number % 40 == 0:
+            with file.open(newline="") as lines:
+                rows = list(csv.DictReader(lines))
+            assert [int(r["rank"]) for r in rows] == list(range(1, number + 1))
+            assert [int(r["trial"]) for r in rows] == [r.trial for r in kept.leaderboard]
+    assert counts == {"worded": 200, "removed": 197}, "once a trial; three keep their weights"
+
+
+def test_a_trial_that_runs_again_keeps_the_weights_that_it_writes(tmp_path: Path) -> None:
+    kept = journal(tmp_path / "run")
+    kept.emit(row(1, "stopped", 0.1))
+    kept.emit(TrialStarted(trial=1, candidate="c", hyperparameters={"x": 1}))
+    assert len(kept.leaderboard) == 0
+    (kept.trial_folder(1) / "model").mkdir(parents=True)
+    for number in (2, 3, 4):
+        kept.emit(row(number, "done", 0.5))
+    assert (kept.trial_folder(1) / "model").is_dir()
+    kept.emit(row(1, "done", 0.2))
+    assert [r.trial for r in kept.leaderboard] == [2, 3, 4, 1]
+    assert not (kept.trial_folder(1) / "model").exists()
 
 
 def test_every_event_is_a_line_that_reads_back(tmp_path: Path) -> None:

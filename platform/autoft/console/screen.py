@@ -79,7 +79,7 @@ class Screen:
         """Show one event of the stream."""
         try:
             with self._lock:
-                best = self._progress.best()
+                best = self._progress.best() if self._live is None and isinstance(event, TrialFinished) else None
                 self._progress.take(event)
                 lines = [] if self._live is not None else self._timed_lines(event, best)
             # Printed without the lock: the live display holds its own while it asks for the table, which needs this one.
