@@ -42,6 +42,16 @@ class _Arm:
     stale: int = 0
     exhausted: bool = False
     durations: dict[int, float] = field(default_factory=dict)
+    _typical: float | None = None
+
+    def took(self, number: int, seconds: float) -> None:
+        self.durations[number], self._typical = seconds, None
+
+    def typical(self) -> float | None:
+        """Seconds of a whole trial, the median of those measured; asked far more often than one is measured."""
+        if self._typical is None and self.durations:
+            self._typical = median(self.durations.values())
+        return self._typical
 
     @property
     def open(self) -> bool:
@@ -76,7 +86,7 @@ class Allocator:
         if key is not None and math.isfinite(key):
             arm.best = key if arm.best is None else max(arm.best, key)
         if progress > 0:
-            arm.durations[number] = seconds * 100 / progress
+            arm.took(number, seconds * 100 / progress)
 
     def ended(self, name: str, key: float | None) -> None:
         """A trial of this candidate has ended with `key` as its best score."""
@@ -102,12 +112,9 @@ class Allocator:
         """Of one trial: the median of those measured, else by FLOPs from the fastest of the others (small ones are mostly overhead)."""
         arm = self._arms[name]
         if arm.durations:
-            return median(arm.durations.values())
-        rates = [
-            median(other.durations.values()) / other.candidate.flops
-            for other in self._arms.values()
-            if other.durations and other.candidate.flops
-        ]
+            return arm.typical()
+        known = [(seconds, other.candidate.flops) for other in self._arms.values() if (seconds := other.typical()) is not None]
+        rates = [seconds / flops for seconds, flops in known if flops]
         return min(rates) * arm.candidate.flops if rates and arm.candidate.flops else None
 
     def _fits(self, name: str, seconds_left: float | None) -> bool:

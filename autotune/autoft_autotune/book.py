@@ -30,7 +30,6 @@ class Entry:
     busy_seconds: float = 0.0
     started: float | None = None
     heard: float = 0.0
-    finished: bool = False
 
 
 class Book:
@@ -39,6 +38,7 @@ class Book:
     def __init__(self, metric: Metric, on_event: Callable[[Event], None], gpus: float = 0.0) -> None:
         self._metric, self._tell, self._gpus = metric, on_event, gpus
         self._entries: dict[str, Entry] = {}
+        self._live: dict[str, Entry] = {}
         self._gpu_seconds = 0.0
 
     def __len__(self) -> int:
@@ -55,11 +55,11 @@ class Book:
         return None if entry.value is None else self._metric.key(entry.value)
 
     def open(self, trial_id: str, entry: Entry) -> None:
-        self._entries[trial_id] = entry
+        self._entries[trial_id] = self._live[trial_id] = entry
 
     def live(self) -> list[tuple[str, Entry]]:
         """Trials that were asked for and have not ended."""
-        return [(trial_id, entry) for trial_id, entry in self._entries.items() if not entry.finished]
+        return list(self._live.items())
 
     def gpu_seconds(self) -> float:
         """Seconds of all trials so far, times their share of a GPU."""
@@ -106,7 +106,7 @@ class Book:
     def finish(self, trial_id: str) -> None:
         """Tell of the end, once."""
         entry = self._entries[trial_id]
-        if entry.finished:
+        if trial_id not in self._live:
             return
         self.start(trial_id)
         self.close(trial_id)
@@ -127,13 +127,12 @@ class Book:
 
     def close(self, trial_id: str) -> None:
         """The trial has ended, which was told before or is to be told by nobody."""
-        entry = self._entries[trial_id]
-        entry.finished = True
+        entry = self._live.pop(trial_id)
         self._gpu_seconds += entry.seconds * self._gpus
 
     def withdraw(self, trial_id: str) -> None:
         """A trial that was asked for and never began is as if it had not been asked for."""
-        del self._entries[trial_id]
+        del self._entries[trial_id], self._live[trial_id]
 
     def forgive(self, seconds: float) -> None:
         """The silence of the last `seconds` was not the workers'."""

@@ -8,7 +8,7 @@ import json
 import math
 import random
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -23,8 +23,9 @@ from autoft.trial import trial_seed
 RANDOM_TRIALS = 5
 """TPE draws at random until this many trials have ended."""
 
-ATTEMPTS = 30
-"""Draws until something that was not tried before is found."""
+ATTEMPTS, ATTEMPTS_AMONG_FEW = 30, 5
+"""Draws until something that was not tried before is found; the same in a space of at most `MOST_POINTS`, whose best corner is soon used
+up: 30 draws each time, in vain, took longer than many a trial."""
 
 MOST_POINTS = 10_000
 """Of a space with no more points than this, what draws do not find is looked up; larger ones count as exhausted then."""
@@ -103,6 +104,18 @@ def contains(parameter: Parameter, value: Any) -> bool:
     return isinstance(value, int | float) and parameter.low <= value <= parameter.high
 
 
+class Sampler(TPESampler):
+    """TPE of all parameters of a space together. Every trial of a study has the same ones: told so, it need not look through all trials for
+    those they share, which took as long as all else in the draw."""
+
+    def __init__(self, distributions: Mapping[str, BaseDistribution], seed: int) -> None:
+        super().__init__(multivariate=True, n_startup_trials=RANDOM_TRIALS, constant_liar=True, seed=seed)
+        self._together = {name: one for name, one in sorted(distributions.items()) if not one.single()}
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
+        return self._together
+
+
 class Proposer:
     """One study. All drawing is a function of the seed given to `ask` and of what was told before."""
 
@@ -114,6 +127,8 @@ class Proposer:
         self._tried: set[str] = set()
         self._open: dict[int, optuna.Trial] = {}
         self._ceilings = Ceilings(space)
+        few = next(all_points(space), None) is not None
+        self._attempts = 0 if not space.parameters else ATTEMPTS_AMONG_FEW if few else ATTEMPTS
         with _quiet():
             self._study = optuna.create_study(direction="maximize")
 
@@ -123,7 +138,7 @@ class Proposer:
             point = self._ceilings.lowered(self._waiting.pop(0))
             if self._is_new(point):
                 return self._given(number, point)
-        for attempt in range(ATTEMPTS if self._distributions else 0):
+        for attempt in range(self._attempts):
             trial = self._draw(trial_seed(seed, attempt) if attempt else seed)
             drawn = {name: trial.params[name] for name in self._space.parameters}
             point = self._ceilings.lowered(drawn)
@@ -178,7 +193,7 @@ class Proposer:
 
     def _draw(self, seed: int) -> optuna.Trial:
         with _quiet():
-            self._study.sampler = TPESampler(multivariate=True, n_startup_trials=RANDOM_TRIALS, constant_liar=True, seed=seed)
+            self._study.sampler = Sampler(self._distributions, seed)
             return self._study.ask(self._distributions)
 
 

@@ -39,6 +39,7 @@ class CandidateSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         self._proposers = {candidate.name: Proposer(request.spaces[candidate.name]) for candidate in request.candidates}
         self._flops = {candidate.name: candidate.flops for candidate in request.candidates}
         self._numbers: set[int] = set()
+        self._free = request.first_number
         self._again: list[TrialOrder] = []
         self._without_worker: set[int] = set()
 
@@ -60,9 +61,9 @@ class CandidateSearcher(Searcher):  # type: ignore[misc, unused-ignore]
 
     def next_order(self) -> TrialOrder | None:
         """The next trial, or None when nothing is left that fits."""
-        number = self._request.first_number
-        while number in self._numbers:
-            number += 1
+        while self._free in self._numbers:
+            self._free += 1
+        number = self._free
         while (candidate := self._allocator.choose(self._limits.seconds_left())) is not None:
             hyperparameters = self._proposers[candidate.name].ask(number, trial_seed(self._request.seed, number))
             if hyperparameters is not None:

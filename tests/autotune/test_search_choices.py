@@ -128,6 +128,25 @@ class TestProposals:
         assert self.run(1) == self.run(1)
         assert self.run(1) != self.run(2)
 
+    def test_what_is_drawn_is_what_optunas_own_sampler_draws(self, monkeypatch):
+        from optuna.samplers import TPESampler
+
+        from autoft_autotune import proposals
+
+        def points():
+            space = Space({**self.space.parameters, "fixed": Choice((1,))}, {**self.space.default, "fixed": 1})
+            proposer, found = proposals.Proposer(space), []
+            for number in range(16):
+                found.append(proposer.ask(number, trial_seed(3, number)))
+                if number:  # so that one always runs
+                    proposer.tell(number - 1, "done", -abs(found[-2]["rate"] - 3e-4), 100)
+            return found
+
+        ours = points()
+        settings = {"multivariate": True, "n_startup_trials": proposals.RANDOM_TRIALS, "constant_liar": True}
+        monkeypatch.setattr(proposals, "Sampler", lambda _, seed: TPESampler(**settings, seed=seed))
+        assert points() == ours
+
     def test_nothing_is_proposed_twice_and_a_finite_space_ends(self):
         from autoft_autotune.proposals import Proposer
 
