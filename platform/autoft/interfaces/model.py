@@ -94,8 +94,8 @@ class Report(Protocol):
     def __call__(self, progress: float, outputs: Arrays, save: Save, *, extra: Arrays | None = None, **measures: float) -> Decision:
         """`progress` in (0, 1] of the trial's own horizon; `outputs` of the validation rows; `save` writes the weights as they are
         now into a folder (called at once or never); `extra` is what `Fitted.extra` would give now; `measures` are further numbers
-        for the curve, e.g. train_loss, and `HORIZON`. Of `flops_per_second`, floating-point operations on real inputs since the last report, evaluations
-        and padding left out, the trial makes `utilisation`, its share of the trial's peak."""
+        for the curve, e.g. train_loss, and `HORIZON`. Of `flops_per_second`, floating-point operations on real inputs since the last
+        report, evaluations and padding left out, the trial makes `utilisation`, its share of the trial's peak."""
         ...
 
     def stop_requested(self) -> bool:
