@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,57 @@ from autoft.interfaces.events import Event
 from autoft.interfaces.tuner import SearchRequest
 from autoft_autotune.book import Book
 from autoft_autotune.limits import Limits
-from autoft_autotune.resources import Machine, Plan, gpu_memory, make_plan, processors
-from autoft_autotune.session import ray_session
+from autoft_autotune.places import HERE, Place
+from autoft_autotune.resources import Machine, Plan, cluster_plan, gpu_memory, make_plan, processors
+from autoft_autotune.session import PREFIX, cluster_session, ray_session, search_environment
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the trials of a search run: here, or on the nodes of a cluster. `needs` is what Ray reserves for one; `stop` brings workers
+    that cannot see the request's stop file to end their trials."""
+
+    name: str
+    places: Mapping[str, Place]
+    needs: Any
+    stop: Callable[[str], None] = lambda _: None
 
 
 def run_experiment(request: SearchRequest, on_event: Callable[[Event], None]) -> None:
     """See `autoft.interfaces.tuner.Tuner.search`."""
+    request = replace(request, folder=request.folder.resolve(), stop_file=request.stop_file.resolve())
+    if request.ray_address is not None:
+        _run_on_cluster(request, request.ray_address, on_event)
+        return
     machine = _machine()
     plan = make_plan(machine, request.candidates, request.concurrency, request.trials)
     with ray_session(plan, machine.gpus, verbose=request.verbose):
-        _run(request, plan, on_event)
+        if plan.gpus > _cluster("GPU"):
+            raise SettingsError("the Ray instance of this process has no GPU left for a trial", hint="ray.init(num_gpus=...) gives it some")
+        needs = {"CPU": processors(plan, _cluster("CPU")), "GPU": plan.gpus}
+        here = Place(request.folder, request.stop_file, request.data.cache, Path.cwd())
+        _run(request, plan, Site("search", {HERE: here}, {name: need for name, need in needs.items() if need}), on_event)
+
+
+def _run_on_cluster(request: SearchRequest, address: str, on_event: Callable[[Event], None]) -> None:
+    from ray.tune import PlacementGroupFactory
+
+    from autoft_autotune.posts import open_posts
+
+    name = f"{PREFIX}{secrets.token_hex(8)}"
+    with cluster_session(address, verbose=request.verbose), open_posts(request, on_event, name) as posts:
+        machines = list(posts.machines.values())
+        plan = cluster_plan(machines, request.candidates, request.concurrency, request.trials)
+        largest = max((candidate.memory for candidate in request.candidates), default=0)
+        bundle = {
+            "CPU": processors(plan, sum(machine.cores for machine in machines)),
+            "GPU": plan.gpus,
+            "memory": min(largest, max(machine.memory for machine in machines)),
+        }
+        # A node that joins later has no post.
+        needs = PlacementGroupFactory([bundle], bundle_label_selector=[{"ray.io/node-id": f"in({','.join(posts.lodgings)})"}])
+        with search_environment(plan):
+            _run(request, plan, Site(name, posts.lodgings, needs, posts.stop), posts.hear)
 
 
 def _machine() -> Machine:
@@ -35,7 +78,7 @@ def _machine() -> Machine:
     return Machine(hardware.cores(), gpus, hardware.free_memory(), gpu_memory() if hardware.gpus() else 0)
 
 
-def _run(request: SearchRequest, plan: Plan, on_event: Callable[[Event], None]) -> None:
+def _run(request: SearchRequest, plan: Plan, site: Site, on_event: Callable[[Event], None]) -> None:
     from ray import tune
 
     from autoft_autotune.progress import Backstop, EventCallback, no_loggers
@@ -44,16 +87,15 @@ def _run(request: SearchRequest, plan: Plan, on_event: Callable[[Event], None]) 
     from autoft_autotune.stopping import CandidateHalving
     from autoft_autotune.watchdog import Watchdog
 
-    folder = request.folder.resolve()
     book = Book(request.data.problem.metric, on_event, plan.gpus)
-    limits = Limits(request.deadline, request.stop_file.resolve(), request.gpu_hours, plan, book, request.later)
+    limits = Limits(request.deadline, request.stop_file, request.gpu_hours, plan, book, request.later)
     callback = EventCallback(book)
     searcher = CandidateSearcher(request, plan, book, limits, callback.failure)
     scheduler = CandidateHalving(lambda trial_id: book[trial_id].candidate)
     replay(request.history, request.data.problem.metric, book, searcher, scheduler)
-    scratch = folder / "ray"
+    scratch = request.folder / "ray"
     tuner = tune.Tuner(
-        _trainable(request, plan, folder),
+        _trainable(request, plan, site),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             scheduler=scheduler,
@@ -63,10 +105,10 @@ def _run(request: SearchRequest, plan: Plan, on_event: Callable[[Event], None]) 
             trial_dirname_creator=lambda trial: str(book[trial.trial_id].number),
         ),
         run_config=tune.RunConfig(
-            name="search",
+            name=site.name,
             storage_path=str(scratch),
             callbacks=[callback, Watchdog(book, callback.running, searcher.allowed_silence), *no_loggers()],
-            stop=Backstop(limits, book, callback),
+            stop=Backstop(limits, book, callback, site.stop),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=0),
             verbose=1 if request.verbose else 0,
@@ -85,7 +127,7 @@ def _run(request: SearchRequest, plan: Plan, on_event: Callable[[Event], None]) 
             book.finish(trial_id)
 
 
-def _trainable(request: SearchRequest, plan: Plan, folder: Path) -> Any:
+def _trainable(request: SearchRequest, plan: Plan, site: Site) -> Any:
     from ray import tune
 
     from autoft_autotune.trainable import Shared, TrialWorker
@@ -94,19 +136,14 @@ def _trainable(request: SearchRequest, plan: Plan, folder: Path) -> Any:
         data=request.data,
         candidates={candidate.name: candidate for candidate in request.candidates},
         plugin_files=tuple(request.plugin_files),
-        trials=folder / "trials",
-        stop_file=request.stop_file.resolve(),
-        directory=Path.cwd(),
+        places=site.places,
         threads=plan.threads,
         gpus=plan.gpus,
         # A Ray instance of the user's own may give trials other GPUs than this machine has.
         peaks=request.peaks if bool(plan.gpus) == bool(hardware.gpus()) else {},
         verbose=request.verbose,
     )
-    needs = {"CPU": processors(plan, _cluster("CPU")), "GPU": plan.gpus}
-    if plan.gpus > _cluster("GPU"):
-        raise SettingsError("the Ray instance of this process has no GPU left for a trial", hint="ray.init(num_gpus=...) gives it some")
-    return tune.with_resources(tune.with_parameters(TrialWorker, shared=shared), {name: need for name, need in needs.items() if need})
+    return tune.with_resources(tune.with_parameters(TrialWorker, shared=shared), site.needs)
 
 
 def _cluster(resource: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -54,10 +55,11 @@ class EventCallback(Callback):  # type: ignore[misc, unused-ignore]
 
 
 class Backstop(Stopper):  # type: ignore[misc, unused-ignore]
-    """Ends the search some seconds after its limits are reached; in time, trials end by themselves in `run_trial`."""
+    """Ends the search some seconds after its limits are reached; in time, trials end by themselves in `run_trial`, where the workers are
+    on other machines once they hear of it by `stop`."""
 
-    def __init__(self, limits: Limits, book: Book, callback: EventCallback) -> None:
-        self._limits, self._book, self._callback = limits, book, callback
+    def __init__(self, limits: Limits, book: Book, callback: EventCallback, stop: Callable[[str], None] = lambda _: None) -> None:
+        self._limits, self._book, self._callback, self._stop = limits, book, callback, stop
         self._since: float | None = None
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
@@ -69,6 +71,7 @@ class Backstop(Stopper):  # type: ignore[misc, unused-ignore]
             return False
         if self._since is None:
             self._since = time.monotonic()
+            self._stop(reason)
         if time.monotonic() - self._since < GRACE_SECONDS:
             return False
         for trial_id, trial in self._callback.running.items():

@@ -53,6 +53,22 @@ def make_plan(machine: Machine, candidates: Sequence[Candidate], concurrency: in
     return Plan(slots, threads, _floor(1 / per_gpu) if per_gpu else 0.0)
 
 
+def cluster_plan(nodes: Sequence[Machine], candidates: Sequence[Candidate], concurrency: int | None, trials: int | None) -> Plan:
+    """The same for all nodes of a cluster together; a trial runs on one of them. Where any has GPUs, trials run on those that have."""
+    nodes = [node for node in nodes if node.gpus] or nodes
+    alone = [make_plan(node, candidates, concurrency, None) for node in nodes]
+    gpus, total = max(plan.gpus for plan in alone), sum(node.gpus for node in nodes)
+    slots = sum(plan.concurrency for plan in alone)
+    if gpus and concurrency:
+        gpus = _floor(1 / -(-concurrency // total))
+    if gpus:
+        slots = min(slots, total * int(1 / gpus))
+    slots = min(slots, concurrency or slots, trials or slots)
+    most = max(node.cores for node in nodes)
+    threads = max((n for n in range(1, most + 1) if sum(node.cores // n for node in nodes) >= slots), default=1)
+    return Plan(slots, threads, gpus)
+
+
 def _trials_per_gpu(machine: Machine, largest: int, concurrency: int | None) -> int:
     if concurrency:
         return -(-concurrency // machine.gpus)

@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from autoft.errors import AutoftError
+from autoft.errors import AutoftError, SettingsError
 from autoft.store.liveness import is_gone, process_identity, this_host
+from autoft_autotune.reaching import reach
 from autoft_autotune.resources import Plan
 
 OBJECT_STORE_BYTES = 256 * 2**20
@@ -29,7 +30,7 @@ STARTS = 3
 """Attempts to start Ray."""
 
 PREFIX, OWNER = "autoft-", "owner.json"
-"""Of the folder in which Ray works, and the file in it that says for which process."""
+"""Of the folder in which Ray, or on a node of a cluster a search, works, and the file in it that says for which process."""
 
 NICENESS = "RAY_worker_niceness"
 """15 by default: on a busy machine a trial would give way to all others, and take several times as long as promised."""
@@ -52,12 +53,10 @@ def ray_session(plan: Plan, gpus: int, *, verbose: bool) -> Iterator[None]:
         if ray.is_initialized():
             yield
             return
-        _sweep()
-        folder = tempfile.mkdtemp(prefix=PREFIX)
+        folder = own_folder()
         try:
-            owner = {"host": this_host(), "pid": os.getpid(), "process": process_identity(os.getpid())}
-            Path(folder, OWNER).write_text(json.dumps(owner), encoding="utf-8")
             _start(
+                address="local",  # whatever RAY_ADDRESS says, or runs here
                 num_cpus=plan.concurrency * plan.threads,
                 num_gpus=gpus,
                 include_dashboard=False,
@@ -71,6 +70,36 @@ def ray_session(plan: Plan, gpus: int, *, verbose: bool) -> Iterator[None]:
         finally:
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def cluster_session(address: str, *, verbose: bool) -> Iterator[None]:
+    """This process as a driver of the cluster at `address`, which is left as it was. Raises SettingsError, see `reaching.reach`."""
+    with _handlers_kept() as restore_handlers, _quiet(verbose):
+        import ray
+        from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
+
+        known = reach(address)
+        if ray.is_initialized():
+            own = ray.get_runtime_context().gcs_address
+            if own != known:
+                raise SettingsError(f"--ray-address {address}: this process is a driver of another cluster, {own}", hint="ray.shutdown()")
+            yield
+            return
+        maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+        try:
+            ray.init(address=known, log_to_driver=verbose, logging_level=logging.INFO if verbose else logging.CRITICAL)
+            restore_handlers()
+            yield
+        finally:
+            ray.shutdown()
+
+
+@contextlib.contextmanager
+def search_environment(plan: Plan) -> Iterator[None]:
+    """What Ray Tune reads in the driver's environment, and takes from there to workers."""
+    with _environment(_variables(plan)):
+        yield
 
 
 def _start(**options: Any) -> None:
@@ -89,8 +118,17 @@ def _start(**options: Any) -> None:
     raise AutoftError(f"Ray did not come up in {STARTS} attempts of half a minute", hint="autoft resume RUN, once the machine is less busy")
 
 
+def own_folder() -> str:
+    """A new temporary folder that says whose it is, once those of processes that are gone have been removed."""
+    _sweep()
+    folder = tempfile.mkdtemp(prefix=PREFIX)
+    owner = {"host": this_host(), "pid": os.getpid(), "process": process_identity(os.getpid())}
+    Path(folder, OWNER).write_text(json.dumps(owner), encoding="utf-8")
+    return folder
+
+
 def _sweep() -> None:
-    """Remove what Ray's instances left whose drivers were killed."""
+    """Remove what processes left that were killed."""
     for owner in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{OWNER}"):
         try:
             gone = is_gone(**json.loads(owner.read_text(encoding="utf-8")))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ray.tune import Trainable
@@ -16,8 +15,9 @@ from autoft.interfaces.events import TrialReported
 from autoft.interfaces.model import Candidate, FitData, TrialSpec
 from autoft.interfaces.tuner import PluginFile
 from autoft.store import liveness
-from autoft.trial import run_trial
-from autoft_autotune.conversation import Conversation
+from autoft.trial import TrialOutcome, run_trial
+from autoft_autotune.conversation import Conversation, Listen
+from autoft_autotune.places import HERE, Place
 from autoft_autotune.wire import TRIAL, TrialOrder, outcome_result, report_result
 
 END_SECONDS = 60.0
@@ -29,14 +29,13 @@ HANGS = 70
 
 @dataclass(frozen=True)
 class Shared:
-    """What all trials of a search have in common; it goes through Ray's object store once."""
+    """What all trials of a search have in common; it goes through Ray's object store once. `places` are by the id of the node, or that of
+    all workers is `HERE`."""
 
     data: FitData
     candidates: dict[str, Candidate]
     plugin_files: tuple[PluginFile, ...]
-    trials: Path
-    stop_file: Path
-    directory: Path
+    places: Mapping[str, Place]
     threads: int
     gpus: float
     peaks: Mapping[str, float]
@@ -53,8 +52,10 @@ class TrialWorker(Trainable):  # type: ignore[misc, unused-ignore]
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ[name] = str(shared.threads)
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
-        self._shared = shared
-        self._attendance = liveness.attend(shared.trials.parent)
+        self._shared, self._place = shared, _place(shared)
+        os.environ.update(self._place.variables)
+        self._data = replace(shared.data, cache=self._place.cache)
+        self._attendance = liveness.attend(self._place.folder)
         self._catalog = Catalog.build(shared.plugin_files)
         # What is there by now stays: a collection after each trial need not walk through it.
         gc.freeze()
@@ -72,6 +73,7 @@ class TrialWorker(Trainable):  # type: ignore[misc, unused-ignore]
         metric = self._shared.data.problem.metric
         said = self._conversation.next()
         if isinstance(said, TrialReported):
+            said = said.model_copy(update={"time": said.time - self._place.ahead})
             value = said.metrics.get(metric.name)
             return report_result(said, None if value is None else metric.key(value), *self._conversation.elapsed())
         return outcome_result(said, None if said.value is None else metric.key(said.value))
@@ -81,26 +83,35 @@ class TrialWorker(Trainable):  # type: ignore[misc, unused-ignore]
 
     def _begin(self, config: dict[str, Any]) -> None:
         # Ray moves a worker into its own folders; relative paths of the user mean the driver's.
-        os.chdir(self._shared.directory)
-        shared, order = self._shared, TrialOrder.from_json(config[TRIAL])
-        candidate = shared.candidates[order.candidate]
+        os.chdir(self._place.directory)
+        order = TrialOrder.from_json(config[TRIAL])
+        self._conversation = Conversation(lambda listen: self._run(order, listen))
+
+    def _run(self, order: TrialOrder, listen: Listen) -> TrialOutcome:
+        shared, place = self._shared, self._place
+        candidate = place.at_hand(shared.candidates[order.candidate])
         peak = shared.peaks.get(candidate.model, 0.0) * (shared.gpus or shared.threads)
-        spec = TrialSpec(order.number, candidate, order.hyperparameters, order.seed, shared.threads, shared.gpus, peak)
-        self._conversation = Conversation(
-            lambda listen: run_trial(
-                spec,
-                shared.data,
-                self._catalog.model(candidate.model),
-                self._catalog.task(shared.data.problem.task),
-                shared.trials / str(order.number),
-                listen=listen,
-                deadline=order.deadline,
-                stop_file=shared.stop_file,
-                verbose=shared.verbose,
-            )
+        return run_trial(
+            TrialSpec(order.number, candidate, order.hyperparameters, order.seed, shared.threads, shared.gpus, peak),
+            self._data,
+            self._catalog.model(candidate.model),
+            self._catalog.task(shared.data.problem.task),
+            place.folder / "trials" / str(order.number),
+            listen=listen,
+            deadline=None if order.deadline is None else order.deadline + place.ahead,
+            stop_file=place.stop_file,
+            verbose=shared.verbose,
         )
 
     def _end(self) -> bool:
         ended = self._conversation.close(END_SECONDS)
         gc.collect()
         return ended
+
+
+def _place(shared: Shared) -> Place:
+    if HERE in shared.places:
+        return shared.places[HERE]
+    import ray
+
+    return shared.places[ray.get_runtime_context().get_node_id()]

@@ -14,10 +14,17 @@ class RayTuner:
     name = "ray"
     summary = "Ray Tune: TPE within each candidate, a bandit between them, ASHA to stop what does not pay"
 
-    def search(self, request: SearchRequest, on_event: Callable[[Event], None]) -> None:
-        """Run trials until the request's limits. Uses the Ray instance of this process where there is one, else starts and ends its own.
+    def reach(self, address: str) -> None:
+        """See `autoft.interfaces.tuner.Reaches`."""
+        from autoft_autotune.reaching import reach
 
-        Raises SettingsError when the machine cannot hold a single trial; a trial that fails is an event.
+        reach(address)
+
+    def search(self, request: SearchRequest, on_event: Callable[[Event], None]) -> None:
+        """Run trials until the request's limits. Uses the Ray instance of this process where there is one, else starts and ends its own;
+        with `ray_address` the cluster there.
+
+        Raises SettingsError when the machine cannot hold a single trial, or the cluster cannot be used; a trial that fails is an event.
         """
         from autoft_autotune.experiment import run_experiment
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
+from autoft.errors import AutoftError
+
 
 def remove(path: Path) -> None:
     """A file or a folder, if it is there."""
@@ -17,6 +19,14 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file that `name`, with `/` between its parts, is below `folder`. Raises AutoftError where it would lie elsewhere."""
+    parts = name.split("/")
+    if any(part in ("", ".", "..") or set(part) & set("\\:\0") for part in parts):
+        raise AutoftError(f"{name!r} is no name of a file below {folder}")
+    return folder.joinpath(*parts)
 
 
 def to_disk(file: IO[str]) -> None:

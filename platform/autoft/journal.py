@@ -178,10 +178,15 @@ class Journal:
         if not self.search_stop_file.exists():
             self.search_stop_file.write_text(reason, encoding="utf-8")
 
+    def keeps(self, row: TrialFinished) -> bool:
+        """Whether the weights of a trial that has ended, and is not told of yet, will stay on disk."""
+        board = Leaderboard(self.leaderboard.metric)
+        for one in (*self.leaderboard, row):
+            board.add(one)
+        return row.trial in _kept(board)
+
     def _drop_weights(self) -> None:
-        baseline = [row.trial for row in self.leaderboard.usable() if row.stage == "baselines"]
-        best = [row.trial for row in self.leaderboard.contenders() if row.stage != "baselines"]
-        kept = {*(baseline + best)[:KEPT]}
+        kept = {*_kept(self.leaderboard)}
         for trial in self._with_weights - kept:
             shutil.rmtree(self.trial_folder(trial) / "model", ignore_errors=True)
         self._with_weights &= kept
@@ -197,6 +202,13 @@ class Journal:
             remove(self.folder / name)
         for left in self.folder.glob("trials/*/model.new"):
             remove(left)
+
+
+def _kept(leaderboard: Leaderboard) -> list[int]:
+    """Trials whose weights stay."""
+    baseline = [row.trial for row in leaderboard.usable() if row.stage == "baselines"]
+    best = [row.trial for row in leaderboard.contenders() if row.stage != "baselines"]
+    return (baseline + best)[:KEPT]
 
 
 def _owner(listen: Listener) -> str:

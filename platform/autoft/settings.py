@@ -25,6 +25,9 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)", re.I | re.A)
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?", re.A)
 
+RAY_ADDRESS = "HOST:PORT of the cluster's head, `auto` for the cluster that this machine is a node of, or `local` for none"
+_ADDRESS = re.compile(r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})", re.A)
+
 DURATION = "a time such as 90s, 5m, 1h30m, or a number of seconds"
 
 
@@ -86,11 +89,25 @@ def _words(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def parse_ray_address(value: object) -> str | None:
+    """`auto` or `HOST:PORT`; None for nothing and for `local`, this machine. Raises ValueError."""
+    text = "" if value is None else str(value).strip()
+    if text in ("", "local"):
+        return None
+    if text.startswith("ray://"):
+        raise ValueError(f"{RAY_ADDRESS}: not through Ray's client, where the search would not run in this process")
+    found = _ADDRESS.fullmatch(text)
+    if text != "auto" and not (found and 0 < int(found[1]) < 2**16):
+        raise ValueError(RAY_ADDRESS)
+    return text
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)]
 Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
 Word = Annotated[str | None, BeforeValidator(_words)]
+RayAddress = Annotated[str | None, BeforeValidator(parse_ray_address)]
 
 _Layer = tuple[str, dict[str, Any]]
 
@@ -124,6 +141,7 @@ class Settings(BaseSettings):
     plugins: Paths = Field(default=(), description="one-file plugins")
     trackers: Names = Field(default=(), description="tracker plugins")
     tuner: str = Field(default="ray", min_length=1, description="tuner plugin")
+    ray_address: RayAddress = Field(default=None, description="the Ray cluster that searches: HOST:PORT of its head, or auto")
     exporter: str = Field(default="onnx", min_length=1, description="exporter plugin")
     offline: bool = Field(default=False, description="fetch nothing")
     verbose: bool = Field(default=False, description="show what the libraries say")
@@ -239,7 +257,7 @@ def _problem(loc: Sequence[object], message: str, kind: str, merged: Mapping[str
     shown = masked(str(value)) if name == "database" else value if isinstance(value, str) else str(value)
     wanted = _FORMATS.get(name, "a path" if "path" in kind else "a text")
     own = message.removeprefix("Value error, ") if kind == "value_error" else ""
-    if own and name == "columns":
+    if own and name in ("columns", "ray_address"):
         wanted = own
     return f'{homes.get(name, name)} is "{shown}"; it must be {wanted}'
 

@@ -30,7 +30,7 @@ from autoft.steps.confirm import Bench, Confirmation, confirm, refit, refit_cost
 from autoft.steps.parts import learning
 from autoft.steps.ranking import rank_sources
 from autoft.steps.reopen import limits_before, same_candidates, same_data
-from autoft.steps.search import fit_baseline, search
+from autoft.steps.search import fit_baseline, reach, search
 from autoft.steps.soup import average_best
 from autoft.steps.understand import Understood, understand
 from autoft.trial import replace_folder
@@ -76,7 +76,7 @@ def fine_tune(
             say=said.append,
         )
         choice = same_candidates(begun, choice) if begun else choice
-        catalog.tuner(settings.tuner)
+        reach(catalog.tuner(settings.tuner), None if begun and begun.searched else settings.ray_address)
         catalog.exporter(settings.exporter)
         trackers = [catalog.tracker(name) for name in settings.trackers]
         folder = output_folder(settings.output, understood.data)
@@ -108,7 +108,8 @@ def _run(
     baseline = fit_baseline(settings, catalog, understood, data, limits, journal, clock.baseline())
     choice, ranking = rank_sources(choice, catalog, data, limits, clock.searching(choice.tried), journal)
     deadline = clock.searching(choice.tried)
-    slots = settings.concurrency or clock.side_by_side(choice.tried, deadline)
+    # A cluster's tuner knows how many processors there are; the clock knows those of this machine.
+    slots = settings.concurrency or (None if settings.ray_address else clock.side_by_side(choice.tried, deadline))
     candidates = {c.name: c for c in (*choice.tried, *([baseline] if baseline else []))}
     bench = Bench(
         journal,

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from autoft import leaderboard
-from autoft.disk import write_json
-from autoft.errors import SettingsError
+from autoft.disk import inside, write_json
+from autoft.errors import AutoftError, SettingsError
 from autoft.interfaces.events import EVENTS, Event, Remark, TrialFinished, TrialStarted
 from autoft.interfaces.problem import Metric
 from autoft.journal import Journal, output_folder, refuse_taken
@@ -63,7 +63,9 @@ def test_only_the_three_best_scores_keep_their_weights(tmp_path: Path) -> None:
     ends = [("done", 0.1), ("done", 0.3), ("failed", None), ("stopped", 0.9), ("done", 0.3), ("done", 0.2)]
     for number, (status, value) in enumerate(ends):
         (kept.trial_folder(number) / "model").mkdir(parents=True)
+        wanted = kept.keeps(row(number, status, value))
         kept.emit(row(number, status, value))
+        assert wanted == (kept.trial_folder(number) / "model").exists(), number
     left = sorted(int(folder.parent.name) for folder in (tmp_path / "run" / "trials").glob("*/model"))
     assert left == [1, 3, 4]
 
@@ -146,6 +148,13 @@ def test_an_output_folder_is_new_or_empty(tmp_path: Path, monkeypatch: pytest.Mo
     folders = {output_folder(None, Path("some/shop.csv")) for _ in range(4)}
     assert len(folders) == 4, "runs that start in the same second do not share a folder"
     assert all(folder.name.startswith("shop-") for folder in folders)
+
+
+def test_names_stay_below_their_folder(tmp_path: Path) -> None:
+    assert inside(tmp_path, "model/model.safetensors") == tmp_path / "model" / "model.safetensors"
+    for name in ("", ".", "..", "../x", "a/../../x", "/etc/passwd", "a//b", "a/", "a\\..\\x", "c:x", "a\0b"):
+        with pytest.raises(AutoftError, match="is no name of a file below"):
+            inside(tmp_path, name)
 
 
 def test_what_is_no_number_is_null_in_json(tmp_path: Path) -> None:

@@ -139,3 +139,24 @@ def test_json_both_ways_with_the_password_masked():
 def test_settings_do_not_change():
     with pytest.raises(ValueError, match="frozen"):
         Settings().seed = 3
+
+
+@pytest.mark.parametrize("address", ["auto", "head:6379", "10.0.0.1:6379", "[2001:db8::1]:6379"])
+def test_where_a_cluster_is(address, monkeypatch):
+    assert Settings.collect({"ray_address": address}, None).ray_address == address
+    monkeypatch.setenv("AUTOFT_RAY_ADDRESS", address)
+    assert Settings.collect({}, None).ray_address == address
+    assert Settings.collect({"ray_address": "local"}, None).ray_address is None
+
+
+@pytest.mark.parametrize(
+    "address", ["head", "head:0", "head:65536", "head:port", ":6379", "http://head:6379", "me:hush@head:6379", "a b:1"]
+)
+def test_what_is_no_address_of_a_cluster_is_refused(address):
+    with pytest.raises(SettingsError, match="it must be HOST:PORT of the cluster's head, `auto`"):
+        Settings.collect({"ray_address": address}, None)
+
+
+def test_rays_client_is_refused_with_the_reason():
+    with pytest.raises(SettingsError, match="not through Ray's client, where the search would not run in this process"):
+        Settings.collect({"ray_address": "ray://head:10001"}, None)

@@ -74,6 +74,17 @@ def test_a_budget_that_is_none_is_refused(tmp_path: Path) -> None:
         settings_of(past(tmp_path), budget="soon", database=None, verbose=None)
 
 
+@pytest.mark.parametrize(("given", "expected"), [(None, "head:6379"), ("other:6379", "other:6379"), ("auto", "auto"), ("local", None)])
+def test_a_run_goes_on_where_it_was_or_where_one_says(tmp_path: Path, given: str | None, expected: str | None) -> None:
+    before = past(tmp_path, settings=Settings(data=Path("d.csv"), ray_address="head:6379"))
+    assert settings_of(before, budget=None, database=None, verbose=None, ray_address=given).ray_address == expected
+
+
+def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match='--ray-address is "head"; it must be HOST:PORT'):
+        settings_of(past(tmp_path), budget=None, database=None, verbose=None, ray_address="head")
+
+
 def test_a_masked_password_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = past(tmp_path, settings=Settings(data=Path("d.csv"), database="postgresql://me:hush@db/runs"))
     monkeypatch.delenv("AUTOFT_DATABASE", raising=False)

@@ -10,6 +10,7 @@ import pytest
 
 from autoft.catalog import Catalog
 from autoft.data.table import Table
+from autoft.errors import SettingsError
 from autoft.history import History
 from autoft.interfaces.events import EVENTS, StageStarted, TrialStarted
 from autoft.interfaces.model import Candidate, FitData
@@ -17,7 +18,7 @@ from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.space import LogUniform, Space
 from autoft.journal import Journal
 from autoft.steps.choose import Choice
-from autoft.steps.search import search
+from autoft.steps.search import reach, search
 
 DEFAULT, POINT, OWN = {"rate": 0.1}, {"rate": 0.2}, {"rate": 0.3}
 
@@ -62,7 +63,7 @@ def told(tmp_path: Path):
         data = FitData(problem, Table({"text": ["x"] * 4}), np.zeros(4, np.int64), np.arange(3), np.arange(3, 4), tmp_path)
         known = {"models": {"toy": Model()}, "tuners": {"toy": Tuner(points)}}
         empty = {kind: {} for kind in ("tasks", "readers", "encoders", "exporters", "trackers", "sources")}
-        settings = SimpleNamespace(tuner="toy", seed=0, trials=None, gpu_hours=None, verbose=False, hang_after=None)
+        settings = SimpleNamespace(tuner="toy", seed=0, trials=None, gpu_hours=None, verbose=False, hang_after=None, ray_address=None)
         choice, clock = Choice((Candidate("toy"),), (), frozenset()), SimpleNamespace(plateau=False)
         search(settings, Catalog(**known, **empty), choice, clock, journal, data, None, None, 1, lambda: None)
         events = map(EVENTS.validate_json, (journal.folder / "events.jsonl").read_text().splitlines())
@@ -93,3 +94,9 @@ def test_a_run_that_was_cut_off_in_either_had_begun_to_search(stage, tmp_path):
     assert past.searching
     assert past.baselined
     assert not past.searched
+
+
+def test_a_tuner_that_knows_no_cluster_does_not_search_here_instead():
+    reach(Tuner([]), None)
+    with pytest.raises(SettingsError, match="the tuner 'toy' does not search on a Ray cluster"):
+        reach(Tuner([]), "auto")

@@ -8,10 +8,11 @@ import click
 @click.command("resume")
 @click.argument("run")
 @click.option("--budget", metavar="TIME", help="Wall time from this command to the result.  [default: what is left of the run's own]")
+@click.option("--ray-address", metavar="ADDRESS", help="The Ray cluster that searches; local: this machine.  [default: the run's own]")
 @click.option("--database", metavar="URL", help="The database of runs.  [default: the run's own]")
 @click.option("--json", "as_json", is_flag=True, help="Standard output holds result.json and nothing else.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what Ray, transformers and Python warnings say.")
-def command(run: str, budget: str | None, database: str | None, as_json: bool, verbose: bool) -> int:
+def command(run: str, budget: str | None, ray_address: str | None, database: str | None, as_json: bool, verbose: bool) -> int:
     """Go on with RUN, which was killed, aborted or failed, and leave what `autoft run` leaves.
 
     RUN is an id, a unique prefix of one, `last`, or the output folder. Trials that had ended stand as they are; those that had not begin
@@ -22,6 +23,14 @@ def command(run: str, budget: str | None, database: str | None, as_json: bool, v
     from autoft.console import Screen
 
     with Screen(verbose=verbose, json=as_json) as screen:
-        done = resume(run, budget=budget, database=database, verbose=verbose or None, started=process_start(), listeners=[screen.event])
+        done = resume(
+            run,
+            budget=budget,
+            ray_address=ray_address,
+            database=database,
+            verbose=verbose or None,
+            started=process_start(),
+            listeners=[screen.event],
+        )
     screen.show_result(done.result, done.leaderboard)
     return 0

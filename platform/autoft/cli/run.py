@@ -29,6 +29,9 @@ from autoft.cli.options import data_options
 @data_options
 @click.option("--tracker", "trackers", metavar="NAME", multiple=True, help="Copy the run's events to a tracker plugin.")
 @click.option("--tuner", metavar="NAME", help="The tuner plugin.  [default: ray]")
+@click.option(
+    "--ray-address", metavar="ADDRESS", help="Search on this Ray cluster: HOST:PORT of its head, or auto.  [default: this machine]"
+)
 @click.option("--exporter", metavar="NAME", help="The format of the bundle.  [default: onnx]")
 @click.option("--offline", is_flag=True, default=None, help="Fetch nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Standard output holds result.json and nothing else.")

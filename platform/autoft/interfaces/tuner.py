@@ -39,6 +39,8 @@ class SearchRequest:
     `hang_after`: seconds without a word after which a trial counts as hanging; None leaves that to the tuner.
     `peaks`: floating-point operations a second of a whole GPU, or of a thread where a trial gets none, by the names of models whose peak
     was measured; times the trial's GPUs or threads it is `TrialSpec.peak`.
+    `ray_address`: the Ray cluster on which the trials run, which `Reaches.reach` has found there; None is this machine.
+    `keeps` tells of a trial that has ended whether its weights are wanted, where they lie on another machine's disk.
     """
 
     data: FitData
@@ -59,6 +61,8 @@ class SearchRequest:
     history: Sequence[Past] = ()
     hang_after: float | None = None
     peaks: Mapping[str, float] = field(default_factory=dict)
+    ray_address: str | None = None
+    keeps: Callable[[TrialFinished], bool] = lambda _: True
 
 
 @runtime_checkable
@@ -72,4 +76,14 @@ class Tuner(Protocol):
         """Run trials with `autoft.trial.run_trial` until the request's limits; tell of each by TrialStarted, TrialReported and
         TrialFinished, in the calling thread. A trial that fails, dies or hangs is an event, not an exception, and its hyperparameters are
         not proposed again. A trial without an end when this raises, or returns, did not end: a resumed run starts it again."""
+        ...
+
+
+@runtime_checkable
+class Reaches(Protocol):
+    """What a tuner may have beside: trials on a Ray cluster that is there already."""
+
+    def reach(self, address: str) -> None:
+        """Called before anything is written, with the `ray_address` of the request to come. Raises SettingsError within seconds where no
+        cluster can be used there."""
         ...

@@ -16,7 +16,7 @@ from autoft.errors import DataError, InputError, PluginError, SettingsError, Sou
 from autoft.history import History
 from autoft.interfaces.model import Limits
 from autoft.interfaces.tuner import PluginFile
-from autoft.settings import DURATION, Settings, parse_duration
+from autoft.settings import DURATION, Settings, parse_duration, parse_ray_address
 from autoft.steps.begin import file_hashes, rows_sha256, source_hashes
 from autoft.steps.choose import Choice
 from autoft.steps.clock import budget_of
@@ -32,15 +32,22 @@ def refuse_ended(past: History) -> None:
         raise InputError(f"the run {past.run_id} has ended: it is {past.ended.status}", hint=f"autoft runs show {past.folder}; {NEW}")
 
 
-def settings_of(past: History, *, budget: float | str | None, database: str | None, verbose: bool | None) -> Settings:
+def settings_of(
+    past: History, *, budget: float | str | None, database: str | None, verbose: bool | None, ray_address: str | None = None
+) -> Settings:
     """The run's own, but for these where they are given; its budget counts all sessions, `budget` this one.
 
-    Raises SettingsError for a budget that is none, and where the database's password is not written down.
+    Raises SettingsError for a budget or an address that is none, and where the database's password is not written down.
     """
     written = {**past.facts["settings"], "output": past.folder}
     written["database"] = database or _database(written.get("database"))
     if verbose is not None:
         written["verbose"] = verbose
+    if ray_address is not None:
+        try:
+            written["ray_address"] = parse_ray_address(ray_address)
+        except ValueError as error:
+            raise SettingsError(f'--ray-address is "{ray_address}"; it must be {error}', hint="autoft resume --help") from None
     try:
         settings = Settings(**written)
     except ValidationError:

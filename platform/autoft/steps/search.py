@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from autoft import hardware
 from autoft.catalog import Catalog
-from autoft.errors import AutoftError
+from autoft.errors import AutoftError, SettingsError
 from autoft.interfaces.events import Event, TrialFinished, TrialReported, TrialStarted
 from autoft.interfaces.model import Candidate, Decision, FitData, Limits, Peaks, TrialSpec
 from autoft.interfaces.space import Space
 from autoft.interfaces.task import Decoder
-from autoft.interfaces.tuner import SearchRequest
+from autoft.interfaces.tuner import Reaches, SearchRequest, Tuner
 from autoft.journal import Journal
 from autoft.settings import Settings
 from autoft.steps.choose import Choice
@@ -147,7 +147,10 @@ def search(
         later=later,
         history=history,
         hang_after=settings.hang_after,
-        peaks=measured_peaks(choice, catalog, deadline, journal),
+        # Those of a cluster's nodes are not this machine's.
+        peaks={} if settings.ray_address else measured_peaks(choice, catalog, deadline, journal),
+        ray_address=settings.ray_address,
+        keeps=journal.keeps,
     )
 
     def hear(event: Event) -> None:
@@ -176,6 +179,15 @@ def measured_peaks(choice: Choice, catalog: Catalog, deadline: float | None, jou
                 reason = error.message if isinstance(error, AutoftError) else f"{type(error).__name__}: {error}"
                 journal.say(f"the utilisation of trials of {name} is not told: its peak was not measured: {reason}", "warning")
     return found
+
+
+def reach(tuner: Tuner, address: str | None) -> None:
+    """Raises SettingsError where the trials are to run on a cluster, and cannot."""
+    if address is None:
+        return
+    if not isinstance(tuner, Reaches):
+        raise SettingsError(f"--ray-address: the tuner {tuner.name!r} does not search on a Ray cluster", hint="--tuner ray")
+    tuner.reach(address)
 
 
 def _without_default(space: Space) -> Space:
