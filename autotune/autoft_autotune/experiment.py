@@ -16,7 +16,7 @@ from autoft.interfaces.tuner import SearchRequest
 from autoft_autotune.book import Book
 from autoft_autotune.limits import Limits
 from autoft_autotune.places import HERE, Place
-from autoft_autotune.resources import Machine, Plan, cluster_plan, gpu_memory, make_plan, processors
+from autoft_autotune.resources import Machine, Plan, cluster_plan, fitting, gpu_memory, make_plan, processors
 from autoft_autotune.session import PREFIX, cluster_session, ray_session, search_environment
 
 
@@ -54,7 +54,8 @@ def _run_on_cluster(request: SearchRequest, address: str, on_event: Callable[[Ev
 
     name = f"{PREFIX}{secrets.token_hex(8)}"
     with cluster_session(address, verbose=request.verbose), open_posts(request, on_event, name) as posts:
-        machines = list(posts.machines.values())
+        nodes = fitting(posts.machines, request.candidates)
+        machines = list(nodes.values())
         plan = cluster_plan(machines, request.candidates, request.concurrency, request.trials)
         largest = max((candidate.memory for candidate in request.candidates), default=0)
         bundle = {
@@ -63,7 +64,7 @@ def _run_on_cluster(request: SearchRequest, address: str, on_event: Callable[[Ev
             "memory": min(largest, max(machine.memory for machine in machines)),
         }
         # A node that joins later has no post.
-        needs = PlacementGroupFactory([bundle], bundle_label_selector=[{"ray.io/node-id": f"in({','.join(posts.lodgings)})"}])
+        needs = PlacementGroupFactory([bundle], bundle_label_selector=[{"ray.io/node-id": f"in({','.join(nodes)})"}])
         with search_environment(plan):
             _run(request, plan, Site(name, posts.lodgings, needs, posts.stop), posts.hear)
 

@@ -31,8 +31,8 @@ from autoft_autotune.session import own_folder
 
 START_SECONDS = 120.0
 """For a node to start the process of its post."""
-BRING_SECONDS = 300.0
-"""For one file to come back."""
+LIST_SECONDS, BRING_SECONDS = 60.0, 300.0
+"""For a post to say what a trial has left, and for one file of it to come back."""
 CLOSE_SECONDS = 10.0
 
 _REAPER = """
@@ -161,7 +161,7 @@ class Posts:
             try:
                 self._bring(event.trial, weights=event.value is not None and self.request.keeps(event))
             except Exception as error:  # a node that is gone, a disk that is full: the trial has its figures all the same
-                self.tell(_warning(f"what trial {event.trial} left did not come back from its node: {reason(error)}"))
+                self.tell(_warning(f"what trial {event.trial} left did not come back from its node: {_reason(error)}"))
         self.tell(event)
 
     def stop(self, why: str) -> None:
@@ -176,7 +176,7 @@ class Posts:
         answers = []
         for post, left in asked:
             with contextlib.suppress(ray.exceptions.RayActorError):  # whose node is gone
-                answers.append((post, ray.get(left, timeout=BRING_SECONDS)))
+                answers.append((post, ray.get(left, timeout=LIST_SECONDS)))
         for post, names in answers:
             if names:
                 self._store(post, number, names)
@@ -238,7 +238,7 @@ def open_posts(request: SearchRequest, tell: Callable[[Event], None], name: str)
                 version, memory, gpu = ray.get(post.facts.remote(), timeout=max(1.0, until - time.monotonic()))
                 lodging = _lodging(post)
             except Exception as error:  # of any kind: whatever the node lacks
-                refused.append(f"{nodes[node]['NodeManagerAddress']}: {reason(error)}")
+                refused.append(f"{nodes[node]['NodeManagerAddress']}: {_reason(error)}")
                 continue
             if version != __version__:
                 refused.append(f"{nodes[node]['NodeManagerAddress']}: it has autoft {version}, and here it is {__version__}")
@@ -257,10 +257,10 @@ def open_posts(request: SearchRequest, tell: Callable[[Event], None], name: str)
 
 def _say(request: SearchRequest, tell: Callable[[Event], None], machines: Mapping[str, Machine], refused: Sequence[str]) -> None:
     """Raises SettingsError where there is no machine."""
-    lacking = f"--ray-address {request.ray_address}: no node of the cluster can run trials"
     if not machines:
+        lacking = "; ".join(refused) or "none has processors"
         raise SettingsError(
-            f"{lacking}: {'; '.join(refused) or 'none has processors'}",
+            f"--ray-address {request.ray_address}: no node of the cluster can run trials: {lacking}",
             hint="install autoft[train] on the nodes, in the environment in which ray start runs, in the version that is here",
         )
     for one in refused:
@@ -299,7 +299,7 @@ def _warning(text: str) -> Remark:
     return Remark(text=text, level="warning")
 
 
-def reason(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     """What an error of Ray's says in its last line, where those before are a traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autoft.interfaces.model import Candidate
@@ -53,9 +53,17 @@ def make_plan(machine: Machine, candidates: Sequence[Candidate], concurrency: in
     return Plan(slots, threads, _floor(1 / per_gpu) if per_gpu else 0.0)
 
 
+def fitting(nodes: Mapping[str, Machine], candidates: Sequence[Candidate]) -> dict[str, Machine]:
+    """The nodes of a cluster, by their id, that run trials: where any has GPUs those that have, and of these the ones that can hold the
+    largest candidate, or else the one with the most memory."""
+    largest = max((candidate.memory for candidate in candidates), default=0)
+    found = {name: node for name, node in nodes.items() if node.gpus} or dict(nodes)
+    roomiest = max(found, key=lambda name: found[name].memory)
+    return {name: node for name, node in found.items() if node.memory * MEMORY_SHARE >= largest} or {roomiest: found[roomiest]}
+
+
 def cluster_plan(nodes: Sequence[Machine], candidates: Sequence[Candidate], concurrency: int | None, trials: int | None) -> Plan:
-    """The same for all nodes of a cluster together; a trial runs on one of them. Where any has GPUs, trials run on those that have."""
-    nodes = [node for node in nodes if node.gpus] or nodes
+    """As `make_plan`, for all `nodes` together; a trial runs on one of them."""
     alone = [make_plan(node, candidates, concurrency, None) for node in nodes]
     gpus, total = max(plan.gpus for plan in alone), sum(node.gpus for node in nodes)
     slots = sum(plan.concurrency for plan in alone)

@@ -115,6 +115,7 @@ def test_a_driver_that_is_killed_leaves_nothing_on_the_nodes(cluster, tmp_path):
     assert cluster.left() == []
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_after_its_driver_was_killed(cluster, tiny_source, tmp_path):
     data = tmp_path / "reviews.csv"
     data.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in reviews(160)))

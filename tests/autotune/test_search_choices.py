@@ -14,7 +14,7 @@ from autoft.trial import TrialOutcome, trial_seed
 from autoft_autotune.allocator import GIVE_UP_AFTER, LEADERS_PATIENCE, PATIENCE, Allocator
 from autoft_autotune.book import Book, Entry
 from autoft_autotune.limits import Limits
-from autoft_autotune.resources import Machine, Plan, cluster_plan, make_plan, processors
+from autoft_autotune.resources import Machine, Plan, cluster_plan, fitting, make_plan, processors
 
 SMALL, LARGE = Candidate("small", flops=1e12), Candidate("large", flops=1e13)
 GB = 2**30
@@ -261,14 +261,17 @@ class TestResources:
             ([Machine(4, 0, 16 * GB), Machine(8, 0, 16 * GB)], 1 * GB, 3, None, Plan(3, 4)),
             ([Machine(4, 0, 16 * GB), Machine(8, 0, 16 * GB)], 1 * GB, 4, None, Plan(4, 2)),
             ([Machine(4, 0, 16 * GB), Machine(8, 0, 16 * GB)], 1 * GB, None, 1, Plan(1, 8)),
-            ([Machine(4, 0, 2 * GB), Machine(8, 0, 16 * GB)], 6 * GB, None, None, Plan(3, 4)),
+            ([Machine(4, 0, 2 * GB), Machine(8, 0, 16 * GB)], 6 * GB, None, None, Plan(2, 4)),
+            ([Machine(4, 0, 2 * GB), Machine(8, 0, 4 * GB)], 6 * GB, None, None, Plan(1, 8)),
             ([Machine(8, 0, 64 * GB), Machine(16, 2, 64 * GB, 24 * GB)], 5 * GB, None, None, Plan(8, 2, 0.25)),
             ([Machine(16, 2, 64 * GB, 24 * GB), Machine(8, 1, 64 * GB, 40 * GB)], 10 * GB, None, None, Plan(6, 4, 0.5)),
             ([Machine(16, 2, 64 * GB, 24 * GB), Machine(8, 2, 64 * GB, 24 * GB)], 5 * GB, 4, None, Plan(4, 5, 1.0)),
         ],
     )
     def test_plans_of_a_cluster(self, nodes, memory, concurrency, trials, expected):
-        assert cluster_plan(nodes, [SMALL, Candidate("m", memory=memory)], concurrency, trials) == expected
+        candidates = [SMALL, Candidate("m", memory=memory)]
+        fit = fitting({str(number): node for number, node in enumerate(nodes)}, candidates)
+        assert cluster_plan(list(fit.values()), candidates, concurrency, trials) == expected
 
     def test_a_cluster_with_fewer_processors_still_holds_all_trials(self):
         assert processors(Plan(4, 2), 8) == 2
