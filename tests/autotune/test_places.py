@@ -26,7 +26,7 @@ def test_times_and_deadlines_are_those_of_the_driver(toys, tmp_path, monkeypatch
     behind = Place(here, here / ".stop", here / "cache", tmp_path, ahead=-3600.0, variables={"MINE": "now"})
     worker = TrialWorker.__new__(TrialWorker)
     order = TrialOrder(1, "slow", {"rate": 0.1, "kind": "a", "drop": 0.1}, 7, time.time() + 3600 + 0.6)
-    shared = Shared(request.data, {"slow": request.candidates[0]}, request.plugin_files, {HERE: behind}, 1, 0.0, verbose=False)
+    shared = Shared(request.data, {"slow": request.candidates[0]}, request.plugin_files, {HERE: behind}, 1, 0.0, {}, verbose=False)
     worker.setup({TRIAL: order.to_json()}, shared)
     results = [worker.step()]
     while not is_outcome(results[-1]):
