@@ -104,10 +104,11 @@ def code() -> str:
 
 
 def once(file: Path, key: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The row of a file of JSON lines that holds `key`; measured and appended where there is none."""
+    """The row of a file of JSON lines that holds `key`; measured and appended, with the commit, where there is none."""
     row = known(file, key)
     if row is None:
-        row = key | measure()
+        commit = code()  # before it is measured: what is committed meanwhile is not in it
+        row = key | {"code": commit} | measure()
         with file.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(row) + "\n")
     return row

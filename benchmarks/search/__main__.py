@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from common import code, once
+from common import once
 
 from search.measuring import CommandError
 from search.plan import FEW_STEPS, LIKE_SETFIT, PARTS, USUAL, Plan, like_setfit
@@ -77,7 +77,7 @@ def row_of(job: Job, file: Path, sample: int | None) -> dict[str, Any]:
             beside = row_of(replace(job, system="setfit", setting=FEW_STEPS), file, sample)
             asked = replace(job, setting=like_setfit(beside["wall"]))
         with tempfile.TemporaryDirectory() as folder:
-            return {"asked": asked.setting, **measure(asked, split, Path(folder)), "code": code()}
+            return {"asked": asked.setting, **measure(asked, split, Path(folder))}
 
     return once(file, key_of(job, split), measured)
 
