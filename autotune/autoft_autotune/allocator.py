@@ -59,10 +59,11 @@ class _Arm:
 
 
 class Allocator:
-    """Candidates in turn. With `clock` false no choice depends on how long anything took."""
+    """Candidates in turn. With `clock` false no choice depends on how long anything took. `speed`: floating-point operations a second that
+    a trial is promised, 0 where that is not known."""
 
-    def __init__(self, candidates: Sequence[Candidate], named: frozenset[str], *, clock: bool, slots: int = 1) -> None:
-        self._clock = clock
+    def __init__(self, candidates: Sequence[Candidate], named: frozenset[str], *, clock: bool, slots: int = 1, speed: float = 0.0) -> None:
+        self._clock, self._speed = clock, speed
         self._arms = {candidate.name: _Arm(candidate) for candidate in candidates}
         # Side by side the longest goes first, so that it is not the one that the deadline cuts off; one after the other the shortest,
         # so that each gets its turn and the longest may fit its horizon into what is left.
@@ -109,12 +110,15 @@ class Allocator:
         self._arms[name].exhausted = True
 
     def expected_seconds(self, name: str) -> float | None:
-        """Of one trial: the median of those measured, else by FLOPs from the fastest of the others (small ones are mostly overhead)."""
+        """Of one trial: the median of those measured, else by FLOPs from the fastest of the others, or at the speed that was promised
+        where that is faster: small ones are mostly overhead, and what was not tried has the benefit of the doubt."""
         arm = self._arms[name]
         if arm.durations:
             return arm.typical()
         known = [(seconds, other.candidate.flops) for other in self._arms.values() if (seconds := other.typical()) is not None]
         rates = [seconds / flops for seconds, flops in known if flops]
+        if self._speed:
+            rates.append(1 / self._speed)
         return min(rates) * arm.candidate.flops if rates and arm.candidate.flops else None
 
     def _fits(self, name: str, seconds_left: float | None) -> bool:
@@ -123,6 +127,8 @@ class Allocator:
             return arm.open
         if self._is_spent(arm):
             return False
+        if not any(other.durations for other in self._arms.values()):
+            return seconds_left >= LEAST_SECONDS  # a promise alone keeps nothing from being tried
         share = SHARE if arm.asked else FIRST_SHARE
         return seconds_left >= max(LEAST_SECONDS, share * (self.expected_seconds(name) or 0.0))
 

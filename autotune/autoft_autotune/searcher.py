@@ -24,6 +24,12 @@ from autoft_autotune.watchdog import allowed_silence
 from autoft_autotune.wire import SCORE, TRIAL, TrialOrder, is_outcome, not_pickled, read_result
 
 
+def promised_speed(plan: Plan) -> float:
+    """Floating-point operations a second of one trial, by this machine's."""
+    share = plan.gpus / max(1, hardware.gpus()) if plan.gpus else plan.threads / hardware.cores()
+    return hardware.training_flops() * share
+
+
 class CandidateSearcher(Searcher):  # type: ignore[misc, unused-ignore]
     """Numbers the trials in the order of asking. Never gives more than `plan.concurrency` at once, so that none is asked for early.
 
@@ -35,9 +41,9 @@ class CandidateSearcher(Searcher):  # type: ignore[misc, unused-ignore]
     ) -> None:
         super().__init__(metric=SCORE, mode="max")
         self._request, self._plan, self._book, self._limits, self._failure = request, plan, book, limits, failure
-        self._allocator = Allocator(request.candidates, request.named, clock=limits.clock, slots=plan.concurrency)
+        named, speed = request.named, promised_speed(plan)
+        self._allocator = Allocator(request.candidates, named, clock=limits.clock, slots=plan.concurrency, speed=speed)
         self._proposers = {candidate.name: Proposer(request.spaces[candidate.name]) for candidate in request.candidates}
-        self._flops = {candidate.name: candidate.flops for candidate in request.candidates}
         self._numbers: set[int] = set()
         self._free = request.first_number
         self._again: list[TrialOrder] = []
@@ -85,11 +91,7 @@ class CandidateSearcher(Searcher):  # type: ignore[misc, unused-ignore]
 
     def allowed_silence(self, name: str) -> float:
         """Seconds that a trial of this candidate may say nothing."""
-        expected = self._allocator.expected_seconds(name)
-        if expected is None and self._flops[name]:
-            share = self._plan.gpus / max(1, hardware.gpus()) if self._plan.gpus else self._plan.threads / hardware.cores()
-            expected = self._flops[name] / (hardware.training_flops() * share)
-        return allowed_silence(self._request.hang_after, expected)
+        return allowed_silence(self._request.hang_after, self._allocator.expected_seconds(name))
 
     def _begun_before(self) -> TrialOrder | None:
         while self._again:

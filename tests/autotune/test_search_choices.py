@@ -87,6 +87,16 @@ class TestAllocator:
         assert allocator.choose(40.0).name == "small"
         assert allocator.choose(3.0) is None
 
+    def test_an_untried_candidate_is_no_slower_than_promised(self):
+        allocator = Allocator([SMALL, LARGE], frozenset(), clock=True, speed=LARGE.flops / 20)
+        assert allocator.expected_seconds("large") == pytest.approx(20.0)
+        assert allocator.choose(3.0).name == "small", "nothing was measured, and a promise alone keeps nothing from being tried"
+        allocator.started("small")
+        allocator.observed("small", 1, 0.5, 9.0, 100)  # mostly overhead
+        assert allocator.expected_seconds("small") == 9.0
+        assert allocator.expected_seconds("large") == pytest.approx(20.0)
+        assert allocator.choose(11.0).name == "large"
+
     def test_what_only_fails_or_has_nothing_left_is_given_up(self):
         allocator = Allocator([SMALL, LARGE], frozenset(), clock=False)
         for name in ("small", "large"):
