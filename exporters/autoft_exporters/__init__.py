@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 @hookimpl
 def autoft_register_exporters() -> Sequence[Exporter]:
     """The formats a bundle can hold."""
+    from autoft_exporters.onnx_fp16 import OnnxFp16
     from autoft_exporters.onnx_fp32 import OnnxFp32
+    from autoft_exporters.onnx_int8 import OnnxInt8, OnnxInt8Static
 
-    return [OnnxFp32()]
+    return [OnnxFp32(), OnnxInt8(), OnnxInt8Static(), OnnxFp16()]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import logging
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,18 +15,16 @@ from autoft.interfaces.encoder import Tensor
 from autoft.interfaces.exporter import Exported, Session
 from autoft.interfaces.model import Part, Program
 from autoft.interfaces.problem import Problem
+from autoft_exporters.graphs import ENCODER_DECODER, FOLDER, SINGLE, graph_file, open_graphs
+from autoft_exporters.quiet import first_line, quiet
 
 if TYPE_CHECKING:
     import onnx_ir
 
 OPSET = 18
 """ModernBERT cannot be lowered to 23, and old runtimes know no more than this."""
-GRAPH_FOLDER = "onnx"
-SINGLE, ENCODER_DECODER = "model", ("encoder_model", "decoder_model")
-"""Names of graphs, as transformers.js looks for them."""
 GENERATED = "decoder_length"
 """The axis of what a decoder has written so far."""
-_LOGGERS = ("torch", "torch.onnx", "torch.export", "torch._dynamo", "transformers", "onnxscript", "onnx_ir")
 
 
 class OnnxFp32:
@@ -55,22 +50,14 @@ class OnnxFp32:
         reason = self.supports(program, problem)
         if reason is not None:
             raise ExportError(f"the model cannot be exported to ONNX: {reason}")
-        path = folder / GRAPH_FOLDER
-        path.mkdir(parents=True, exist_ok=True)
-        files = {f"{part.name if len(program.parts) > 1 else SINGLE}.onnx": part for part in program.parts}
-        opset = max(_write(part, path / name, program.encoder.config.get("max_length")) for name, part in files.items())
-        written = tuple(f"{GRAPH_FOLDER}/{name}" for name in files)
-        return Exported(written, {"format": "onnx", "precision": "float32", "opset": opset})
+        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        files = {graph_file(part.name if len(program.parts) > 1 else SINGLE): part for part in program.parts}
+        opset = max(_write(part, folder / name, program.encoder.config.get("max_length")) for name, part in files.items())
+        return Exported(tuple(files), {"format": "onnx", "precision": "float32", "opset": opset})
 
     def open(self, folder: Path, threads: int) -> Session:
         """Raises BundleError."""
-        from autoft.runtime.session import OnnxSession
-        from autoft_exporters.generation import Generation, GreedySession
-
-        encoder, decoder = (folder / GRAPH_FOLDER / f"{name}.onnx" for name in ENCODER_DECODER)
-        if not encoder.is_file() and not decoder.is_file():
-            return OnnxSession(folder / GRAPH_FOLDER / f"{SINGLE}.onnx", threads)
-        return GreedySession(OnnxSession(encoder, threads), OnnxSession(decoder, threads), Generation.of(folder))
+        return open_graphs(folder, threads)
 
 
 def _write(part: Part, path: Path, longest: int | None) -> int:
@@ -100,11 +87,11 @@ def _traced(part: Part, longest: int | None) -> onnx_ir.Model:
     module = part.graph
     training = module.training
     try:
-        with _quiet(), torch.no_grad():
+        with quiet(), torch.no_grad():
             model = _trace(module.eval(), part, longest)
     except Exception as error:
         raise ExportError(
-            f"{type(module).__name__} could not be traced to ONNX: {_first_line(error)}",
+            f"{type(module).__name__} could not be traced to ONNX: {first_line(error)}",
             hint="choose another source with --models, or report this with the output of -v",
         ) from error
     finally:
@@ -211,23 +198,3 @@ def _named(tensors: tuple[Tensor, ...], name: str) -> Tensor:
         if tensor.name == name:
             return tensor
     raise ExportError(f"the traced graph has an input {name!r} that the model did not promise")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The tracers print, warn and log as a matter of course; what matters comes as an exception."""
-    disabled = logging.root.manager.disable
-    levels = {name: logging.getLogger(name).level for name in _LOGGERS}
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        logging.disable(logging.ERROR)
-        try:
-            yield
-        finally:
-            logging.disable(disabled)
-            for name, level in levels.items():
-                logging.getLogger(name).setLevel(level)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -45,3 +45,21 @@ class Exporter(Protocol):
     def open(self, folder: Path, threads: int) -> Session:
         """The graphs of a bundle's folder, ready to run. Raises BundleError."""
         ...
+
+
+@runtime_checkable
+class Converts(Protocol):
+    """What an exporter may have beside: it makes its files out of those of another format. These lie in the folder, proved, when `export` is
+    called, and it leaves them as they are; `converts` is that format's name."""
+
+    converts: str
+
+
+@runtime_checkable
+class Approximates(Protocol):
+    """What an exporter may have beside: its answers are near those of the fitted model and not equal to them, since something is rounded.
+    The proof then holds them to the same shapes, order and scale instead of the tolerance of full precision, and the format is kept only
+    where the metric on rows that the weights never saw falls by no more than the user allows."""
+
+    rounding: str
+    """What is rounded to what, in a few words."""

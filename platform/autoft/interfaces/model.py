@@ -123,11 +123,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Program:
-    """What an exporter takes: graphs, the encoder in front of them, and the content of config.json."""
+    """What an exporter takes: graphs, the encoder in front of them, and the content of config.json. A model leaves `samples` empty; the
+    core adds encoded rows that were learned from, a few at a time, for formats that have to see what their numbers are like."""
 
     parts: tuple[Part, ...]
     encoder: EncoderSpec
     config: Mapping[str, Any]
+    samples: tuple[Arrays, ...] = ()
 
 
 class Fitted(Protocol):
