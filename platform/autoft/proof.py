@@ -22,10 +22,12 @@ from autoft.interfaces.exporter import Session
 from autoft.interfaces.model import Fitted
 from autoft.interfaces.problem import Frozen, Problem
 from autoft.interfaces.task import Decoder, Task
+from autoft.nearness import far_off
 from autoft.ties import settled, writes
 
 TOLERANCE = 1e-4
 MOST_ROWS = 2_000
+MOST_WORST = 5
 _CHUNK, _BATCH = 64, 32
 _LARGE, _LARGE_WRITTEN = 33, 5
 """The second for models that write: each row takes as long as dozens of others."""
@@ -44,16 +46,26 @@ class Combination(Frozen):
     difference: float | None
 
 
+class Worst(Frozen):
+    """A row whose outputs differ most."""
+
+    row: int = Field(description="its number in its file, counted from 1")
+    difference: float
+
+
 class Proof(Frozen):
     """What was compared and how it went."""
 
     passed: bool
+    rounding: str | None = Field(default=None, description="what the format rounds; None where it has to give the very same answers")
     max_difference: float | None = Field(description="largest difference of any output; None where nothing could be compared")
     tolerance: float
     combinations: tuple[Combination, ...]
     rows: int = Field(description="rows whose predictions were compared")
     of_rows: int = Field(default=0, description="rows there were; more than `rows` where the time or 2,000 rows were up")
     changed_labels: int
+    agreement: float | None = Field(default=None, description="share of the decisions that are the same; None where they are numbers")
+    worst: tuple[Worst, ...] = Field(default=(), description="the rows whose outputs differ most, the worst first")
     ties: int = Field(default=0, description="times that two tokens were equally likely, and the text was compared up to there")
     reasons: tuple[str, ...] = Field(description="why it was refused, in words; empty when it passed")
     seconds: float
@@ -64,6 +76,7 @@ class _Findings:
     """What the comparisons found so far."""
 
     tolerance: float
+    near: bool = False
     combinations: list[Combination] = field(default_factory=list)
     errors: dict[Combination, str] = field(default_factory=dict)
     broken: dict[str, None] = field(default_factory=dict)
@@ -72,6 +85,9 @@ class _Findings:
     largest: float | None = None
     rows: int = 0
     changed: int = 0
+    same: int = 0
+    decided: int = 0
+    by_row: dict[int, float] = field(default_factory=dict)
     ties: int = 0
 
     def settled(self, expected: Arrays, given: Arrays) -> Arrays:
@@ -87,6 +103,8 @@ class _Findings:
             self.broken.setdefault("the fitted model gives no outputs to compare with")
             return None
         for name, values in expected.items():
+            if self.near and writes(expected) and name in given:
+                continue  # another text has another length: what is written is judged as a whole
             problem = _fault(name, values, given.get(name), given)
             if problem is not None:
                 self.broken.setdefault(problem)
@@ -94,9 +112,24 @@ class _Findings:
             if values.size and values.dtype.kind == "f":
                 largest = max(largest, float(np.max(np.abs(values.astype(np.float64) - given[name]))))
         self.largest = max(self.largest or 0.0, largest)
-        if "logits" in expected and expected["logits"].ndim == 2:
-            self.pairs.append((expected["logits"], given["logits"]))
+        if "logits" in expected and (self.near or expected["logits"].ndim == 2):
+            outputs = expected["logits"].shape[-1]
+            self.pairs.append((expected["logits"].reshape(-1, outputs), given["logits"].reshape(-1, outputs)))
         return largest
+
+    def compared(self, before: npt.NDArray[Any], after: npt.NDArray[Any]) -> None:
+        """The decisions for some rows, first axis = rows, where they are no floating-point numbers."""
+        if before.shape != after.shape:
+            self.broken.setdefault(f"the decisions have the shape {_shape(after)} where the fitted model's have {_shape(before)}")
+            return
+        differs = (before != after).reshape(len(before), -1)
+        self.changed += int(differs.any(axis=1).sum())
+        self.same += int(differs.size - differs.sum())
+        self.decided += differs.size
+
+    @property
+    def agreement(self) -> float | None:
+        return self.same / self.decided if self.decided else None
 
 
 def prove(
@@ -110,6 +143,7 @@ def prove(
     decoder: Decoder | None = None,
     tolerance: float = TOLERANCE,
     seconds: float | None = None,
+    rounding: str | None = None,
 ) -> Proof:
     """Compare `session` behind `encoding` with `fitted.outputs` on `rows` (inputs named by role, at least one row).
 
@@ -117,11 +151,14 @@ def prove(
     output differs by more than `tolerance` (times the scale of the outputs where they are in the user's units), one label changes,
     or the graph does not run. `seconds` bounds the second part softly, and its first 64 rows not at all; None leaves it unbounded,
     so that nothing depends on the clock. `decoder` is the one that will be served; None stands for one that was not fitted.
+
+    With `rounding`, what the format rounds, neither tolerance nor labels are held to: it is refused where outputs are swapped, scaled or
+    shifted, where padding changes them more than rounding does, or where too many decisions are others (`autoft.nearness`).
     """
     if not len(rows):
         raise ExportError("an export cannot be proved without rows to ask about")
     started = time.monotonic()
-    findings = _Findings(tolerance)
+    findings = _Findings(tolerance, near=rounding is not None)
     decoder = decoder or Decoder(arrays=fitted.extra())
     large = _LARGE_WRITTEN if writes(fitted.outputs(rows.take([0]))) else _LARGE
     for asked, paddings in _questions(encoding, rows, large):
@@ -136,12 +173,15 @@ def prove(
     reasons = tuple(_reasons(findings, problem))
     return Proof(
         passed=not reasons,
+        rounding=rounding,
         max_difference=findings.largest,
         tolerance=findings.tolerance,
         combinations=tuple(findings.combinations),
         rows=findings.rows,
         of_rows=len(rows),
         changed_labels=findings.changed,
+        agreement=findings.agreement,
+        worst=tuple(Worst(row=row, difference=by) for row, by in sorted(findings.by_row.items(), key=lambda one: -one[1])[:MOST_WORST]),
         ties=findings.ties,
         reasons=reasons,
         seconds=round(time.monotonic() - started, 3),
@@ -242,7 +282,10 @@ def _predict(
             return
         before, after = (np.asarray(task.decide(problem, decoder, outputs)) for outputs in (expected, given))
         if before.dtype.kind != "f":
-            findings.changed += int((before != after).reshape(len(chunk), -1).any(axis=1).sum())
+            findings.compared(before, after)
+        if "logits" in expected:
+            apart = np.abs(expected["logits"].astype(np.float64) - given["logits"]).reshape(len(chunk), -1).max(axis=1, initial=0.0)
+            findings.by_row.update({chunk.number(row): float(by) for row, by in enumerate(apart)})
         findings.rows += len(chunk)
 
 
@@ -292,6 +335,10 @@ def _reasons(findings: _Findings, problem: Problem) -> Iterator[str]:
     if findings.errors:
         yield _about_errors(findings)
     yield from findings.broken
+    if findings.near:
+        by = {padded: [c.difference or 0.0 for c in findings.combinations if bool(c.padding) == padded] for padded in (False, True)}
+        yield from far_off(problem, findings.pairs, by[False], by[True], findings.agreement)
+        return
     if findings.changed:
         yield f"{findings.changed} of {findings.rows} rows get another label than from the fitted model"
     if findings.largest is not None and findings.largest > findings.tolerance:

@@ -49,8 +49,8 @@ class Exporter(Protocol):
 
 @runtime_checkable
 class Converts(Protocol):
-    """What an exporter may have beside: it makes its files out of those of another format. These lie in the folder, proved, when `export` is
-    called, and it leaves them as they are; `converts` is that format's name."""
+    """What an exporter may have beside: it makes its files out of those of another format. These lie in the folder, proved, when `export`
+    is called, and it leaves them as they are; `converts` is that format's name."""
 
     converts: str
 
