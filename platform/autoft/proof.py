@@ -273,7 +273,7 @@ def _predict(
         chunk = rows.take(order[begin : begin + _CHUNK])
         expected = fitted.outputs(chunk)
         try:
-            given = _in_batches(session, encoding, chunk)
+            given = answered(session, encoding, chunk)
         except Exception as error:  # as above
             findings.broken.setdefault(f"the graph failed on rows of the data: {error}")
             return
@@ -289,7 +289,8 @@ def _predict(
         findings.rows += len(chunk)
 
 
-def _in_batches(session: Session, encoding: Encoding, rows: Table) -> Arrays:
+def answered(session: Session, encoding: Encoding, rows: Table) -> Arrays:
+    """Outputs of all rows, in batches by length as a server would ask."""
     order = np.argsort(rows.sizes(), kind="stable")
     pieces = []
     for begin in range(0, len(order), _BATCH):

@@ -142,7 +142,13 @@ class Settings(BaseSettings):
     trackers: Names = Field(default=(), description="tracker plugins")
     tuner: str = Field(default="ray", min_length=1, description="tuner plugin")
     ray_address: RayAddress = Field(default=None, description="the Ray cluster that searches: HOST:PORT of its head, or auto")
-    exporter: str = Field(default="onnx", min_length=1, description="exporter plugin")
+    exporter: str = Field(default="onnx", min_length=1, description="exporter plugin: the format of the bundle")
+    max_loss: float = Field(
+        default=0.5,
+        ge=0,
+        allow_inf_nan=False,
+        description="points of the metric that the rounding of a format may cost, else the next is taken",
+    )
     offline: bool = Field(default=False, description="fetch nothing")
     verbose: bool = Field(default=False, description="show what the libraries say")
     database: str | None = Field(default=None, repr=False, description="SQLAlchemy URL of the database of runs")
@@ -241,6 +247,7 @@ _FORMATS: dict[str, str] = {
     "trials": "a whole number, 1 or more",
     "concurrency": "a whole number, 1 or more",
     "gpu_hours": "a number above 0, e.g. 0.5",
+    "max_loss": "a number, 0 or more: points of the metric, e.g. 0.5",
     "seed": f"a whole number from 0 to {2**32 - 1}",
     "columns": "ROLE=NAME, e.g. text=review",
     "models": "names by comma, e.g. full:all-MiniLM-L6-v2,linear",

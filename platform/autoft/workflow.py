@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from autoft.process import interrupts, quiet
 from autoft.report import write_report
 from autoft.settings import Settings
 from autoft.steps.begin import begin
-from autoft.steps.bundle import Built, Chosen, build, decoder_for
+from autoft.steps.bundle import Built, Chosen, build, decoder_for, judged_by
 from autoft.steps.choose import Choice, choose
 from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
@@ -77,7 +77,7 @@ def fine_tune(
         )
         choice = same_candidates(begun, choice) if begun else choice
         reach(catalog.tuner(settings.tuner), None if begun and begun.searched else settings.ray_address)
-        catalog.exporter(settings.exporter)
+        clock = clock.with_format(catalog.exporter(settings.exporter))
         trackers = [catalog.tracker(name) for name in settings.trackers]
         folder = output_folder(settings.output, understood.data)
         journal = Journal(folder, understood.problem.metric, [*listeners, *map(Tracking, trackers)], catalog.notify, past)
@@ -182,15 +182,19 @@ def _export(settings: Settings, bench: Bench, confirmation: Confirmation, final:
         journal.stage("export and proof", row.candidate)
         try:
             model = chosen.fitted or bench.load(row)
+            decoder = chosen.decoder or decoder_for(model, bench.understood, journal.trial_folder(row.trial) / "validation.npz")
             built = build(
                 model,
-                chosen.decoder or decoder_for(model, bench.understood, journal.trial_folder(row.trial) / "validation.npz"),
+                decoder,
                 bench.understood,
                 bench.catalog,
-                settings.exporter,
+                [settings.exporter],
                 journal.folder / "bundle.new",
                 bench.threads,
                 clock.proving(),
+                judged=partial(judged_by, bench, chosen, model, decoder),
+                max_loss=settings.max_loss,
+                say=lambda text: journal.say(text, "warning"),
             )
         except AutoftError as error:
             journal.say(f"trial {row.trial}, {row.candidate}: {error.message}", "warning")

@@ -115,6 +115,17 @@ class Verified(Frozen):
     changed_labels: int
 
 
+class FormatResult(Frozen):
+    """A format of the bundle in short."""
+
+    name: str
+    bytes: int = Field(description="of its files")
+    max_difference: float | None = Field(description="largest difference of any output from the fitted model's")
+    agreement: float | None = Field(description="share of the decisions that are the fitted model's; None where they are numbers")
+    rounding: str | None = Field(description="what it rounds; None where it has to give the very same answers")
+    loss: dict[str, Any] | None = Field(description="what its rounding costs in the metric on validation rows")
+
+
 class Utilisation(Frozen):
     """Core-seconds spent in training and evaluating, against all that the machine had meanwhile."""
 
@@ -154,6 +165,7 @@ class Result(Frozen):
     )
     bundle: str
     verified: Verified
+    formats: list[FormatResult] = Field(default_factory=list, description="of the bundle, the one that is served first")
     utilisation: Utilisation
     verdict: str
 

@@ -29,6 +29,16 @@ class EncoderRecord(Frozen):
     config: dict[str, Any] = Field(default_factory=dict)
 
 
+class FormatRecord(Frozen):
+    """A format of the bundle: its own files, and how near it is to the fitted model."""
+
+    files: tuple[str, ...]
+    bytes: int = Field(ge=0, description="of its files")
+    details: dict[str, Any] = Field(default_factory=dict)
+    proof: dict[str, Any] = Field(default_factory=dict, description="what was compared, and the largest difference")
+    loss: dict[str, Any] | None = Field(default=None, description="what its rounding costs in the metric; None where it rounds nothing")
+
+
 class PluginRecord(Frozen):
     """A one-file plugin without which the bundle gives no answers. The bundle names it and does not hold it."""
 
@@ -59,7 +69,7 @@ class Manifest(Frozen):
     autoft: str = Field(description="version that wrote the bundle")
     created: str = Field(description="ISO 8601, UTC")
     problem: Problem
-    exporter: str
+    exporter: str = Field(description="the format that is served unless another is asked for")
     export_details: dict[str, Any] = Field(default_factory=dict)
     encoder: EncoderRecord
     decoder: dict[str, Any] = Field(default_factory=dict, description=f"the decoder's config; its arrays are in {DECODER}")
@@ -71,6 +81,7 @@ class Manifest(Frozen):
     figures: dict[str, dict[str, float]] = Field(default_factory=dict, description="part of the data -> metric -> value")
     proof: dict[str, Any] = Field(default_factory=dict, description="what was compared, and the largest difference")
     plugin_files: tuple[PluginRecord, ...] = ()
+    formats: dict[str, FormatRecord] = Field(default_factory=dict, description="all formats by name; empty where there is only `exporter`")
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,24 @@ class Bundle:
     @property
     def problem(self) -> Problem:
         return self.manifest.problem
+
+    @property
+    def formats(self) -> dict[str, FormatRecord]:
+        """All there are by name, that of a bundle of one format, too."""
+        manifest = self.manifest
+        if manifest.formats:
+            return dict(manifest.formats)
+        files = tuple(name for name in manifest.files if name.endswith(".onnx"))
+        size = sum((self.folder / name).stat().st_size for name in files)
+        return {manifest.exporter: FormatRecord(files=files, bytes=size, details=manifest.export_details, proof=manifest.proof)}
+
+    def format(self, name: str | None) -> str:
+        """`name`, or the format that is served where it is None. Raises BundleError for one that the bundle does not hold."""
+        if name is None or name in self.formats:
+            return name or self.manifest.exporter
+        raise BundleError(
+            f"{self.folder} has no format {name!r}; it has {', '.join(self.formats)}", hint=f"autoft export RUN --to {name} adds it"
+        )
 
     def decoder(self) -> Decoder:
         """What turns outputs into answers."""

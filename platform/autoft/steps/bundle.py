@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from autoft.catalog import Catalog
-from autoft.errors import ExportError
 from autoft.interfaces.events import TrialFinished
-from autoft.interfaces.exporter import Exporter, Session
 from autoft.interfaces.model import Fitted, Program
 from autoft.interfaces.task import Decoder
-from autoft.proof import Proof, prove
+from autoft.proof import Proof
+from autoft.runtime.bundle import FormatRecord
+from autoft.steps.confirm import Bench
+from autoft.steps.formats import Judged, Say, Site, add_formats, sampled, write_encoder
 from autoft.steps.understand import Understood
 
 
 @dataclass(frozen=True)
 class Built:
-    """A proved export in `folder`, not yet a bundle: autoft.json and README.md are written once the figures are known."""
+    """A proved export in `folder`, not yet a bundle: autoft.json and README.md are written once the figures are known. `formats` are its
+    formats by name, the one that is served first."""
 
     folder: Path
     fitted: Fitted
     program: Program
     decoder: Decoder
-    proof: Proof
-    details: dict[str, object]
-    session: Session
+    formats: dict[str, FormatRecord]
+
+    @property
+    def served(self) -> str:
+        return next(iter(self.formats))
+
+    @property
+    def proof(self) -> Proof:
+        """Of what is served."""
+        return Proof.model_validate(self.formats[self.served].proof)
 
 
 @dataclass(frozen=True)
@@ -47,60 +57,32 @@ def build(
     decoder: Decoder,
     understood: Understood,
     catalog: Catalog,
-    exporter_name: str,
+    formats: Sequence[str],
     folder: Path,
     threads: int,
     seconds: float | None,
+    *,
+    judged: Callable[[], Judged],
+    max_loss: float,
+    say: Say,
 ) -> Built:
-    """Export into `folder` and prove it, to be served with `decoder`; `seconds` bounds the proof's pass over the validation rows.
+    """Export into `folder` and prove it, to be served with `decoder`; `seconds` bounds the proof's pass over the validation rows. Formats
+    that round are judged by `judged`, see `add_formats`.
 
-    Raises ExportError with the reasons when it is refused; then nothing is left.
+    Raises ExportError with the reasons when none of the formats holds; then nothing is left.
     """
-    exporter = catalog.exporter(exporter_name)
-    problem = understood.problem
     program = fitted.program()
-    reason = exporter.supports(program, problem)
-    if reason is not None:
-        raise ExportError(f"the exporter {exporter_name} cannot take this model: {reason}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        return _built(fitted, decoder, program, understood, catalog, exporter, folder, threads, seconds)
+        write_encoder(program, folder)
+        (folder / "config.json").write_text(json.dumps(dict(program.config), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        encoding = catalog.encoder(program.encoder.name).open(folder, program.encoder.config)
+        site = Site(fitted, decoder, sampled(program, understood, encoding), understood, catalog, folder, threads, seconds)
+        return Built(folder, fitted, program, decoder, add_formats(formats, site, judged, max_loss, say))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _built(
-    fitted: Fitted,
-    decoder: Decoder,
-    program: Program,
-    understood: Understood,
-    catalog: Catalog,
-    exporter: Exporter,
-    folder: Path,
-    threads: int,
-    seconds: float | None,
-) -> Built:
-    problem = understood.problem
-    for name, content in program.encoder.files.items():
-        target = (folder / name).resolve()
-        if not target.is_relative_to(folder.resolve()):
-            raise ExportError(f"the encoder {program.encoder.name} names a file outside the bundle: {name}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-    (folder / "config.json").write_text(json.dumps(dict(program.config), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    exported = exporter.export(program, problem, folder)
-    encoding = catalog.encoder(program.encoder.name).open(folder, program.encoder.config)
-    session = exporter.open(folder, threads)
-    rows = understood.rows.take(understood.validated)
-    proof = prove(fitted, session, encoding, understood.task, problem, rows, decoder=decoder, seconds=seconds)
-    if not proof.passed:
-        raise ExportError(
-            "the export was refused by the proof: " + "; ".join(proof.reasons),
-            hint="the weights are kept in the run's folder; please report this with the model's name",
-        )
-    return Built(folder, fitted, program, decoder, proof, exported.details, session)
 
 
 def decoder_for(fitted: Fitted, understood: Understood, validation: Path) -> Decoder:
@@ -112,3 +94,11 @@ def decoder_for(fitted: Fitted, understood: Understood, validation: Path) -> Dec
         outputs = {name: stored[name] for name in stored.files if name != "rows"}
     decoder = understood.task.fit_decoder(understood.problem, outputs, understood.targets[rows])
     return decoder.joined(fitted.extra())
+
+
+def judged_by(bench: Bench, chosen: Chosen, fitted: Fitted, decoder: Decoder) -> Judged:
+    """The weights that tell what rounding costs: those of the bundle, or the trial's own where the former learned from all rows."""
+    if chosen.refitted and not bench.data.folds and bench.kept(chosen.row):
+        own = bench.load(chosen.row)
+        return Judged(own, decoder_for(own, bench.understood, bench.journal.trial_folder(chosen.row.trial) / "validation.npz"), unseen=True)
+    return Judged(fitted, decoder, unseen=not (chosen.refitted or bench.data.folds))

@@ -9,6 +9,7 @@ from statistics import median
 
 from autoft.hardware import matmul_flops
 from autoft.interfaces.events import TrialFinished
+from autoft.interfaces.exporter import Approximates, Exporter
 from autoft.interfaces.model import Candidate, Limits
 from autoft.proof import MOST_ROWS
 from autoft.settings import Settings
@@ -40,6 +41,8 @@ PROMISED = 10.0
 """Seconds that such a trial should take, at least: short ones are mostly overhead."""
 SLOWEST = 6.0
 """The most that the machine is taken to be slower than it seemed."""
+ROUNDED = 3
+"""Exports of a format that rounds: full precision, itself, and both of other weights in about the time of one."""
 LARGE = 110e6
 """Parameters of a base-size source."""
 LOADING = 4.0
@@ -58,6 +61,7 @@ class Clock:
     validation: int
     test: int
     pace: float = 1.0  # how many times longer things take than the machine's speed had promised
+    exports: int = 1  # graphs that are written and proved
 
     @classmethod
     def of(cls, settings: Settings, started: float, limits: Limits, understood: Understood) -> Clock:
@@ -67,6 +71,10 @@ class Clock:
         # A trial that is cross-validated has learned from all rows at its end.
         refit = 0.0 if splits.folds is not None else len(understood.learnable) / max(1, len(splits.train))
         return cls(started, budget, plateau, limits, refit, len(understood.validated), len(splits.test))
+
+    def with_format(self, exporter: Exporter) -> Clock:
+        """The same for a bundle in this format: one that rounds comes after full precision, and is judged by the weights of a trial."""
+        return replace(self, exports=ROUNDED if isinstance(exporter, Approximates) else 1)
 
     def at_pace(self, trials: Iterable[TrialFinished], candidates: Mapping[str, Candidate], slots: int) -> Clock:
         """The same for a machine as slow as the trials of the dearest candidate among `trials` were, with `slots` of them side by side: its
@@ -93,8 +101,8 @@ class Clock:
 
         A machine that is busy while its speed is measured seems ten times slower than it is: the rows get `ANSWERS` of a budget at most.
         """
-        size = 26.0 * (candidate.source.parameters if candidate.source else 0) / LARGE
-        answers = self.pace * _answers(candidate, 2 * min(self.validation, MOST_ROWS) + self.test)
+        size = self.exports * 26.0 * (candidate.source.parameters if candidate.source else 0) / LARGE
+        answers = self.pace * _answers(candidate, 2 * self.exports * min(self.validation, MOST_ROWS) + self.test)
         return self.pace * (6.0 + size) + (answers if self.budget is None else min(answers, ANSWERS * self.budget))
 
     def asking(self, candidate: Candidate, rows: int) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 from autoft.interfaces.model import Candidate
 from autoft.interfaces.task import Decoder
 from autoft.report import Outcome, ProofTable, ReportData, class_counts, findings, model_card
-from autoft.runtime.bundle import Manifest, open_bundle, write_manifest
+from autoft.runtime.bundle import FormatRecord, Manifest, open_bundle, write_manifest
 from autoft.runtime.predictor import Predictor
 from autoft.settings import Settings
 from autoft.steps.bundle import Built, Chosen
@@ -42,7 +42,7 @@ def conclude(
     journal.stage("test", f"{len(test)} rows")
     rows, targets, winner = understood.rows.take(test), understood.targets[test], chosen.row
     manifest = write_manifest(built.folder, manifest_of(settings, bench, built, chosen))
-    predictor = _predictor(bench, settings, built.folder)
+    predictor = _predictor(bench, built)
     cpu = time.process_time()
     outputs = predictor.outputs(rows)
     journal.busy_seconds += time.process_time() - cpu
@@ -108,6 +108,7 @@ def conclude(
         "rows": {"train": len(understood.splits.train), "validation": len(understood.validated), "test": len(test)},
         "bundle": "bundle",
         "verified": _verified(built),
+        "formats": [format_result(name, one) for name, one in built.formats.items()],
         "verdict": said,
     }
     _finish_bundle(bench, built, manifest.model_copy(update={"figures": figures}), result)
@@ -131,10 +132,16 @@ def _verified(built: Built) -> dict[str, Any]:
     }
 
 
-def _predictor(bench: Bench, settings: Settings, folder: Path) -> Predictor:
-    bundle = open_bundle(folder)
+def format_result(name: str, one: FormatRecord) -> dict[str, Any]:
+    """What result.json tells of a format; the whole of it is in autoft.json."""
+    kept = ("max_difference", "agreement", "rounding")
+    return {"name": name, "bytes": one.bytes, **{key: one.proof.get(key) for key in kept}, "loss": one.loss}
+
+
+def _predictor(bench: Bench, built: Built) -> Predictor:
+    bundle = open_bundle(built.folder)
     encoder = bench.catalog.encoder(bundle.manifest.encoder.name)
-    exporter = bench.catalog.exporter(settings.exporter)
+    exporter = bench.catalog.exporter(built.served)
     return Predictor(bundle, task=bench.understood.task, encoder=encoder, exporter=exporter, threads=1, at_once=bench.threads)
 
 

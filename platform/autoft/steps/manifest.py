@@ -24,8 +24,8 @@ def manifest_of(settings: Settings, bench: Bench, built: Built, chosen: Chosen) 
         autoft=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         problem=problem,
-        exporter=settings.exporter,
-        export_details=built.details,
+        exporter=built.served,
+        export_details=built.formats[built.served].details,
         encoder=EncoderRecord(name=built.program.encoder.name, config=dict(built.program.encoder.config)),
         decoder=write_decoder(built.folder, built.decoder),
         input_schema=input_schema(problem, everything, understood.task),
@@ -44,4 +44,5 @@ def manifest_of(settings: Settings, bench: Bench, built: Built, chosen: Chosen) 
         licences={source.name: source.licence} if source and source.licence else {},
         proof=built.proof.model_dump(mode="json"),
         plugin_files=tuple(PluginRecord(name=p.name, sha256=p.sha256) for p in bench.catalog.plugin_files),
+        formats=built.formats,
     )

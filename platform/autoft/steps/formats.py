@@ -1,0 +1,277 @@
+"""The formats of a bundle: each is written by its exporter and proved by the core, and one that rounds is kept where it costs little."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from autoft.catalog import Catalog
+from autoft.disk import inside
+from autoft.errors import AutoftError, ExportError
+from autoft.interfaces.encoder import Arrays, Encoding
+from autoft.interfaces.exporter import Approximates, Converts, Exported, Exporter
+from autoft.interfaces.model import Fitted, Program
+from autoft.interfaces.problem import Frozen, Metric
+from autoft.interfaces.task import Decoder
+from autoft.proof import MOST_ROWS, answered, prove
+from autoft.runtime.bundle import FormatRecord
+from autoft.steps.understand import Understood
+
+SAMPLES, SAMPLE_BATCH = 256, 8
+"""Rows that were learned from, and how many at a time, by which formats see what their numbers are like."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Weights that tell what rounding costs: those that are exported, or those of the trial before its refit. `unseen`: they did not learn
+    from the validation rows."""
+
+    fitted: Fitted
+    decoder: Decoder
+    unseen: bool
+
+
+class Loss(Frozen):
+    """What rounding costs on validation rows. Points are hundredths of a metric that grows, percent of one that falls."""
+
+    metric: str
+    before: float
+    after: float
+    points: float = Field(description="above 0 where the metric got worse")
+    allowed: float
+    rows: int
+    weights: Literal["trial", "final"] = Field(description="trial: of weights that did not learn from these rows")
+
+    @property
+    def kept(self) -> bool:
+        return self.points <= self.allowed + 1e-9
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the formats of one bundle share; `seconds` bounds each proof's pass over the validation rows."""
+
+    fitted: Fitted
+    decoder: Decoder
+    program: Program
+    understood: Understood
+    catalog: Catalog
+    folder: Path
+    threads: int
+    seconds: float | None = None
+
+    def encoding(self, folder: Path) -> Encoding:
+        return self.catalog.encoder(self.program.encoder.name).open(folder, self.program.encoder.config)
+
+
+def add_formats(
+    names: Sequence[str],
+    site: Site,
+    judged: Callable[[], Judged],
+    max_loss: float,
+    say: Say,
+    have: Mapping[str, FormatRecord] | None = None,
+) -> dict[str, FormatRecord]:
+    """Write and prove the formats `names`, the one to be served first, and those they are made out of, into the site's folder.
+
+    What comes back is kept: those of `have`, which lie there already, and those of `names` that hold, in this order. A format that is
+    refused is said and leaves nothing; where none of `names` holds, what they are made out of stands in for them. Raises ExportError
+    where that is refused, too.
+    """
+    kept: dict[str, FormatRecord] = dict(have or {})
+    reasons: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(dir=site.folder.parent, prefix="judged-") as scratch:
+        judge = _Judge(site, judged, max_loss, Path(scratch))
+        for name in in_order(names, site.catalog):
+            base = getattr(site.catalog.exporter(name), "converts", None)
+            if name in kept:
+                continue
+            if base in reasons:
+                reasons[name] = f"it is made out of {base}, which was refused"
+                continue
+            try:
+                kept[name] = _format(name, site, judge)
+            except AutoftError as error:
+                reasons[name] = error.message
+    refused = [name for name in names if name in reasons]
+    for name in reasons:
+        if name in names or len(refused) == len(names):
+            say(f"no {name}: {reasons[name]}")
+    if not any(name in kept for name in in_order(names, site.catalog)):
+        raise ExportError("; ".join(dict.fromkeys(reasons.values())), hint="the weights are kept in the run's folder")
+    wanted = [name for name in names if name in kept] or [name for name in kept if name not in (have or {})]
+    for name in [name for name in kept if name not in wanted and name not in (have or {})]:
+        discard(site.folder, kept.pop(name).files)
+    return {name: kept[name] for name in [*wanted, *kept]}
+
+
+def in_order(names: Sequence[str], catalog: Catalog) -> list[str]:
+    """The names, and before each what it is made out of. Raises PluginError for a format that is not known, ExportError for a circle."""
+    found: list[str] = []
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            raise ExportError(f"the formats {' and '.join(above)} are made out of one another")
+        exporter = catalog.exporter(name)
+        if isinstance(exporter, Converts):
+            visit(exporter.converts, (*above, name))
+        if name not in found:
+            found.append(name)
+
+    for name in names:
+        visit(name, ())
+    return found
+
+
+def write_encoder(program: Program, folder: Path) -> None:
+    """What stands before every graph: the encoder's files. Raises ExportError."""
+    for name, content in program.encoder.files.items():
+        try:
+            target = inside(folder, name)
+        except AutoftError:
+            raise ExportError(f"the encoder {program.encoder.name} names a file outside the bundle: {name}") from None
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
+def discard(folder: Path, files: Sequence[str]) -> None:
+    """Take files of a format away, and folders that are empty then."""
+    for name in files:
+        path = inside(folder, name)
+        path.unlink(missing_ok=True)
+        if path.parent != folder and not any(path.parent.iterdir()):
+            path.parent.rmdir()
+
+
+def _format(name: str, site: Site, judge: _Judge) -> FormatRecord:
+    exporter, understood = site.catalog.exporter(name), site.understood
+    before = _files(site.folder)
+    try:
+        exported = _written(exporter, site.program, site, site.folder)
+        rounding = exporter.rounding if isinstance(exporter, Approximates) else None
+        loss = judge.loss(exporter, rounding) if rounding else None
+        if loss and not loss.kept:
+            raise ExportError(_too_dear(loss))
+        proof = prove(
+            site.fitted,
+            exporter.open(site.folder, site.threads),
+            site.encoding(site.folder),
+            understood.task,
+            understood.problem,
+            understood.rows.take(understood.validated),
+            decoder=site.decoder,
+            seconds=site.seconds,
+            rounding=rounding,
+        )
+        if not proof.passed:
+            raise ExportError("the export was refused by the proof: " + "; ".join(proof.reasons))
+    except BaseException as error:
+        discard(site.folder, sorted(_files(site.folder) - before))
+        if isinstance(error, OSError):
+            raise ExportError(f"it could not be written: {error.strerror or error}") from error
+        raise
+    return FormatRecord(
+        files=exported.files,
+        bytes=sum(inside(site.folder, name).stat().st_size for name in exported.files),
+        details=exported.details,
+        proof=proof.model_dump(mode="json"),
+        loss=loss.model_dump(mode="json") if loss else None,
+    )
+
+
+def _files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def _written(exporter: Exporter, program: Program, site: Site, folder: Path) -> Exported:
+    """Raises ExportError; an exporter that raises anything else is a plugin's fault and told as such."""
+    reason = exporter.supports(program, site.understood.problem)
+    if reason is not None:
+        raise ExportError(f"the exporter {exporter.name} cannot take this model: {reason}")
+    try:
+        exported = exporter.export(program, site.understood.problem, folder)
+    except (AutoftError, OSError):
+        raise
+    except Exception as error:
+        raise ExportError(f"the exporter {exporter.name} failed: {type(error).__name__}: {error}") from error
+    absent = [name for name in exported.files if not inside(folder, name).is_file()]
+    if absent or not exported.files:
+        raise ExportError(f"the exporter {exporter.name} did not write {', '.join(absent) or 'a file'}")
+    return exported
+
+
+def sampled(program: Program, understood: Understood, encoding: Encoding) -> Program:
+    """With encoded rows that were learned from."""
+    rows = np.random.default_rng(understood.problem.seed).permutation(understood.learnable)[:SAMPLES]
+    parts = [rows[start : start + SAMPLE_BATCH] for start in range(0, len(rows), SAMPLE_BATCH)]
+    return replace(program, samples=tuple(encoding.encode(understood.rows.take(part)).arrays for part in parts))
+
+
+class _Judge:
+    """Tells what rounding costs, by the judged weights: exported once, in a folder of their own where they are not those of the bundle."""
+
+    def __init__(self, site: Site, judged: Callable[[], Judged], max_loss: float, scratch: Path) -> None:
+        self._site, self._make, self._max_loss, self._scratch = site, judged, max_loss, scratch
+        self._judged: Judged | None = None
+        self._expected: Arrays | None = None
+        validated = site.understood.validated
+        chosen = np.random.default_rng(site.understood.problem.seed).permutation(len(validated))[:MOST_ROWS]
+        self._rows = np.sort(validated[chosen])
+
+    def loss(self, exporter: Exporter, rounding: str) -> Loss:
+        """Raises ExportError where the judged weights cannot be exported so."""
+        understood, problem = self._site.understood, self._site.understood.problem
+        self._judged = judged = self._judged or self._make()
+        rows, targets = understood.rows.take(self._rows), understood.targets[self._rows]
+        if self._expected is None:
+            self._expected = judged.fitted.outputs(rows)
+        folder = self._folder(exporter, judged)
+        given = answered(exporter.open(folder, self._site.threads), self._site.encoding(folder), rows)
+        figures = [
+            understood.task.score(problem, targets, understood.task.decide(problem, judged.decoder, outputs))[problem.metric.name]
+            for outputs in (self._expected, given)
+        ]
+        return Loss(
+            metric=problem.metric.name,
+            before=figures[0],
+            after=figures[1],
+            points=points_lost(problem.metric, *figures),
+            allowed=self._max_loss,
+            rows=len(rows),
+            weights="trial" if judged.unseen else "final",
+        )
+
+    def _folder(self, exporter: Exporter, judged: Judged) -> Path:
+        """Where the graphs of the judged weights lie in this format."""
+        if judged.fitted is self._site.fitted:
+            return self._site.folder
+        program = replace(judged.fitted.program(), samples=self._site.program.samples)
+        write_encoder(program, self._scratch)
+        for name in in_order([exporter.name], self._site.catalog):
+            if not (self._scratch / f".{name}").exists():
+                _written(self._site.catalog.exporter(name), program, self._site, self._scratch)
+                (self._scratch / f".{name}").touch()
+        return self._scratch
+
+
+def points_lost(metric: Metric, before: float, after: float) -> float:
+    """How much worse a metric got: in hundredths, or in percent of one that should be small and has the user's units."""
+    if metric.greater_is_better:
+        return 100 * (before - after)
+    return 100 * (after - before) / max(abs(before), 1e-12)
+
+
+def _too_dear(loss: Loss) -> str:
+    seen = "" if loss.weights == "trial" else ", which the weights have learned from"
+    return (
+        f"its rounding costs {loss.points:.1f} points of {loss.metric} ({loss.before:.4f} to {loss.after:.4f} on {loss.rows} "
+        f"validation rows{seen}); at most {loss.allowed:g} may be (--max-loss)"
+    )
