@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from autoft.journal import Listener
     from autoft.runtime.predictor import Predictor
     from autoft.settings import Settings
+    from autoft.steps.further import Exports
 
 
 class Run:
@@ -125,6 +126,33 @@ def resume(
     return Run(finished.folder, finished.result, finished.leaderboard, plugins)
 
 
+def export(
+    run: str | Path, to: Sequence[str], *, max_loss: float | None = None, only: bool = False, database: str | None = None
+) -> Exports:
+    """Add formats to the bundle of a run that has ended: `to` are names of exporters, the first is served from now on.
+
+    `max_loss`: points of the metric that rounding may cost, where it is not the run's own; `only`: all other formats go. Raises
+    InputError for a run without a bundle or whose data is gone or another, ExportError where none of the formats holds.
+    """
+    from autoft.catalog import Catalog
+    from autoft.history import History
+    from autoft.plugins import read_plugin_file
+    from autoft.process import quiet
+    from autoft.steps.further import add_to_bundle
+    from autoft.steps.reopen import directory, same_plugins, settings_of
+    from autoft.store.liveness import held
+
+    _need_training()
+    folder = _run_folder(run, database)
+    with held(folder):
+        past = History.read(folder)
+        settings = settings_of(past, budget=None, database=database, verbose=None)
+        with contextlib.chdir(directory(past)), quiet(settings.verbose):
+            catalog = Catalog.build([read_plugin_file(path) for path in settings.plugins])
+            same_plugins(past, catalog.plugin_files)
+            return add_to_bundle(past, settings, catalog, to, max_loss=max_loss, only=only)
+
+
 def _run_folder(run: str | Path, database: str | None) -> Path:
     """A folder is known by what it holds, whatever the database says of it."""
     if (Path(run) / "run.json").exists():
@@ -152,6 +180,7 @@ def _need_training() -> None:
         raise SettingsError(f"a run needs what is not installed here: {', '.join(missing)}", hint="pip install 'autoft[train]'")
 
 
-def load(bundle: str | Path, *, plugins: Sequence[str | Path] = (), threads: int | None = None) -> Predictor:
-    """Open a bundle for answers; needs neither torch nor transformers. Raises BundleError when a file is not what was proved."""
-    return load_predictor(Path(bundle), plugin_files=[Path(p) for p in plugins], threads=threads)
+def load(bundle: str | Path, *, plugins: Sequence[str | Path] = (), threads: int | None = None, format: str | None = None) -> Predictor:
+    """Open a bundle for answers, in one of its formats by name; needs neither torch nor transformers. Raises BundleError when a file is not
+    what was proved."""
+    return load_predictor(Path(bundle), plugin_files=[Path(p) for p in plugins], threads=threads, format_name=format)

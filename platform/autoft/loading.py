@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-def load_predictor(bundle: Path, *, plugin_files: Sequence[Path] = (), threads: int | None = None, at_once: int = 1) -> Predictor:
+def load_predictor(
+    bundle: Path, *, plugin_files: Sequence[Path] = (), threads: int | None = None, at_once: int = 1, format_name: str | None = None
+) -> Predictor:
     """Open the bundle in the folder `bundle`, with `threads` threads a batch (all that the process may use by default) and `at_once`
-    batches in work at a time.
+    batches in work at a time, in the format `format_name`, or the one it is to be served in.
 
     `plugin_files` are the one-file plugins that the bundle was made with. Raises BundleError when the folder is no bundle, a
     file was changed, or a plugin is missing or another one than the bundle names.
@@ -39,7 +41,7 @@ def load_predictor(bundle: Path, *, plugin_files: Sequence[Path] = (), threads: 
         opened,
         task=_found(catalog.task, manifest.problem.task, manifest, files),
         encoder=_found(catalog.encoder, manifest.encoder.name, manifest, files),
-        exporter=_found(catalog.exporter, manifest.exporter, manifest, files),
+        exporter=_found(catalog.exporter, opened.format(format_name), manifest, files),
         threads=threads,
         at_once=at_once,
     )

@@ -147,7 +147,7 @@ class Settings(BaseSettings):
         default=0.5,
         ge=0,
         allow_inf_nan=False,
-        description="points of the metric that the rounding of a format may cost, else the next is taken",
+        description="points of the metric that the rounding of a format may cost",
     )
     offline: bool = Field(default=False, description="fetch nothing")
     verbose: bool = Field(default=False, description="show what the libraries say")

@@ -32,7 +32,7 @@ def show_result(
     parts: list[ConsoleRenderable] = [Text("")]
     parts += leaderboard_parts(list(leaderboard), metric, SHOWN, console_for(stream, width).width)
     parts += [Text(""), Text("Verdict: ", style="bold").append(plain(result.get("verdict", "none")), style="default not bold")]
-    proof = _proof(result.get("verified"))
+    proof = _proof(result.get("verified"), result.get("formats"))
     if proof:
         parts += [Text(""), Text("Proof: ", style="bold").append(proof, style="default not bold")]
     if folder is not None:
@@ -40,12 +40,18 @@ def show_result(
     show(stream, parts, width)
 
 
-def _proof(verified: object) -> str:
+def _proof(verified: object, formats: object = None) -> str:
     if not isinstance(verified, Mapping) or "passed" not in verified:
         return ""
     if not verified["passed"]:
         return "the exported model did NOT give the same answers"
     difference = verified.get("max_difference")
+    first = formats[0] if isinstance(formats, list) and formats else {}
+    if first.get("rounding"):
+        loss = first.get("loss") or {}
+        said = f"the exported model rounds ({first['rounding']})"
+        said += f": {loss['points']:.2f} points of {loss['metric']} lost" if "points" in loss else ""
+        return said + f"; {100 * first['agreement']:.1f} % of the decisions are the same" if first.get("agreement") is not None else said
     said = "the exported model gives the same answers as the trained one"
     if isinstance(verified.get("rows"), int):
         said += f" on {verified['rows']} rows"

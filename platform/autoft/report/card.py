@@ -110,7 +110,9 @@ def _answers(manifest: Manifest) -> str:
 
 
 def _with_onnxruntime(manifest: Manifest) -> list[str]:
-    graph = next((name for name in sorted(manifest.files) if name.endswith(".onnx")), "onnx/model.onnx")
+    served = manifest.formats.get(manifest.exporter)
+    graphs = served.files if served else tuple(sorted(manifest.files))
+    graph = next((name for name in graphs if name.endswith(".onnx")), "onnx/model.onnx")
     texts = ", ".join(['"a text"', '"another text"'][: len(manifest.problem.inputs)])
     answer = {
         "regression": ["print(float(logits[0, 0]))"],
@@ -214,11 +216,36 @@ def _proof(manifest: Manifest) -> str:
     number = len(combinations) if isinstance(combinations, list | tuple) else combinations
     difference = proof.get("max_difference")
     said = f"largest difference {float(difference):.1e}" if isinstance(difference, int | float) else "difference not recorded"
-    words = "gives the same answers as" if proof.get("passed") else "does NOT give the same answers as"
-    return (
-        f"## Proof\n\nThe exported graph {words} the trained model: {said} over {number} combinations of batch, length and padding, "
-        f"{proof.get('changed_labels', 0)} changed answers on {proof.get('rows', 0)} rows."
-    )
+    over = f"{said} over {number} combinations of batch, length and padding"
+    if proof.get("rounding"):
+        first = f"The exported graph rounds ({_md(proof['rounding'])}): {over}, "
+    else:
+        words = "gives the same answers as" if proof.get("passed") else "does NOT give the same answers as"
+        first = f"The exported graph {words} the trained model: {over}, "
+    lines = ["## Proof", "", first + f"{proof.get('changed_labels', 0)} changed answers on {proof.get('rows', 0)} rows."]
+    return "\n".join([*lines, *_formats(manifest)])
+
+
+def _formats(manifest: Manifest) -> list[str]:
+    """A table, where there is a choice, or something was rounded."""
+    formats = manifest.formats
+    if len(formats) < 2 and not any(one.loss for one in formats.values()):
+        return []
+    lines = ["", "| format | files | size | same decisions | what rounding costs |", "|---|---|---|---|---|"]
+    for name, one in formats.items():
+        agreement = one.proof.get("agreement")
+        same = "-" if agreement is None else f"{100 * float(agreement):.2f} %"
+        files = ", ".join(f"`{_code(file)}`" for file in one.files)
+        lines.append(f"| {_md(name)} | {files} | {one.bytes / 1e6:.1f} MB | {same} | {_cost(one.loss)} |")
+    seen = any(one.loss and one.loss.get("weights") == "final" for one in formats.values())
+    told = "It was measured on validation rows" + (", from which the weights had learned." if seen else " that the weights had not seen.")
+    return [*lines, "", told] if any(one.loss for one in formats.values()) else lines
+
+
+def _cost(loss: Mapping[str, Any] | None) -> str:
+    if loss is None:
+        return "it does not round"
+    return f"{loss['points']:.2f} points of {_md(loss['metric'])} ({loss['before']:.4f} to {loss['after']:.4f}, {loss['rows']} rows)"
 
 
 def _limits(manifest: Manifest) -> str:

@@ -126,6 +126,7 @@ class ProofTable(Frozen):
     """`ProofTable.model_validate(proof.model_dump())` takes an autoft.proof.Proof."""
 
     passed: bool
+    rounding: str | None = None
     max_difference: float
     tolerance: float | None = None
     combinations: tuple[Combination, ...] = ()

@@ -157,7 +157,7 @@ def _format(name: str, site: Site, judge: _Judge) -> FormatRecord:
     try:
         exported = _written(exporter, site.program, site, site.folder)
         rounding = exporter.rounding if isinstance(exporter, Approximates) else None
-        loss = judge.loss(exporter, rounding) if rounding else None
+        loss = judge.loss(exporter) if rounding else None
         if loss and not loss.kept:
             raise ExportError(_too_dear(loss))
         proof = prove(
@@ -226,7 +226,7 @@ class _Judge:
         chosen = np.random.default_rng(site.understood.problem.seed).permutation(len(validated))[:MOST_ROWS]
         self._rows = np.sort(validated[chosen])
 
-    def loss(self, exporter: Exporter, rounding: str) -> Loss:
+    def loss(self, exporter: Exporter) -> Loss:
         """Raises ExportError where the judged weights cannot be exported so."""
         understood, problem = self._site.understood, self._site.understood.problem
         self._judged = judged = self._judged or self._make()
