@@ -7,7 +7,7 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,6 +48,32 @@ def _spelled(text: str) -> float:
     if not parts or _PART.sub("", text).strip():
         raise ValueError(DURATION)
     return sum(float(number) * _UNITS[unit[0].lower()] for number, unit in parts)
+
+
+LATENCY, SIZE = "a time such as 10ms or 0.2s", "a size such as 50MB, 48MiB or 1.5GB"
+_MEASURES = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30}
+_MEASURE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*([a-z]+)", re.I | re.A)
+
+
+def _measured(value: object, units: Collection[str], wanted: str) -> float:
+    found = _MEASURE.fullmatch(str(value).strip())
+    unit = found[2].lower() if found else ""
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+    if found and unit in units:
+        number = float(found[1]) * _MEASURES[unit]
+    if not math.isfinite(number) or number <= 0:
+        raise ValueError(wanted)
+    return number
+
+
+def parse_latency(value: object) -> float:
+    """Seconds from `"10ms"`, `"0.2s"` or a number. Raises ValueError."""
+    return _measured(value, ("us", "ms", "s"), LATENCY)
+
+
+def parse_size(value: object) -> int:
+    """Bytes from `"50MB"`, `"48MiB"` or a number. Raises ValueError."""
+    return round(_measured(value, ("b", "kb", "mb", "gb", "kib", "mib", "gib"), SIZE))
 
 
 def _names(value: object) -> object:
@@ -102,6 +128,8 @@ def parse_ray_address(value: object) -> str | None:
     return text
 
 
+Latency = Annotated[float, BeforeValidator(parse_latency)]
+Size = Annotated[int, BeforeValidator(parse_size)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)]
@@ -143,6 +171,10 @@ class Settings(BaseSettings):
     tuner: str = Field(default="ray", min_length=1, description="tuner plugin")
     ray_address: RayAddress = Field(default=None, description="the Ray cluster that searches: HOST:PORT of its head, or auto")
     exporter: str = Field(default="onnx", min_length=1, description="exporter plugin: the format of the bundle")
+    max_latency: Latency | None = Field(
+        default=None, description="the most seconds that 95 of 100 rows may take one by one on this machine; the best model within is taken"
+    )
+    max_size: Size | None = Field(default=None, description="the most bytes that the bundle may have; the best model within is taken")
     max_loss: float = Field(
         default=0.5,
         ge=0,
@@ -247,6 +279,8 @@ _FORMATS: dict[str, str] = {
     "trials": "a whole number, 1 or more",
     "concurrency": "a whole number, 1 or more",
     "gpu_hours": "a number above 0, e.g. 0.5",
+    "max_latency": LATENCY,
+    "max_size": SIZE,
     "max_loss": "a number, 0 or more: points of the metric, e.g. 0.5",
     "seed": f"a whole number from 0 to {2**32 - 1}",
     "columns": "ROLE=NAME, e.g. text=review",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from autoft import hardware
 from autoft.catalog import Catalog
 from autoft.disk import write_json
-from autoft.errors import AutoftError, ExportError, RunFailed
+from autoft.errors import AutoftError, RunFailed
 from autoft.history import History
 from autoft.interfaces.events import RunFailedEvent, RunFinished, RunStatus, TrialFinished
 from autoft.interfaces.model import Limits
@@ -22,18 +22,18 @@ from autoft.process import interrupts, quiet
 from autoft.report import write_report
 from autoft.settings import Settings
 from autoft.steps.begin import begin
-from autoft.steps.bundle import Built, Chosen, build, decoder_for, judged_by
+from autoft.steps.bundle import Chosen
 from autoft.steps.choose import Choice, choose
 from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
 from autoft.steps.confirm import Bench, Confirmation, confirm, refit, refit_cost, round_cost
+from autoft.steps.export import export
 from autoft.steps.parts import learning
 from autoft.steps.ranking import rank_sources
 from autoft.steps.reopen import limits_before, same_candidates, same_data
 from autoft.steps.search import fit_baseline, reach, search
 from autoft.steps.soup import average_best
 from autoft.steps.understand import Understood, understand
-from autoft.trial import replace_folder
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,12 @@ def fine_tune(
             sample,
             offline=settings.offline,
             licences=settings.licences,
+            max_size=settings.max_size,
             say=said.append,
         )
         choice = same_candidates(begun, choice) if begun else choice
         reach(catalog.tuner(settings.tuner), None if begun and begun.searched else settings.ray_address)
-        clock = clock.with_format(catalog.exporter(settings.exporter))
+        clock = clock.with_format(catalog.exporter(settings.exporter), several=bool(settings.max_latency or settings.max_size))
         trackers = [catalog.tracker(name) for name in settings.trackers]
         folder = output_folder(settings.output, understood.data)
         journal = Journal(folder, understood.problem.metric, [*listeners, *map(Tracking, trackers)], catalog.notify, past)
@@ -143,10 +144,10 @@ def _run(
         more = f"; autoft resume {journal.folder} --budget TIME gives it more time" if clock.budget is not None else ""
         raise RunFailed(_why_nothing(journal.leaderboard), hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}{more}")
     confirmation, final = _confirm(bench, ranked, clock)
-    built, chosen = _export(settings, bench, confirmation, final, clock)
-    conclusion = conclude(settings, bench, confirmation, built, chosen, baseline, clock)
+    shipped = export(settings, bench, confirmation, final, clock)
+    conclusion = conclude(settings, bench, confirmation, shipped, baseline, clock)
     result = conclusion.result
-    write_report(journal.folder, result, journal.leaderboard, report_data(bench, conclusion, built, str(understood.data)))
+    write_report(journal.folder, result, journal.leaderboard, report_data(bench, conclusion, shipped.built, str(understood.data)))
     write_json(journal.folder / "result.json", result)
     status: RunStatus = "stopped" if journal.stopping else "done"
     journal.emit(RunFinished(run_id=journal.run_id, status=status, result=result))
@@ -161,7 +162,8 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
     confirmation = confirm(bench, ranked, closing, refit_seconds=max(refit_cost(bench, row) for row in ranked[:2]))
     winner = confirmation.order[0]
     if confirmation.figures:
-        shown = ", ".join(f"{name} {sum(v) / len(v):.3f}" for name, v in confirmation.figures.items())
+        names = {row.trial: f"{row.candidate} (trial {row.trial})" for row in confirmation.order}
+        shown = ", ".join(f"{names[trial]} {sum(v) / len(v):.3f}" for trial, v in confirmation.figures.items())
         further = f"{confirmation.folds} further folds" if confirmation.folds else f"{confirmation.seeds} further seeds"
         journal.say(f"mean over the search's own split and {further}: {shown}")
     journal.stage("refit", winner.candidate)
@@ -170,38 +172,6 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
         return confirmation, Chosen(winner, fitted, refitted=True)
     soup = average_best(bench, winner, clock)
     return confirmation, Chosen(soup.row, soup.fitted, averaged=soup.trials, decoder=soup.decoder) if soup else None
-
-
-def _export(settings: Settings, bench: Bench, confirmation: Confirmation, final: Chosen | None, clock: Clock) -> tuple[Built, Chosen]:
-    """The first in order whose export is proved right; an export that is refused is said, and the next is taken."""
-    journal = bench.journal
-    attempts = [final] if final else []
-    attempts += [Chosen(row) for row in confirmation.order if bench.kept(row)]
-    for chosen in attempts:
-        row = chosen.row
-        journal.stage("export and proof", row.candidate)
-        try:
-            model = chosen.fitted or bench.load(row)
-            decoder = chosen.decoder or decoder_for(model, bench.understood, journal.trial_folder(row.trial) / "validation.npz")
-            built = build(
-                model,
-                decoder,
-                bench.understood,
-                bench.catalog,
-                [settings.exporter],
-                journal.folder / "bundle.new",
-                bench.threads,
-                clock.proving(),
-                judged=partial(judged_by, bench, chosen, model, decoder),
-                max_loss=settings.max_loss,
-                say=lambda text: journal.say(text, "warning"),
-            )
-        except AutoftError as error:
-            journal.say(f"trial {row.trial}, {row.candidate}: {error.message}", "warning")
-            continue
-        replace_folder(journal.folder / "model", model.save)
-        return built, chosen
-    raise ExportError("no model of this run could be exported and proved", hint=f"see the warnings in {journal.folder / 'events.jsonl'}")
 
 
 def _why_nothing(leaderboard: Leaderboard) -> str:

@@ -33,6 +33,8 @@ from autoft.cli.options import data_options
     "--ray-address", metavar="ADDRESS", help="Search on this Ray cluster: HOST:PORT of its head, or auto.  [default: this machine]"
 )
 @click.option("--exporter", metavar="NAME", help="The format of the bundle.  [default: onnx]")
+@click.option("--max-latency", metavar="TIME", help="Take the best model that answers one row in this time here (95 of 100 rows): 10ms.")
+@click.option("--max-size", metavar="SIZE", help="Take the best model whose bundle is not larger: 50MB.")
 @click.option("--max-loss", type=float, metavar="POINTS", help="What the rounding of a format may cost in the metric.  [default: 0.5]")
 @click.option("--offline", is_flag=True, default=None, help="Fetch nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Standard output holds result.json and nothing else.")

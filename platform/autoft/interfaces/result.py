@@ -126,6 +126,30 @@ class FormatResult(Frozen):
     loss: dict[str, Any] | None = Field(description="what its rounding costs in the metric on validation rows")
 
 
+class Option(Frozen):
+    """An export that was held against the user's limits."""
+
+    candidate: str
+    trial: int
+    format: str
+    value: float | None = Field(description="the metric on the validation rows, less what rounding costs")
+    p50_seconds: float = Field(description="of one row, as long as those of the data")
+    p95_seconds: float
+    bytes: int = Field(description="of all that is served")
+    times_over: float = Field(description="the worse of time and size in multiples of its limit; 1 or less is within")
+    front: bool = Field(default=False, description="none of the others is better in one of metric, time and size and no worse in the rest")
+
+
+class LimitsResult(Frozen):
+    """The user's limits, and what was tried within them."""
+
+    max_latency_seconds: float | None
+    max_bytes: int | None
+    threads: int
+    met: bool
+    options: list[Option]
+
+
 class Utilisation(Frozen):
     """Core-seconds spent in training and evaluating, against all that the machine had meanwhile."""
 
@@ -165,6 +189,7 @@ class Result(Frozen):
     )
     bundle: str
     verified: Verified
+    limits: LimitsResult | None = Field(default=None, description="None where there were none")
     formats: list[FormatResult] = Field(default_factory=list, description="of the bundle, the one that is served first")
     utilisation: Utilisation
     verdict: str

@@ -87,6 +87,52 @@ def scatter(points: Sequence[tuple[float, float]], across: str, upwards: str) ->
     return tag("figure", tag("svg", *parts, viewBox=view, role="img", aria_label=f"{upwards} by {across}"), cls="panel square")
 
 
+@dataclass(frozen=True)
+class Spot:
+    """A point of `spots`: `size` is the area of its mark, 1 the largest. `colour` is 0 to 7."""
+
+    label: str
+    x: float
+    y: float
+    size: float
+    colour: int
+    strong: bool = False
+
+
+def spots(points: Sequence[Spot], across: str, upwards: str, limit: float | None = None) -> Markup:
+    """Two figures and a size of each thing; those that are `strong` are joined, and a dashed line stands at the limit of x."""
+    xs = nice_ticks(0.0, max([*(point.x for point in points), limit or 0.0]))
+    ys = nice_ticks(min(point.y for point in points), max(point.y for point in points))
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        wide, high = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+        return round(LEFT + wide * x / xs[-1], 1), round(HEIGHT - BOTTOM - high * (y - ys[0]) / (ys[-1] - ys[0]), 1)
+
+    parts = []
+    for tick in ys:
+        _, y = place(0, tick)
+        parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, cls="grid"))
+        parts.append(tag("text", f"{tick:g}", x=LEFT - 8, y=y + 4, cls="tick end"))
+    for tick in xs:
+        x, _ = place(tick, ys[0])
+        parts.append(tag("text", f"{tick:g}", x=x, y=HEIGHT - BOTTOM + 17, cls="tick middle"))
+    if limit is not None:
+        x, _ = place(limit, ys[0])
+        parts.append(tag("line", tag("title", f"the limit: {limit:g}"), x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM, cls="diagonal"))
+    front = sorted((point.x, point.y) for point in points if point.strong)
+    if len(front) > 1:
+        path = "M" + " L".join("{} {}".format(*place(x, y)) for x, y in front)
+        parts.append(tag("path", d=path, cls="curve diagonal"))
+    for point in points:
+        x, y = place(point.x, point.y)
+        radius = round(3 + 9 * math.sqrt(point.size), 1)
+        cls = f"curve s{point.colour}" + (" strong" if point.strong else "")
+        parts.append(tag("circle", tag("title", point.label), cx=x, cy=y, r=radius, cls=cls))
+    parts.append(tag("text", across, x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 3, cls="axis middle"))
+    svg = tag("svg", *parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=f"{upwards} by {across}")
+    return tag("figure", tag("figcaption", upwards), svg, cls="panel")
+
+
 def marked(row: Marked) -> Markup:
     """A text with the entities in it: what the model found, missed and invented, each with its kind."""
     edges = sorted({0, len(row.text), *(span.start for span in row.spans), *(span.end for span in row.spans)})

@@ -11,6 +11,7 @@ from autoft.progress import example_inputs
 from autoft.report.answers import confusion_section, marked_section, mistakes_section, points_section, tallies_section
 from autoft.report.data import ReportData, completed
 from autoft.report.facts import facts_section
+from autoft.report.limits import limits_section
 from autoft.report.markup import Markup, join, section, tag
 from autoft.report.outlook import outlook
 from autoft.report.proof import proof_section
@@ -39,6 +40,7 @@ def report_html(result: Mapping[str, Any], rows: list[TrialFinished], data: Repo
         ranking_section(result.get("ranking"), str(result.get("metric", "")), greater_is_better=data.greater_is_better),
         curves_section(result, rows, data),
         outlook(result),
+        limits_section(result),
         confusion_section(data.confusion),
         tallies_section(data),
         points_section(data.points, str(result.get("metric", ""))),

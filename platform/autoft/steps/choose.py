@@ -36,9 +36,11 @@ def choose(
     *,
     offline: bool,
     licences: Collection[str] = (),
+    max_size: int | None = None,
     say: Say = lambda _: None,
 ) -> Choice:
-    """Where there are `licences`, only sources under one of these are tried or fetched, whoever names them.
+    """Where there are `licences`, only sources under one of these are tried or fetched, whoever names them; and with `max_size` bytes no
+    source whose weights would not fit there in 8 bits.
 
     Raises SettingsError for a name nobody knows and SourceError where weights cannot be had.
     """
@@ -46,6 +48,7 @@ def choose(
         made = _licensed(_named(models, catalog, problem, limits, rows, offline=offline, say=say), licences)
     else:
         made = _unasked(catalog, problem, limits, rows, offline=offline, licences=licences, say=say)
+    made = made if max_size is None else _small(made, max_size)
     if not made.tried:
         reasons = "; ".join(f"{candidate.name}: {candidate.reason}" for candidate in made.passed_over)
         raise SettingsError(
@@ -67,6 +70,20 @@ def _licensed(choice: Choice, licences: Collection[str]) -> Choice:
         else:
             said = f"its licence is {candidate.source.licence}" if candidate.source.licence else "its licence is not known"
             passed.append(replace(candidate, proposed=False, reason=f"{said}; allowed: {', '.join(licences)}"))
+    return Choice(tuple(tried), tuple(passed), choice.named & {candidate.name for candidate in tried})
+
+
+def _small(choice: Choice, size: int) -> Choice:
+    """`choice` with the sources passed over of which even a byte a weight is too much."""
+    tried: list[Candidate] = []
+    passed = list(choice.passed_over)
+    for candidate in choice.tried:
+        weights = candidate.source.parameters if candidate.source else 0
+        if weights <= size:
+            tried.append(candidate)
+        else:
+            reason = f"its {weights / 1e6:.3g} million weights are more than --max-size {size / 1e6:.3g} MB even in 8 bits"
+            passed.append(replace(candidate, proposed=False, reason=reason))
     return Choice(tuple(tried), tuple(passed), choice.named & {candidate.name for candidate in tried})
 
 

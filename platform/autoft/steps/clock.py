@@ -72,9 +72,9 @@ class Clock:
         refit = 0.0 if splits.folds is not None else len(understood.learnable) / max(1, len(splits.train))
         return cls(started, budget, plateau, limits, refit, len(understood.validated), len(splits.test))
 
-    def with_format(self, exporter: Exporter) -> Clock:
-        """The same for a bundle in this format: one that rounds comes after full precision, and is judged by the weights of a trial."""
-        return replace(self, exports=ROUNDED if isinstance(exporter, Approximates) else 1)
+    def with_format(self, exporter: Exporter, *, several: bool) -> Clock:
+        """The same for a bundle in this format, or for the choice of one of `several`."""
+        return replace(self, exports=ROUNDED if several or isinstance(exporter, Approximates) else 1)
 
     def at_pace(self, trials: Iterable[TrialFinished], candidates: Mapping[str, Candidate], slots: int) -> Clock:
         """The same for a machine as slow as the trials of the dearest candidate among `trials` were, with `slots` of them side by side: its

@@ -14,9 +14,11 @@ from autoft.report import Outcome, ProofTable, ReportData, class_counts, finding
 from autoft.runtime.bundle import FormatRecord, Manifest, open_bundle, write_manifest
 from autoft.runtime.predictor import Predictor
 from autoft.settings import Settings
-from autoft.steps.bundle import Built, Chosen
+from autoft.steps.bounds import limits_in_words
+from autoft.steps.bundle import Built
 from autoft.steps.clock import Clock
 from autoft.steps.confirm import Bench, Confirmation
+from autoft.steps.export import Shipped
 from autoft.steps.judge import faultless, judge
 from autoft.steps.manifest import manifest_of
 from autoft.steps.outlook import look_ahead
@@ -34,9 +36,10 @@ class Conclusion:
 
 
 def conclude(
-    settings: Settings, bench: Bench, confirmation: Confirmation, built: Built, chosen: Chosen, first: Candidate | None, clock: Clock
+    settings: Settings, bench: Bench, confirmation: Confirmation, shipped: Shipped, first: Candidate | None, clock: Clock
 ) -> Conclusion:
     """Evaluate once on the test rows, through the bundle as it will be served; then rename it into place. `first` is the baseline."""
+    built, chosen = shipped.built, shipped.chosen
     journal, understood = bench.journal, bench.understood
     problem, task, test = understood.problem, understood.task, understood.splits.test
     journal.stage("test", f"{len(test)} rows")
@@ -72,6 +75,7 @@ def conclude(
             crossed=bool(bench.data.folds),
             rivalry=rivalry,
             outlook=outlook,
+            limits=limits_in_words(shipped.bounds, shipped.option, shipped.options) if shipped.bounds and shipped.option else "",
         )
     )
     figures = {"validation": winner.metrics, "test": task.score(problem, targets, decided)}
@@ -108,6 +112,7 @@ def conclude(
         "rows": {"train": len(understood.splits.train), "validation": len(understood.validated), "test": len(test)},
         "bundle": "bundle",
         "verified": _verified(built),
+        "limits": _limits(shipped),
         "formats": [format_result(name, one) for name, one in built.formats.items()],
         "verdict": said,
     }
@@ -130,6 +135,14 @@ def _verified(built: Built) -> dict[str, Any]:
         "of_rows": proof.of_rows,
         "changed_labels": proof.changed_labels,
     }
+
+
+def _limits(shipped: Shipped) -> dict[str, Any] | None:
+    bounds, option = shipped.bounds, shipped.option
+    if bounds is None or option is None:
+        return None
+    asked = {"max_latency_seconds": bounds.latency, "max_bytes": bounds.size, "threads": bounds.threads}
+    return {**asked, "met": option.times_over <= 1, "options": [one.model_dump(mode="json") for one in shipped.options]}
 
 
 def format_result(name: str, one: FormatRecord) -> dict[str, Any]:

@@ -33,12 +33,12 @@ WITHOUT_EVALUATION = 0.85
 
 @dataclass(frozen=True)
 class Confirmation:
-    """`order` is the ranking after the further folds; `figures` holds each contender's value per fold, the search's own first."""
+    """`order` is the ranking after the further folds; `figures` holds each contender's value per fold by trial, the search's own first."""
 
     order: tuple[TrialFinished, ...]
     folds: int = 0
     seeds: int = 0
-    figures: dict[str, list[float]] | None = None
+    figures: dict[int, list[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,8 @@ def confirm(bench: Bench, ranked: Sequence[TrialFinished], deadline: float | Non
         return unchanged
     metric = bench.understood.problem.metric
     contenders.sort(key=lambda row: -metric.key(fmean(figures[row.trial])))
-    named = {f"{row.candidate} (trial {row.trial})": figures[row.trial] for row in contenders}
     folds, seeds = (0, done) if bench.fixed_validation else (done, 0)
-    return Confirmation((*contenders, *ranked[2:]), folds, seeds, named)
+    return Confirmation((*contenders, *ranked[2:]), folds, seeds, figures)
 
 
 def round_cost(bench: Bench, contenders: Sequence[TrialFinished]) -> float:

@@ -1,0 +1,142 @@
+"""Which model is exported, and in which format: the first in order that is proved right, or the best within the user's limits."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+from autoft.errors import AutoftError, ExportError
+from autoft.interfaces.events import TrialFinished
+from autoft.interfaces.model import Fitted
+from autoft.interfaces.result import Option
+from autoft.settings import Settings
+from autoft.steps.bounds import Bounds, best_within, options, with_front
+from autoft.steps.bundle import Built, Chosen, build, decoder_for, judged_by
+from autoft.steps.clock import Clock
+from autoft.steps.confirm import Bench, Confirmation, refit
+from autoft.steps.formats import discard
+from autoft.trial import replace_folder
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What is served: the export in `bundle.new`, what it was made of, and where there are limits, what was tried within them."""
+
+    built: Built
+    chosen: Chosen
+    bounds: Bounds | None = None
+    options: tuple[Option, ...] = ()
+    option: Option | None = None
+
+
+def export(settings: Settings, bench: Bench, confirmation: Confirmation, final: Chosen | None, clock: Clock) -> Shipped:
+    """An export that is refused is said, and the next is taken. Raises ExportError where none is proved right."""
+    bounds = Bounds.of(settings, bench.threads)
+    shipped = _in_order(settings, bench, confirmation, final, clock) if bounds is None else None
+    if bounds is not None:
+        shipped = _within(settings, bench, confirmation, final, clock, bounds)
+    if shipped is None:
+        where = bench.journal.folder / "events.jsonl"
+        raise ExportError("no model of this run could be exported and proved", hint=f"see the warnings in {where}")
+    replace_folder(bench.journal.folder / "model", shipped.built.fitted.save)
+    return shipped
+
+
+def _in_order(settings: Settings, bench: Bench, confirmation: Confirmation, final: Chosen | None, clock: Clock) -> Shipped | None:
+    attempts = [final] if final else []
+    for chosen in [*attempts, *(Chosen(row) for row in confirmation.order if bench.kept(row))]:
+        built = _built(settings, bench, chosen, [settings.exporter], bench.journal.folder / "bundle.new", clock)
+        if built is not None:
+            return Shipped(built, chosen)
+    return None
+
+
+def _within(
+    settings: Settings, bench: Bench, confirmation: Confirmation, final: Chosen | None, clock: Clock, bounds: Bounds
+) -> Shipped | None:
+    """Every candidate's best, in every format that there is time for; all wait in the cache until the best is known."""
+    understood, metric, folder = bench.understood, bench.understood.problem.metric, bench.journal.folder
+    formats, tried = bounds.formats(settings, bench.catalog), []
+    for chosen in _best_of_each(bench, confirmation, final, clock):
+        if tried and not _time_for(bench, chosen, clock):
+            bench.journal.say(f"the time does not carry an export of {chosen.row.candidate}", "warning")
+            continue
+        built = _built(settings, bench, chosen, formats, folder / "cache" / f"export-{chosen.row.trial}", clock)
+        if built is not None:
+            tried.append((built, chosen, options(built, chosen.row, _value(chosen.row, confirmation), understood, bench.catalog, bounds)))
+    if not tried:
+        return None
+    found = with_front([option for _, _, each in tried for option in each], metric)
+    option = best_within(found, metric)
+    built, chosen = next((b, c) for b, c, _ in tried if c.row.trial == option.trial)
+    for name in [name for name in built.formats if name != option.format]:
+        discard(built.folder, built.formats[name].files)
+    target = folder / "bundle.new"
+    shutil.rmtree(target, ignore_errors=True)
+    built.folder.rename(target)
+    for other, _, _ in tried:
+        shutil.rmtree(other.folder, ignore_errors=True)
+    moved = replace(built, folder=target, formats={option.format: built.formats[option.format]})
+    return Shipped(moved, chosen, bounds, tuple(found), option)
+
+
+def _best_of_each(bench: Bench, confirmation: Confirmation, final: Chosen | None, clock: Clock) -> Iterator[Chosen]:
+    """The best trial of each candidate, the winner's first. One whose weights are gone learns again, where there is time."""
+    seen: set[str] = set()
+    if final is not None:
+        seen.add(final.row.candidate)
+        yield final
+    for row in confirmation.order:
+        if row.candidate in seen:
+            continue
+        if bench.kept(row):
+            seen.add(row.candidate)
+            yield Chosen(row)
+        elif not any(bench.kept(other) for other in confirmation.order if other.candidate == row.candidate):
+            seen.add(row.candidate)
+            again = None if bench.data.folds else refit(bench, row, clock.closing([bench.candidates[row.candidate]]))
+            if again is None:
+                bench.journal.say(f"{row.candidate} is not exported: its weights are gone, and there is no time to learn again")
+            else:
+                yield Chosen(row, again, refitted=True)
+
+
+def _value(row: TrialFinished, confirmation: Confirmation) -> float:
+    """The mean over the folds or seeds by which it was confirmed, or else the trial's own figure."""
+    figures = (confirmation.figures or {}).get(row.trial)
+    return fmean(figures) if figures else float("nan") if row.value is None else row.value
+
+
+def _time_for(bench: Bench, chosen: Chosen, clock: Clock) -> bool:
+    closing = clock.closing([bench.candidates[chosen.row.candidate]])
+    return closing is None or time.time() < closing
+
+
+def _built(settings: Settings, bench: Bench, chosen: Chosen, formats: Sequence[str], folder: Path, clock: Clock) -> Built | None:
+    """None where the export is refused, which is said."""
+    journal, row = bench.journal, chosen.row
+    journal.stage("export and proof", row.candidate)
+    try:
+        model: Fitted = chosen.fitted or bench.load(row)
+        decoder = chosen.decoder or decoder_for(model, bench.understood, journal.trial_folder(row.trial) / "validation.npz")
+        return build(
+            model,
+            decoder,
+            bench.understood,
+            bench.catalog,
+            formats,
+            folder,
+            bench.threads,
+            clock.proving(),
+            judged=partial(judged_by, bench, chosen, model, decoder),
+            max_loss=settings.max_loss,
+            say=lambda text: journal.say(f"trial {row.trial}, {row.candidate}: {text}", "warning"),
+        )
+    except AutoftError as error:
+        journal.say(f"trial {row.trial}, {row.candidate}: {error.message}", "warning")
+        return None
