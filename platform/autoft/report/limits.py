@@ -39,19 +39,17 @@ def _row(one: Mapping[str, Any], taken: tuple[object, object]) -> Markup:
     said = "taken" if (one["trial"], one["format"]) == taken else ""
     said += (", " if said else "") + (f"{100 * (over - 1):.0f} % over" if over > 1 else "within")
     said += ", front" if one.get("front") else ""
-    cells = (
-        figure(one.get("value")),
-        f"{1000 * one['p50_seconds']:.2f} ms",
-        f"{1000 * one['p95_seconds']:.2f} ms",
-        f"{one['bytes'] / 1e6:.1f} MB",
-    )
-    return tag(
-        "tr",
-        tag("td", one["candidate"]),
-        tag("td", one["format"]),
-        *[tag("td", cell, cls="num right-align") for cell in cells],
-        tag("td", said),
-    )
+    cells = (figure(one.get("value")), _ms(one["p50_seconds"]), _ms(one["p95_seconds"]), _mb(one["bytes"]))
+    numbers = [tag("td", cell, cls="num right-align") for cell in cells]
+    return tag("tr", tag("td", one["candidate"]), tag("td", one["format"]), *numbers, tag("td", said))
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.2f} ms"
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
 
 
 def _chart(options: Sequence[Mapping[str, Any]], metric: str, latency: float | None) -> list[Markup]:
@@ -63,7 +61,7 @@ def _chart(options: Sequence[Mapping[str, Any]], metric: str, latency: float | N
     largest = max(one["bytes"] for one in shown) or 1
     points = [
         Spot(
-            f"{one['candidate']} as {one['format']}: {figure(one['value'])}, {1000 * one['p95_seconds']:.2f} ms, {one['bytes'] / 1e6:.1f} MB",
+            f"{one['candidate']} as {one['format']}: {figure(one['value'])}, {_ms(one['p95_seconds'])}, {_mb(one['bytes'])}",
             1000 * one["p95_seconds"],
             float(one["value"]),
             one["bytes"] / largest,
@@ -72,7 +70,6 @@ def _chart(options: Sequence[Mapping[str, Any]], metric: str, latency: float | N
         )
         for one in shown
     ]
-    chart = spots(
-        points, "milliseconds for 95 of 100 rows; the larger a mark, the larger the files", metric, 1000 * latency if latency else None
-    )
+    across = "milliseconds for 95 of 100 rows; the larger a mark, the larger the files"
+    chart = spots(points, across, metric, 1000 * latency if latency else None)
     return [legend(colours), chart]
