@@ -12,7 +12,7 @@ from autoft.interfaces.problem import Problem
 
 LEAST_AGREEMENT = 0.95
 """The share of the decisions that have to be the same."""
-SCALE, SHIFT = 0.05, 0.1
+SCALE, SHIFT = 0.1, 0.1
 """How far the outputs' slope may be from 1, and their means from the fitted model's, in standard deviations."""
 SCATTER = 0.1
 """The most that numbers may differ by (root mean square), in standard deviations of the fitted model's."""
@@ -52,7 +52,6 @@ def _linear(expected: npt.NDArray[Any], given: npt.NDArray[Any], *, numbers: boo
     slope = float((centred * (given - given.mean(axis=0))).sum() / power)
     if abs(slope - 1) > SCALE:
         yield f"the outputs are {slope:.2f} times the fitted model's: a temperature or scale that is not its own"
-        return
     shift = float(np.abs((given - expected).mean(axis=0)).max()) / spread
     if shift > SHIFT:
         yield f"the outputs are shifted by {shift:.2f} standard deviations"
