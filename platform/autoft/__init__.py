@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from autoft.version import __version__
 
 if TYPE_CHECKING:
-    from autoft.api import Run, load, resume, run
+    from autoft.api import Run, export, load, resume, run
     from autoft.errors import AutoftError
     from autoft.hookspecs import hookimpl
 
-__all__ = ["AutoftError", "Run", "__version__", "hookimpl", "load", "resume", "run"]
+__all__ = ["AutoftError", "Run", "__version__", "export", "hookimpl", "load", "resume", "run"]
 
-_HOMES = dict.fromkeys(("Run", "load", "resume", "run"), "autoft.api")
+_HOMES = dict.fromkeys(("Run", "export", "load", "resume", "run"), "autoft.api")
 _HOMES |= {"hookimpl": "autoft.hookspecs", "AutoftError": "autoft.errors"}
 
 

@@ -1,4 +1,4 @@
-"""The Python interface: `autoft.run`, `autoft.resume` and `autoft.load`. The command line calls the same functions."""
+"""The Python interface: `autoft.run`, `autoft.resume`, `autoft.export` and `autoft.load`. The command line calls the same functions."""
 
 from __future__ import annotations
 
