@@ -10,7 +10,7 @@ TASK_SETS = sick_entailment sick_relatedness digests ratings shopping_zh
 STARTED := $(shell date +%s)
 DEMO ?= runs/demo-$(STARTED)
 
-.PHONY: help install dev demo test lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu bench-portfolio
+.PHONY: help install dev demo test lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu bench-portfolio bench-formats
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ bench-tasks: dev ## Every kind of task, and what its runs are held against; goes
 	$(BIN)/python benchmarks/beside.py ncbi_disease --rows 1800
 	$(BIN)/python benchmarks/beside.py banking77 --rows 3000
 	$(BIN)/python benchmarks/crf.py ncbi_disease --rows 1800
+
+bench-formats: dev ## What each format costs in the metric, its size and its speed (BENCH_DATA).
+	$(BIN)/python benchmarks/formats.py emotion product_reviews banking77 bbc_news reuters_r8 movie_reviews
+	$(BIN)/python benchmarks/formats.py product_reviews emotion --speed
 
 bench-startup: dev ## Cold start of the commands (BUNDLE).
 	$(BIN)/python benchmarks/startup.py $(BUNDLE)
