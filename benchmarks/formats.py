@@ -1,5 +1,6 @@
-"""The formats of one fine-tuned model a data set: what rounding costs on validation and on test rows, sizes, and with `--speed` how long one
-text and many texts take, beside PyTorch on the same weights. A JSON line each, appended to a file; one that is there is not measured again.
+"""The formats of one fine-tuned model a data set: what rounding costs on validation and on test rows, sizes, and with `--speed` how long
+one text and many texts take, beside PyTorch on the same weights. A JSON line each, appended to a file; one that is there is not measured
+again.
 
     BENCH_DATA=... python benchmarks/formats.py emotion product_reviews banking77 bbc_news reuters_r8 movie_reviews
     BENCH_DATA=... python benchmarks/formats.py product_reviews --speed
@@ -140,12 +141,9 @@ class _Torch:
         utils.logging.disable_progress_bar()
         torch.set_num_threads(threads)
         self.tokenizer = AutoTokenizer.from_pretrained(folder.parent / "bundle")
-        self.models = {
-            kind: AutoModelForSequenceClassification.from_pretrained(
-                folder, dtype=torch.bfloat16 if kind == "bfloat16" else torch.float32
-            ).eval()
-            for kind in ("float32", "autocast", "bfloat16")
-        }
+        kinds = {"float32": torch.float32, "autocast": torch.float32, "bfloat16": torch.bfloat16}
+        load = AutoModelForSequenceClassification.from_pretrained
+        self.models = {kind: load(folder, dtype=dtype).eval() for kind, dtype in kinds.items()}
 
     def answer(self, texts: list[str], batch: int, kind: str) -> Any:
         """Logits (texts, classes), in order."""
