@@ -140,6 +140,7 @@ def export(
     from autoft.process import quiet
     from autoft.steps.further import add_to_bundle
     from autoft.steps.reopen import directory, same_plugins, settings_of
+    from autoft.store import Store
     from autoft.store.liveness import held
 
     _need_training()
@@ -150,7 +151,11 @@ def export(
         with contextlib.chdir(directory(past)), quiet(settings.verbose):
             catalog = Catalog.build([read_plugin_file(path) for path in settings.plugins])
             same_plugins(past, catalog.plugin_files)
-            return add_to_bundle(past, settings, catalog, to, max_loss=max_loss, only=only)
+            store = Store(settings.database)
+            try:
+                return add_to_bundle(past, settings, catalog, to, max_loss=max_loss, only=only, listeners=[store.event])
+            finally:
+                store.close()
 
 
 def _run_folder(run: str | Path, database: str | None) -> Path:

@@ -10,6 +10,7 @@ import pytest
 
 import autoft as package
 from autoft.errors import BundleError, DataError, ExportError, InputError, PluginError
+from autoft.interfaces.events import EVENTS
 from autoft.interfaces.result import Result
 from autoft.runtime.bundle import open_bundle
 from support import autoft, result_of, reviews
@@ -59,6 +60,7 @@ def test_a_format_is_added_judged_and_served(run: Path) -> None:
     served = package.load(run / "bundle").predict(texts)
     assert sum(a["label"] == b["label"] for a, b in zip(exact, served, strict=True)) >= 38
     assert any(abs(a["score"] - b["score"]) > 1e-6 for a, b in zip(exact, served, strict=True))
+    assert EVENTS.validate_json((run / "events.jsonl").read_text().splitlines()[-1]).event == "bundle_exported"
     card = (run / "bundle" / "README.md").read_text()
     assert "| onnx-int8-static |" in card
     assert "The exported graph rounds" in card

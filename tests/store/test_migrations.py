@@ -34,7 +34,13 @@ def fill_0001(connection: Connection) -> None:
     connection.execute(text(artifact))
 
 
-FILLED = {"0001": fill_0001}
+def fill_0002(connection: Connection) -> None:
+    """The same with a format, in the words of schema 0002: never changed again."""
+    fill_0001(connection)
+    connection.execute(text("UPDATE run SET formats = :formats"), {"formats": json.dumps([{"name": "onnx", "bytes": 5}])})
+
+
+FILLED = {"0001": fill_0001, "0002": fill_0002}
 
 
 def _engine(url: str):
@@ -65,6 +71,7 @@ def test_a_database_of_that_schema_is_upgraded_with_its_rows(url, revision):
     run = store.run("old")
     assert (run.best_candidate, run.best_value, run.settings, run.finished) == ("linear", 0.5, {"seed": 3}, 1009.5)
     assert run.greater_is_better is True
+    assert run.formats == ([] if revision < "0002" else [{"name": "onnx", "bytes": 5}])
     (trial,) = store.trials("old")
     assert (trial.value, trial.metrics, trial.hyperparameters) == (0.5, {"f1_macro": 0.5}, {"C": 1.0})
     assert store.artifacts("old")[0].bytes == 5_000_000_000

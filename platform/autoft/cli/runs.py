@@ -78,6 +78,9 @@ def _show(store: Store, record: RunRecord) -> None:
         click.echo(f"\nReason: {plain(record.reason)}")
     if record.verdict:
         click.echo(f"\nVerdict: {plain(record.verdict)}")
+    for one in record.formats:
+        lost = f", {one['loss']['points']:.2f} points of {one['loss']['metric']} lost by rounding" if one.get("loss") else ""
+        click.echo(f"\nFormat: {plain(one['name'])}, {one['bytes'] / 1e6:.1f} MB{plain(lost)}")
     click.echo(f"\nFolder: {plain(record.folder)}")
     for artifact in store.artifacts(record.id):
         click.echo(f"  {plain(artifact.path):<34} {artifact.bytes:>12,} bytes  sha256 {artifact.sha256[:12]}")

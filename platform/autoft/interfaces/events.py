@@ -144,6 +144,14 @@ class RunFailedEvent(_Event):
     reason: str
 
 
+class BundleExported(_Event):
+    """A run that had ended got further formats. `formats` are all of its bundle, as in result.json, the one that is served first."""
+
+    event: Literal["bundle_exported"] = "bundle_exported"
+    run_id: str
+    formats: tuple[dict[str, Any], ...]
+
+
 Event: TypeAlias = Annotated[
     RunStarted
     | RunResumed
@@ -155,7 +163,8 @@ Event: TypeAlias = Annotated[
     | TrialReported
     | TrialFinished
     | RunFinished
-    | RunFailedEvent,
+    | RunFailedEvent
+    | BundleExported,
     Field(discriminator="event"),
 ]
 

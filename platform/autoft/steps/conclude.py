@@ -11,7 +11,7 @@ from typing import Any
 from autoft.interfaces.model import Candidate
 from autoft.interfaces.task import Decoder
 from autoft.report import Outcome, ProofTable, ReportData, class_counts, findings, model_card
-from autoft.runtime.bundle import FormatRecord, Manifest, open_bundle, write_manifest
+from autoft.runtime.bundle import Manifest, open_bundle, write_manifest
 from autoft.runtime.predictor import Predictor
 from autoft.settings import Settings
 from autoft.steps.bounds import limits_in_words
@@ -19,6 +19,7 @@ from autoft.steps.bundle import Built
 from autoft.steps.clock import Clock
 from autoft.steps.confirm import Bench, Confirmation
 from autoft.steps.export import Shipped
+from autoft.steps.formats import format_result
 from autoft.steps.judge import faultless, judge
 from autoft.steps.manifest import manifest_of
 from autoft.steps.outlook import look_ahead
@@ -143,12 +144,6 @@ def _limits(shipped: Shipped) -> dict[str, Any] | None:
         return None
     asked = {"max_latency_seconds": bounds.latency, "max_bytes": bounds.size, "threads": bounds.threads}
     return {**asked, "met": option.times_over <= 1, "options": [one.model_dump(mode="json") for one in shipped.options]}
-
-
-def format_result(name: str, one: FormatRecord) -> dict[str, Any]:
-    """What result.json tells of a format; the whole of it is in autoft.json."""
-    kept = ("max_difference", "agreement", "rounding")
-    return {"name": name, "bytes": one.bytes, **{key: one.proof.get(key) for key in kept}, "loss": one.loss}
 
 
 def _predictor(bench: Bench, built: Built) -> Predictor:

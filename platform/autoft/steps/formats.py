@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -149,6 +149,12 @@ def discard(folder: Path, files: Sequence[str]) -> None:
         path.unlink(missing_ok=True)
         if path.parent != folder and not any(path.parent.iterdir()):
             path.parent.rmdir()
+
+
+def format_result(name: str, one: FormatRecord) -> dict[str, Any]:
+    """What result.json tells of a format; the whole of it is in autoft.json."""
+    kept = ("max_difference", "agreement", "rounding")
+    return {"name": name, "bytes": one.bytes, **{key: one.proof.get(key) for key in kept}, "loss": one.loss}
 
 
 def _format(name: str, site: Site, judge: _Judge) -> FormatRecord:

@@ -15,13 +15,15 @@ from autoft.catalog import Catalog
 from autoft.data.reading import STDIN
 from autoft.errors import DataError, ExportError, InputError
 from autoft.history import History
+from autoft.interfaces.events import BundleExported
 from autoft.interfaces.model import Fitted
 from autoft.interfaces.task import Decoder
+from autoft.journal import Journal, Listener
 from autoft.report import model_card
 from autoft.runtime.bundle import Bundle, FormatRecord, open_bundle, write_manifest
 from autoft.settings import Settings
 from autoft.steps.bundle import decoder_for
-from autoft.steps.formats import Judged, Site, add_formats, discard, sampled
+from autoft.steps.formats import Judged, Site, add_formats, discard, format_result, sampled
 from autoft.steps.reopen import same_data
 from autoft.steps.understand import Understood, understand
 
@@ -36,11 +38,18 @@ class Exports:
 
 
 def add_to_bundle(
-    past: History, settings: Settings, catalog: Catalog, names: Sequence[str], *, max_loss: float | None = None, only: bool = False
+    past: History,
+    settings: Settings,
+    catalog: Catalog,
+    names: Sequence[str],
+    *,
+    max_loss: float | None = None,
+    only: bool = False,
+    listeners: Sequence[Listener] = (),
 ) -> Exports:
     """Add the formats `names` to the bundle of a run, the first of them to be served from now on; with `only` all others go.
 
-    The bundle is changed aside and takes the old one's place when it is whole. Raises InputError for a run without a bundle, DataError
+    The bundle is changed aside and takes the old one's place when it is whole; the run's stream and `listeners` hear of it. Raises InputError for a run without a bundle, DataError
     where its rows are gone or others, ExportError where none of the formats holds or there is no room: then the old bundle stays.
     """
     result = _result(past)
@@ -69,6 +78,8 @@ def add_to_bundle(
         raise ExportError(f"the bundle could not be written: {error}", hint="the old one is as it was") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+    journal = Journal(past.folder, understood.problem.metric, listeners, catalog.notify, past)
+    journal.emit(BundleExported(run_id=past.run_id, formats=tuple(format_result(name, one) for name, one in formats.items())))
     return Exports(old.folder, formats, tuple(refused))
 
 

@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from autoft.errors import AutoftError, InputError
 from autoft.history import read_events
 from autoft.interfaces.events import (
+    BundleExported,
     Event,
     RunFailedEvent,
     RunFinished,
@@ -169,6 +170,7 @@ class Store:
                 run.best_candidate = _text(_dig(result, "best", "candidate")) or None
                 run.best_value = float(value) if isinstance(value, int | float) else None
                 run.verdict = _text(result.get("verdict"))
+                run.formats = list(result.get("formats") or [])
             else:
                 run.reason = event.reason
             run.status, run.finished, run.seconds = event.status, event.time, event.time - run.created
@@ -176,6 +178,20 @@ class Store:
                 run.seconds = resumed.spent + event.time - resumed.started
             session.add(run)
             _end_trials(session, run, event.time)
+
+    def bundle_exported(self, event: BundleExported) -> None:
+        """The bundle of a run that had ended is another one now; nothing happens to a run that is not known here."""
+        with self._session(writes=True) as session:
+            run = session.get(Run, event.run_id)
+            if run is None:
+                return
+            run.formats = list(event.formats)
+            session.add(run)
+            folder = Path(run.folder)
+            for artifact in session.exec(select(Artifact).where(col(Artifact.run_id) == run.id)):
+                if not (folder / artifact.path).is_file():
+                    session.delete(artifact)
+        self.artifacts_found(event.run_id)
 
     def artifact_added(self, run_id: str, kind: str, path: str | Path) -> ArtifactRecord:
         """Hash a file of the run's folder and remember it. `path` is relative to that folder, or inside it."""
@@ -317,6 +333,8 @@ class Recorder:
                 self._store.run_resumed(event)
             else:
                 self._store.run_started(event, here=False)
+        elif isinstance(event, BundleExported):
+            self._store.bundle_exported(event)
         elif self._run_id is None:
             return  # remarks that come before the run has a name
         elif isinstance(event, TrialStarted):

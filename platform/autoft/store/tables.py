@@ -25,6 +25,7 @@ class _RunFields(SQLModel):
     best_candidate: str | None = None
     best_value: float | None = Field(default=None, description="validation figure of `metric`")
     verdict: str = ""
+    formats: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON, description="of the bundle, as in result.json")
     reason: str = Field(default="", description="why the run failed or was aborted")
     seconds: float | None = None
     created: float = Field(index=True)
