@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from autoft.errors import AutoftError, InputError
-from autoft.interfaces.events import RunFailedEvent, RunFinished, RunResumed, TrialFinished, TrialStarted
+from autoft.interfaces.events import BundleExported, RunFailedEvent, RunFinished, RunResumed, TrialFinished, TrialStarted
 from autoft.store import Recorder, Store
 from autoft.store.address import masked
 
@@ -277,6 +277,23 @@ def test_a_run_of_another_machine_or_a_live_one_stays_running(store, stream, tmp
     monkeypatch.undo()
     store.run_started(started.model_copy(update={"run_id": "mine"}))
     assert {run.id: run.status for run in store.runs()} == {"reviews-1": "running", "mine": "running"}
+
+
+def test_a_bundle_that_got_further_formats(store, stream, tmp_path):
+    for event in stream.events(tmp_path / "out"):
+        store.event(event)
+    bundle = tmp_path / "out" / "bundle" / "onnx"
+    bundle.mkdir(parents=True)
+    (bundle / "model.onnx").write_bytes(b"12345")
+    store.artifacts_found("reviews-1")
+    (bundle / "model.onnx").rename(bundle / "model_quantized.onnx")
+    formats = ({"name": "onnx-int8", "bytes": 5, "loss": {"points": 0.1}},)
+    store.event(BundleExported(run_id="reviews-1", formats=formats))
+    assert store.run("reviews-1").formats == list(formats)
+    names = {artifact.path for artifact in store.artifacts("reviews-1")}
+    assert "bundle/onnx/model_quantized.onnx" in names
+    assert "bundle/onnx/model.onnx" not in names
+    store.event(BundleExported(run_id="unknown", formats=formats))
 
 
 def test_two_recorders_keep_two_runs_apart(store, stream, tmp_path):

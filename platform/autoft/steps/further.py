@@ -49,8 +49,9 @@ def add_to_bundle(
 ) -> Exports:
     """Add the formats `names` to the bundle of a run, the first of them to be served from now on; with `only` all others go.
 
-    The bundle is changed aside and takes the old one's place when it is whole; the run's stream and `listeners` hear of it. Raises InputError for a run without a bundle, DataError
-    where its rows are gone or others, ExportError where none of the formats holds or there is no room: then the old bundle stays.
+    The bundle is changed aside and takes the old one's place when it is whole; the run's stream and `listeners` hear of it. Raises
+    InputError for a run without a bundle, DataError where its rows are gone or others, ExportError where none of the formats holds or there
+    is no room: then the old bundle stays.
     """
     result = _result(past)
     understood = _understood(past, settings, catalog)
