@@ -27,5 +27,8 @@ def open_graphs(folder: Path, threads: int, suffix: str = "") -> Session:
     from autoft.runtime.session import OnnxSession
     from autoft_exporters.generation import Generation, GreedySession
 
-    graphs = [OnnxSession(folder / graph_file(part, suffix), threads) for part in parts_in(folder, suffix)]
-    return graphs[0] if len(graphs) == 1 else GreedySession(*graphs, Generation.of(folder))
+    parts = parts_in(folder, suffix)
+    if parts == (SINGLE,):
+        return OnnxSession(folder / graph_file(SINGLE, suffix), threads)
+    encoder, decoder = (OnnxSession(folder / graph_file(part, suffix), threads) for part in ENCODER_DECODER)
+    return GreedySession(encoder, decoder, Generation.of(folder))

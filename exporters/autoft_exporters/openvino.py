@@ -13,7 +13,7 @@ from autoft.interfaces.exporter import Exported, Session
 from autoft.interfaces.model import Program
 from autoft.interfaces.problem import Problem
 from autoft_exporters.generation import Generation, GreedySession
-from autoft_exporters.graphs import ENCODER_DECODER, graph_file, parts_in
+from autoft_exporters.graphs import ENCODER_DECODER, SINGLE, graph_file, parts_in
 from autoft_exporters.quiet import first_line, quiet
 
 FOLDER = "openvino"
@@ -54,9 +54,10 @@ class OpenVino:
 
     def open(self, folder: Path, threads: int) -> Session:
         """Raises BundleError."""
-        several = (folder / _file(ENCODER_DECODER[0])).is_file()
-        graphs = [_OpenVinoSession(folder / _file(part), threads) for part in (ENCODER_DECODER if several else ("model",))]
-        return graphs[0] if len(graphs) == 1 else GreedySession(*graphs, Generation.of(folder))
+        if not (folder / _file(ENCODER_DECODER[0])).is_file():
+            return _OpenVinoSession(folder / _file(SINGLE), threads)
+        encoder, decoder = (_OpenVinoSession(folder / _file(part), threads) for part in ENCODER_DECODER)
+        return GreedySession(encoder, decoder, Generation.of(folder))
 
 
 def _file(part: str, suffix: str = "xml") -> str:

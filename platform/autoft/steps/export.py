@@ -61,7 +61,8 @@ def _within(
 ) -> Shipped | None:
     """Every candidate's best, in every format that there is time for; all wait in the cache until the best is known."""
     understood, metric, folder = bench.understood, bench.understood.problem.metric, bench.journal.folder
-    formats, tried = bounds.formats(settings, bench.catalog), []
+    formats = bounds.formats(settings, bench.catalog)
+    tried: list[tuple[Built, Chosen, list[Option]]] = []
     for chosen in _best_of_each(bench, confirmation, final, clock):
         if tried and not _time_for(bench, chosen, clock):
             bench.journal.say(f"the time does not carry an export of {chosen.row.candidate}", "warning")

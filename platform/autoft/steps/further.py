@@ -58,7 +58,8 @@ def add_to_bundle(
     old = open_bundle(past.folder / "bundle")
     model = catalog.model(str(result["best"]["candidate"]).partition(":")[0])
     fitted, decoder = model.load(past.folder / "model"), old.decoder()
-    aside, refused = past.folder / "bundle.new", []
+    aside = past.folder / "bundle.new"
+    refused: list[str] = []
     shutil.rmtree(aside, ignore_errors=True)
     try:
         shutil.copytree(old.folder, aside)
@@ -94,7 +95,7 @@ def _result(past: History) -> dict[str, Any]:
 
 def _understood(past: History, settings: Settings, catalog: Catalog) -> Understood:
     """The rows that the run learned from and was judged by: every format is proved on them."""
-    if settings.data is not None and str(settings.data) == STDIN:
+    if settings.data == STDIN:
         raise DataError("the run read standard input, whose rows are gone; a format is proved on them", hint="run it again on a file")
     understood = understand(settings, catalog)
     same_data(past, understood)
