@@ -152,6 +152,11 @@ def _need_training() -> None:
         raise SettingsError(f"a run needs what is not installed here: {', '.join(missing)}", hint="pip install 'autoft[train]'")
 
 
-def load(bundle: str | Path, *, plugins: Sequence[str | Path] = (), threads: int | None = None) -> Predictor:
-    """Open a bundle for answers; needs neither torch nor transformers. Raises BundleError when a file is not what was proved."""
-    return load_predictor(Path(bundle), plugin_files=[Path(p) for p in plugins], threads=threads)
+def load(
+    bundle: str | Path, *, plugins: Sequence[str | Path] = (), threads: int | None = None, abstain_below: float | None = None
+) -> Predictor:
+    """Open a bundle for answers; needs neither torch nor transformers. Raises BundleError when a file is not what was proved.
+
+    With `abstain_below` an answer of one class says whether it is `sure`: whether its probability is no less.
+    """
+    return load_predictor(Path(bundle), plugin_files=[Path(p) for p in plugins], threads=threads, abstain_below=abstain_below)

@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-def load_predictor(bundle: Path, *, plugin_files: Sequence[Path] = (), threads: int | None = None, at_once: int = 1) -> Predictor:
+def load_predictor(
+    bundle: Path,
+    *,
+    plugin_files: Sequence[Path] = (),
+    threads: int | None = None,
+    at_once: int = 1,
+    abstain_below: float | None = None,
+) -> Predictor:
     """Open the bundle in the folder `bundle`, with `threads` threads a batch (all that the process may use by default) and `at_once`
-    batches in work at a time.
+    batches in work at a time; for `abstain_below` see `Predictor`.
 
     `plugin_files` are the one-file plugins that the bundle was made with. Raises BundleError when the folder is no bundle, a
     file was changed, or a plugin is missing or another one than the bundle names.
@@ -42,6 +49,7 @@ def load_predictor(bundle: Path, *, plugin_files: Sequence[Path] = (), threads: 
         exporter=_found(catalog.exporter, manifest.exporter, manifest, files),
         threads=threads,
         at_once=at_once,
+        abstain_below=abstain_below,
     )
 
 

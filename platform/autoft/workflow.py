@@ -22,7 +22,8 @@ from autoft.process import interrupts, quiet
 from autoft.report import write_report
 from autoft.settings import Settings
 from autoft.steps.begin import begin
-from autoft.steps.bundle import Built, Chosen, build, decoder_for
+from autoft.steps.bundle import Built, Chosen, build, held_out
+from autoft.steps.calibrate import in_words, served
 from autoft.steps.choose import Choice, choose
 from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
@@ -181,10 +182,12 @@ def _export(settings: Settings, bench: Bench, confirmation: Confirmation, final:
         row = chosen.row
         journal.stage("export and proof", row.candidate)
         try:
-            model = chosen.fitted or bench.load(row)
+            model, decoder = chosen.fitted or bench.load(row), chosen.decoder
+            if decoder is None:
+                model, decoder = served(bench, model, *held_out(journal.trial_folder(row.trial) / "validation.npz"))
             built = build(
                 model,
-                chosen.decoder or decoder_for(model, bench.understood, journal.trial_folder(row.trial) / "validation.npz"),
+                decoder,
                 bench.understood,
                 bench.catalog,
                 settings.exporter,
@@ -195,6 +198,9 @@ def _export(settings: Settings, bench: Bench, confirmation: Confirmation, final:
         except AutoftError as error:
             journal.say(f"trial {row.trial}, {row.candidate}: {error.message}", "warning")
             continue
+        calibrated = in_words(decoder)
+        if calibrated:
+            journal.say(calibrated)
         replace_folder(journal.folder / "model", model.save)
         return built, chosen
     raise ExportError("no model of this run could be exported and proved", hint=f"see the warnings in {journal.folder / 'events.jsonl'}")

@@ -15,6 +15,7 @@ from autoft.runtime.bundle import Manifest, open_bundle, write_manifest
 from autoft.runtime.predictor import Predictor
 from autoft.settings import Settings
 from autoft.steps.bundle import Built, Chosen
+from autoft.steps.calibrate import calibration_of
 from autoft.steps.clock import Clock
 from autoft.steps.confirm import Bench, Confirmation
 from autoft.steps.judge import faultless, judge
@@ -74,6 +75,7 @@ def conclude(
             outlook=outlook,
         )
     )
+    calibration = calibration_of(built.decoder)
     figures = {"validation": winner.metrics, "test": task.score(problem, targets, decided)}
     result = {
         "schema": 1,
@@ -108,6 +110,7 @@ def conclude(
         "rows": {"train": len(understood.splits.train), "validation": len(understood.validated), "test": len(test)},
         "bundle": "bundle",
         "verified": _verified(built),
+        "calibration": calibration.model_dump() if calibration else None,
         "verdict": said,
     }
     _finish_bundle(bench, built, manifest.model_copy(update={"figures": figures}), result)
