@@ -365,9 +365,10 @@ def _rescaling(findings: _Findings, problem: Problem) -> str | None:
     varied = spread > len(expected) * findings.tolerance**2
     scale = np.where(varied, (centred * given).sum(axis=0) / np.where(varied, spread, 1.0), 1.0)
     shift = given.mean(axis=0) - scale * expected.mean(axis=0)
-    left = float(np.abs(given - scale * expected - shift).max())
-    off = np.abs(scale - 1)
-    if off.max() <= _UNCHANGED or left > findings.tolerance * max(1.0, float(np.abs(scale).max())):
+    left, off = float(np.abs(given - scale * expected - shift).max()), np.abs(scale - 1)
+    # A scale that moves little is none: a weight that was changed moves all rows by about as much.
+    told = off.max() > _UNCHANGED and float(np.abs((scale - 1) * centred).max()) > 10 * findings.tolerance
+    if not told or left > findings.tolerance * max(1.0, float(np.abs(scale).max())):
         return None
     worst, near = int(off.argmax()), 100 * findings.tolerance
     alike = np.ptp(scale[varied]) <= _UNCHANGED * abs(scale[worst]) and np.ptp(shift[varied]) <= near
