@@ -185,7 +185,18 @@ def _need_training() -> None:
         raise SettingsError(f"a run needs what is not installed here: {', '.join(missing)}", hint="pip install 'autoft[train]'")
 
 
-def load(bundle: str | Path, *, plugins: Sequence[str | Path] = (), threads: int | None = None, format: str | None = None) -> Predictor:
+def load(
+    bundle: str | Path,
+    *,
+    plugins: Sequence[str | Path] = (),
+    threads: int | None = None,
+    format: str | None = None,
+    abstain_below: float | None = None,
+) -> Predictor:
     """Open a bundle for answers, in one of its formats by name; needs neither torch nor transformers. Raises BundleError when a file is not
-    what was proved."""
-    return load_predictor(Path(bundle), plugin_files=[Path(p) for p in plugins], threads=threads, format_name=format)
+    what was proved.
+
+    With `abstain_below` an answer of one class says whether it is `sure`: whether its probability is no less.
+    """
+    files = [Path(plugin) for plugin in plugins]
+    return load_predictor(Path(bundle), plugin_files=files, threads=threads, format_name=format, abstain_below=abstain_below)

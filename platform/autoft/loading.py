@@ -19,10 +19,16 @@ _T = TypeVar("_T")
 
 
 def load_predictor(
-    bundle: Path, *, plugin_files: Sequence[Path] = (), threads: int | None = None, at_once: int = 1, format_name: str | None = None
+    bundle: Path,
+    *,
+    plugin_files: Sequence[Path] = (),
+    threads: int | None = None,
+    at_once: int = 1,
+    format_name: str | None = None,
+    abstain_below: float | None = None,
 ) -> Predictor:
     """Open the bundle in the folder `bundle`, with `threads` threads a batch (all that the process may use by default) and `at_once`
-    batches in work at a time, in the format `format_name`, or the one it is to be served in.
+    batches in work at a time, in the format `format_name`, or the one it is to be served in; for `abstain_below` see `Predictor`.
 
     `plugin_files` are the one-file plugins that the bundle was made with. Raises BundleError when the folder is no bundle, a
     file was changed, or a plugin is missing or another one than the bundle names.
@@ -44,6 +50,7 @@ def load_predictor(
         exporter=_found(catalog.exporter, opened.format(format_name), manifest, files),
         threads=threads,
         at_once=at_once,
+        abstain_below=abstain_below,
     )
 
 

@@ -35,6 +35,8 @@ _ODD_LENGTH = 7
 _SEVERAL_SAMPLES = ((1, 5), (2, 1), (3, 3), (7, 2), (_LARGE, 2))
 """(batch, samples) where rows have no length to vary: 13 combinations."""
 _GROSS = 1e-2
+_UNCHANGED = 1e-3
+"""How far from 1 a scale may be and be called none."""
 
 
 class Combination(Frozen):
@@ -375,6 +377,9 @@ def _about_difference(findings: _Findings, problem: Problem) -> str:
         names = problem.labels if len(problem.labels) == len(swapped) else tuple(map(str, range(len(swapped))))
         moved = ", ".join(f"{names[k]!r} stands where {names[place]!r} belongs" for place, k in enumerate(swapped) if k != place)
         return f"{by}: the labels are swapped: {moved}"
+    rescaled = _rescaling(findings, problem)
+    if rescaled is not None:
+        return f"{by}: {rescaled}: a stale temperature or scale?"
     if padded and max(padded) > findings.tolerance >= max(plain, default=0.0):
         worst = max((c for c in compared if c.padding), key=lambda c: c.difference or 0.0)
         return f"{by}, but only where rows are padded (most with {worst.padding} padded): the graph ignores the attention mask"
@@ -397,3 +402,26 @@ def _permutation(findings: _Findings) -> Sequence[int] | None:
     if len(set(places)) < len(places) or places == list(range(len(places))):
         return None
     return places if float(np.max(np.abs(given[:, places] - expected))) <= findings.tolerance else None
+
+
+def _rescaling(findings: _Findings, problem: Problem) -> str | None:
+    """What the graph's `logits` are of the fitted model's, in words, where a scale and a shift of each column explain every difference, and
+    a scale is not 1: the graph was written before a scale was folded into the weights, or with another one."""
+    if not findings.pairs:
+        return None
+    expected, given = (np.concatenate(side).astype(np.float64) for side in zip(*findings.pairs, strict=True))
+    centred = expected - expected.mean(axis=0)
+    spread = (centred**2).sum(axis=0)
+    varied = spread > len(expected) * findings.tolerance**2
+    scale = np.where(varied, (centred * given).sum(axis=0) / np.where(varied, spread, 1.0), 1.0)
+    shift = given.mean(axis=0) - scale * expected.mean(axis=0)
+    left, off = float(np.abs(given - scale * expected - shift).max()), np.abs(scale - 1)
+    # A scale that moves little is none: a weight that was changed moves all rows by about as much.
+    told = off.max() > _UNCHANGED and float(np.abs((scale - 1) * centred).max()) > 10 * findings.tolerance
+    if not told or left > findings.tolerance * max(1.0, float(np.abs(scale).max())):
+        return None
+    worst, near = int(off.argmax()), 100 * findings.tolerance
+    alike = np.ptp(scale[varied]) <= _UNCHANGED * abs(scale[worst]) and np.ptp(shift[varied]) <= near
+    name = "" if alike or len(problem.labels) != len(scale) else f" of {problem.labels[worst]!r}"
+    more = "" if abs(shift[worst]) <= near else f" {'-' if shift[worst] < 0 else '+'} {abs(shift[worst]):.3g}"
+    return f"the logits{name} are {scale[worst]:.3g} times those of the fitted model{more}"

@@ -10,7 +10,7 @@ from autoft.data.splits import split
 from autoft.data.table import Table
 from autoft.errors import DataError, SettingsError
 from autoft.interfaces.problem import Problem
-from autoft.interfaces.task import Decoder, Match
+from autoft.interfaces.task import Calibrates, Decoder, Match
 from autoft_plugins.tasks.label_lists import flag_in, labels_in, separator_of
 from autoft_plugins.tasks.multi_label import MultiLabel
 from autoft_plugins.tasks.thresholds import tuned_cuts
@@ -353,6 +353,23 @@ def test_answers():
     low = Decoder({}, {"cuts": np.array([2.2, -3.2, -3.2])})
     assert [answer["labels"] for answer in TASK.decode(problem, low, outputs, rows)] == [["trade"], ["sport", "trade"]]
     assert TASK.decode(problem, low, {"logits": np.zeros((0, 3))}, rows.take([])) == []
+
+
+def test_cuts_go_where_their_logits_go():
+    logits, targets = skewed(400, 6, 2)
+    problem = learned(table(topics=KINDS))
+    decoder = TASK.fit_decoder(problem, {"logits": logits}, targets)
+    scale, shift = np.array([0.5, 1.0, 2.0, 3.0, 0.1, 1.5]), np.array([-1.0, 0.0, 1.0, 0.3, 2.0, -0.5])
+    moved = (logits * scale + shift).astype(np.float32)
+    assert isinstance(TASK, Calibrates)
+    for one in (decoder, Decoder()):
+        after = TASK.rescaled(one, scale, shift)
+        decided = TASK.decide(problem, after, {"logits": moved})
+        assert decided.any()
+        assert (decided == TASK.decide(problem, one, {"logits": logits})).all()
+        assert after.config == one.config
+        recorded = Decoder({**one.config, "calibration": {"method": "platt", "folded": True, "scale": scale.tolist()}}, one.arrays)
+        assert (TASK.decide(problem, recorded, {"logits": moved}) == TASK.decide(problem, one, {"logits": moved})).all()
 
 
 def test_hundreds_of_labels():

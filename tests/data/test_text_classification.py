@@ -8,7 +8,7 @@ import pytest
 from autoft.data.table import Table
 from autoft.errors import DataError, SettingsError
 from autoft.interfaces.problem import Problem
-from autoft.interfaces.task import Decoder, Match, Task
+from autoft.interfaces.task import Calibrates, Decoder, Match, Task
 from autoft_plugins.tasks import TASKS
 from autoft_plugins.tasks.classes import class_name
 from autoft_plugins.tasks.metrics import accuracy, decisions, f1_macro
@@ -321,6 +321,17 @@ def test_answers():
     assert answers[1] == {"label": "neg", "score": 1.0, "scores": {"neg": 1.0, "pos": 0.0}}
     assert json.loads(json.dumps(answers)) == answers
     assert TASK.decode(problem, decoder, {"logits": np.zeros((0, 2))}, Table({"text": []})) == []
+
+
+def test_a_folded_temperature_is_recorded_and_never_applied():
+    problem = learned(table(text=SENTENCES, label=POLES))
+    outputs, rows = {"logits": np.array([[0.0, 2.0], [1.0, 0.5]], np.float32)}, Table({"text": ["a", "b"]})
+    plain = TASK.fit_decoder(problem, outputs, np.array([0, 1]))
+    record = Decoder({**plain.config, "calibration": {"method": "temperature", "temperature": 3.0, "folded": True}})
+    assert isinstance(TASK, Calibrates)
+    assert TASK.rescaled(record, np.full(2, 0.3), np.zeros(2)) == record
+    assert TASK.decode(problem, record, outputs, rows) == TASK.decode(problem, plain, outputs, rows)
+    assert TASK.decide(problem, record, outputs).tolist() == TASK.decide(problem, plain, outputs).tolist()
 
 
 def test_scores_equal_scikit_learn():

@@ -62,6 +62,8 @@ def test_several_labels_are_proved(export_of):
     exported = export_of("multi-label", "distilbert")
     assert [tensor.name for tensor in exported.program.parts[0].inputs] == ["input_ids", "attention_mask"]
     assert proved(exported).tolerance == 1e-4
+    stale = replace(exported, fitted=exported.fitted.rescaled(np.array([1.0, 0.5, 1.0]), np.array([0.0, 0.1, 0.0]))).prove()
+    assert "the logits of 'b' are 2 times those of the fitted model - 0.2: a stale temperature or scale?" in stale.reasons[-1]
 
 
 def test_numbers_for_pairs_are_proved_in_their_own_units_and_mistaken_texts_are_refused(export_of):
@@ -79,6 +81,10 @@ def test_numbers_for_pairs_are_proved_in_their_own_units_and_mistaken_texts_are_
     refused = exported.prove(session=Mistaken())
     assert not refused.passed
     assert refused.max_difference > refused.tolerance
+
+    stale = replace(exported, fitted=exported.fitted.rescaled(np.array([0.5]), np.array([1000.0]))).prove()
+    assert "the logits are 2 times those of the fitted model - " in stale.reasons[0]
+    assert "a stale temperature or scale?" in stale.reasons[0]
 
 
 def test_a_head_on_a_body_that_learned_by_comparison_is_proved(tiny_source, text_data, listening, export_bundle, tmp_path):

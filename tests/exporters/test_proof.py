@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -124,6 +126,38 @@ def test_one_perturbed_weight(kind, request, changed):
     reason = refused(exported.prove(session=changed(exported, perturb)))
     assert "answers differ by up to" in reason
     assert "weight of the graph" in reason
+
+
+@pytest.mark.parametrize("kind", ["bert", "exported_linear"])
+def test_a_stale_temperature(kind, request):
+    """The graph was written before the temperature was folded into the weights."""
+    exported = request.getfixturevalue(kind)
+    scale, shift = np.full(2, 1 / 1.7), np.zeros(2)
+    folded = replace(exported, fitted=exported.fitted.rescaled(scale, shift))
+    proof = folded.prove()
+    assert "the logits are 1.7 times those of the fitted model: a stale temperature or scale?" in refused(proof)
+    assert proof.changed_labels == 0  # nothing but the scale tells
+    assert exported.prove().passed  # the weights that were exported are as they were
+
+
+def test_a_temperature_that_graph_and_weights_both_hold(exported_linear, export_bundle, tmp_path):
+    fitted = exported_linear.fitted.rescaled(np.full(2, 1 / 1.7), np.zeros(2))
+    data = SimpleNamespace(problem=exported_linear.problem, rows=exported_linear.rows)
+    folded = export_bundle(fitted, data, tmp_path / "folded")
+    assert folded.prove().passed
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift", "said"),
+    [
+        ([2.0, 1.0], [0.0, 0.0], "the logits of 'blame' are 0.5 times those of the fitted model:"),
+        ([1.0, 4.0], [0.0, 1.0], "the logits of 'praise' are 0.25 times those of the fitted model - 0.25:"),
+        ([0.2, 0.25], [3.0, 0.0], "the logits of 'blame' are 5 times those of the fitted model - 15:"),
+    ],
+)
+def test_a_wrong_scale_of_a_label(exported_linear, scale, shift, said):
+    folded = replace(exported_linear, fitted=exported_linear.fitted.rescaled(np.array(scale), np.array(shift)))
+    assert said in refused(folded.prove())
 
 
 def test_another_tokenizer(bert, tmp_path):

@@ -66,6 +66,16 @@ def test_the_card_says_use_data_figures_and_proof():
     assert "all-mpnet-base-v2: Apache-2.0" in card
 
 
+def test_the_card_says_how_far_its_probabilities_are_off():
+    calibration = {"method": "temperature", "temperature": 1.5, "folded": True, "rows": 300, "ece_before": 0.05, "ece_after": 0.02}
+    assert "off by 5.0 points on average, after it, on rows that were held out, by 2.0." in model_card(
+        manifest(), RESULT | {"calibration": calibration}
+    )
+    assert "points on average" not in model_card(manifest(), RESULT)
+    left = model_card(manifest(), RESULT | {"calibration": {"rows": 40, "ece_before": 0.1, "reason": "40 rows tell too little"}})
+    assert "left as they are: 40 rows tell too little." in left
+
+
 def test_an_interval_without_width_is_not_told():
     card = model_card(manifest(), RESULT | {"interval": {"winner": {"value": 1.0, "low": 1.0, "high": 1.0}}})
     assert "- f1_macro of this model: 1.000\n" in card

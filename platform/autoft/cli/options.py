@@ -31,6 +31,15 @@ _OPTIONS = (
 )
 
 
+abstain_option = click.option(
+    "--abstain-below",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help='Answers of one class with a lower probability have `"sure": false`, all others true.',
+)
+"""For commands that answer."""
+
+
 def data_options(command: _F) -> _F:
     """Add the flags, in this order."""
     return _with(_OPTIONS, command)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from autoft.cli.options import column_options
+from autoft.cli.options import abstain_option, column_options
 
 if TYPE_CHECKING:
     from autoft.errors import DataError
@@ -35,6 +35,7 @@ _SHOWN = ("label", "labels", "score", "scores", "entities", "text")
 @click.option("--json", "as_json", is_flag=True, help="One answer a line, as JSON.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the model.  [default: all processors]")
 @click.option("--format", "format_name", metavar="NAME", help="One of the bundle's formats.  [default: the one it was exported for]")
+@abstain_option
 @click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
 def command(
     bundle: str,
@@ -46,6 +47,7 @@ def command(
     as_json: bool,
     threads: int | None,
     format_name: str | None,
+    abstain_below: float | None,
     plugins: tuple[Path, ...],
 ) -> int:
     """Answer with BUNDLE: for each TEXT, or for each row of a file.
@@ -73,12 +75,15 @@ def command(
     if output_file is not None:
         _check_output(input_file, output_file)
     if input_file is None:
-        predictor = load_predictor(folder, plugin_files=plugins, threads=threads, format_name=format_name)
+        predictor = load_predictor(folder, plugin_files=plugins, threads=threads, format_name=format_name, abstain_below=abstain_below)
         rows = _rows(texts, predictor.problem)
         _show(zip(rows, predictor.predict(rows), strict=True), as_json)
         _tell_of_blank(sum(isinstance(row, str) and not row.strip() for row in rows), predictor.problem)
         return 0
-    predictor = load_predictor(folder, plugin_files=plugins, threads=1, at_once=threads or available_cores(), format_name=format_name)
+    at_once = threads or available_cores()
+    predictor = load_predictor(
+        folder, plugin_files=plugins, threads=1, at_once=at_once, format_name=format_name, abstain_below=abstain_below
+    )
     file = _open(input_file, predictor, plugins, given)
     blank = _Blank(predictor.problem, given)
     pairs = blank.counted(predictor.stream(file.rows, columns=given, origin=_name(input_file)))

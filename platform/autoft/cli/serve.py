@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from autoft.cli.options import abstain_option
+
 
 @click.command("serve")
 @click.argument("bundle")
@@ -13,8 +15,17 @@ import click
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="The port; 0 takes any free one.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of the model.  [default: all processors]")
 @click.option("--format", "format_name", metavar="NAME", help="One of the bundle's formats.  [default: the one it was exported for]")
+@abstain_option
 @click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
-def command(bundle: str, host: str, port: int, threads: int | None, format_name: str | None, plugins: tuple[Path, ...]) -> int:
+def command(
+    bundle: str,
+    host: str,
+    port: int,
+    threads: int | None,
+    format_name: str | None,
+    abstain_below: float | None,
+    plugins: tuple[Path, ...],
+) -> int:
     """Serve BUNDLE over HTTP: POST /predict, POST / in the shapes of Hugging Face's API, GET /health/ready, /info, /docs.
 
     BUNDLE is a bundle's folder, a run's output folder, a run's id (or a unique beginning of it), or `last`, the newest run that left one.
@@ -31,7 +42,7 @@ def command(bundle: str, host: str, port: int, threads: int | None, format_name:
             raise
         raise AutoftError(f"serving needs the package {error.name}", hint="pip install 'autoft[serve]'") from None
     listener = bind(host, port)
-    predictor = load_predictor(folder, plugin_files=plugins, threads=threads, format_name=format_name)
+    predictor = load_predictor(folder, plugin_files=plugins, threads=threads, format_name=format_name, abstain_below=abstain_below)
     name = predictor.bundle.manifest.provenance.candidate
 
     def ready(address: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
 import numpy.typing as npt
 
 from autoft.data.table import Rows, Table
@@ -208,6 +209,17 @@ class Averages(Protocol):
     def average(self, folders: Sequence[Path]) -> Fitted | None:
         """A model whose weights are the mean of those in `folders`, two or more that `Fitted.save` wrote in trials of one candidate; None
         where these have no mean that means something: other shapes, another head."""
+        ...
+
+
+@runtime_checkable
+class Rescales(Protocol):
+    """What a fitted model may have beside: a last layer that takes a scale, so that its folder, its graph and every loader of either
+    answer alike."""
+
+    def rescaled(self, scale: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]) -> Fitted | None:
+        """A model whose `logits` are those of this one times `scale` plus `shift`, (outputs,) each, by its weights. The two may share
+        weights, and this one stays as it is. None where the architecture does not allow it."""
         ...
 
 

@@ -103,6 +103,23 @@ class RankedResult(RankedSource):
     best_value_later: float | None = Field(description="the best validation figure of its trials; None where none came to one")
 
 
+class Calibration(Frozen):
+    """How far the probabilities of answers can be taken at their word, on validation rows that the judged weights never saw; and what was
+    folded into the last layer to bring them nearer."""
+
+    method: Literal["temperature", "platt"] | None = Field(
+        default=None, description="temperature: one factor for all classes; platt: a scale and a shift a label; None: nothing was changed"
+    )
+    temperature: float | None = None
+    folded: bool = Field(default=False, description="whether the weights hold it, in the folder and in the graph: nothing is left to apply")
+    reason: str = Field(default="", description="why nothing was changed")
+    rows: int
+    ece_before: float | None = Field(default=None, description="expected calibration error over 15 bins, 0 to 1; less is better")
+    ece_after: float | None = Field(default=None, description="of rows that were held out from the fit; None where nothing was changed")
+    log_loss_before: float | None = None
+    log_loss_after: float | None = None
+
+
 class Verified(Frozen):
     """The proof in short; the whole of it is in the bundle's autoft.json."""
 
@@ -189,6 +206,7 @@ class Result(Frozen):
     )
     bundle: str
     verified: Verified
+    calibration: Calibration | None = Field(default=None, description="None where answers have no probabilities that a scale could change")
     limits: LimitsResult | None = Field(default=None, description="None where there were none")
     formats: list[FormatResult] = Field(default_factory=list, description="of the bundle, the one that is served first")
     utilisation: Utilisation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -135,6 +135,24 @@ class Tallied(Protocol):
 
     def figures(self, problem: Problem, sums: npt.NDArray[np.float64]) -> dict[str, float]:
         """The metrics of any rows from the `sums` (k,) of their tallies."""
+        ...
+
+
+Link: TypeAlias = Literal["softmax", "sigmoid"]
+"""What makes probabilities of `logits` (n, outputs): of one class of several, or of each label."""
+
+
+@runtime_checkable
+class Calibrates(Protocol):
+    """What a task may have beside: answers with probabilities that its `logits` (n, outputs) alone give, so that a scale and a shift of
+    these, folded into the weights, bring them in line with how often an answer is right. Targets are codes (n,) for softmax, 0 and 1
+    (n, outputs) for sigmoid. Neither `decide` nor `decode` applies a scale: outputs have it already."""
+
+    link: Link
+
+    def rescaled(self, decoder: Decoder, scale: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]) -> Decoder:
+        """One that decides by logits times `scale` (above 0) plus `shift`, (outputs,) each, as `decoder` does by the logits. For softmax
+        all scales are equal and shifts 0."""
         ...
 
 

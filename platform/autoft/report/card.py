@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from autoft.progress import example_inputs
+from autoft.report.certainty import calibration_in_words, calibration_of
 from autoft.runtime.schemas import answer_kind
 
 if TYPE_CHECKING:
@@ -193,6 +194,9 @@ def _figures(manifest: Manifest, result: Mapping[str, Any]) -> str:
                 within = f", 95 % interval {low:.3f} to {high:.3f}" if low < high else ""
                 lines.append(f"- {_md(manifest.problem.metric.name)} of {words}: {float(found['value']):.3f}{within}")
     lines += ["", "The test rows were looked at once, after every choice had been made."]
+    calibration = calibration_of(result)
+    if calibration is not None:
+        lines += ["", _md(calibration_in_words(calibration))]
     return "\n".join(lines)
 
 

@@ -61,9 +61,17 @@ def _curve(line: Line, points: Sequence[tuple[float, float]]) -> Markup:
     return tag("g", *marks)
 
 
-def scatter(points: Sequence[tuple[float, float]], across: str, upwards: str) -> Markup:
-    """Pairs of numbers of one kind on one scale; on the diagonal they are equal."""
-    ticks = nice_ticks(min(map(min, points)), max(map(max, points)))
+def scatter(
+    points: Sequence[tuple[float, float]],
+    across: str,
+    upwards: str,
+    *,
+    weights: Sequence[int] | None = None,
+    bounds: tuple[float, float] | None = None,
+) -> Markup:
+    """Pairs of numbers of one kind on one scale, the points' or `bounds`; on the diagonal they are equal. With `weights`, rows a point, its
+    area shows them."""
+    ticks = nice_ticks(*bounds, 6) if bounds else nice_ticks(min(map(min, points)), max(map(max, points)))
     low, high = ticks[0], ticks[-1]
     size = HEIGHT - TOP - BOTTOM + 90
 
@@ -78,9 +86,12 @@ def scatter(points: Sequence[tuple[float, float]], across: str, upwards: str) ->
         parts.append(tag("text", f"{tick:g}", x=x, y=TOP + size + 17, cls="tick middle"))
     (left, bottom), (right, top) = place(low, low), place(high, high)
     parts.append(tag("line", x1=left, x2=right, y1=bottom, y2=top, cls="diagonal"))
-    for x, y in points:
+    heaviest = max(weights) if weights else 1
+    for number, (x, y) in enumerate(points):
         across_at, up_at = place(x, y)
-        parts.append(tag("circle", tag("title", f"{across} {x:.4g}, {upwards} {y:.4g}"), cx=across_at, cy=up_at, r=3, cls="spot"))
+        radius = round(3 + 11 * math.sqrt(weights[number] / heaviest), 1) if weights else 3
+        hover = f"{across} {x:.4g}, {upwards} {y:.4g}" + (f" ({weights[number]:,})" if weights else "")
+        parts.append(tag("circle", tag("title", hover), cx=across_at, cy=up_at, r=radius, cls="spot"))
     parts.append(tag("text", across, x=(left + right) / 2, y=TOP + size + 35, cls="axis middle"))
     parts.append(tag("text", upwards, x=12, y=TOP + size / 2, transform=f"rotate(-90 12 {TOP + size / 2})", cls="axis middle"))
     view = f"0 0 {LEFT + 14 + size + 20} {TOP + size + 42}"

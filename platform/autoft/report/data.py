@@ -80,6 +80,22 @@ class Mistake(Frozen):
     score: float | None = None
 
 
+class Certainty(Frozen):
+    """Test answers of like probability: how many, what they were said to be likely, and how often what was said was so; both 0 to 1."""
+
+    rows: int
+    said: float
+    right: float
+
+
+class Kept(Frozen):
+    """The test rows whose answer has at least the probability `threshold`: their share of all, and how many of them are right, 0 to 1."""
+
+    threshold: float
+    share: float
+    right: float | None
+
+
 class CurvePoint(Frozen):
     """`progress` in percent of the trial; `value` is the run's metric on the validation rows; `utilisation` since the point before."""
 
@@ -139,7 +155,8 @@ class ReportData(Frozen):
     """The optional parts of report.html.
 
     `kind` is what the answers hold; `classes` counts the rows of each class; `tallies` are of labels or of kinds of entities; `points`
-    are (truth, answer) where answers are numbers; `marked` are rows with wrong entities. `curves`, `stages` and `notes` that are None are
+    are (truth, answer) where answers are numbers; `marked` are rows with wrong entities; `certainties` hold probabilities against the
+    truth, `kept` what is left where answers that are less sure are left out. `curves`, `stages` and `notes` that are None are
     read from the run's folder.
     """
 
@@ -153,6 +170,8 @@ class ReportData(Frozen):
     tallies: tuple[Tally, ...] = ()
     points: tuple[tuple[float, float], ...] = ()
     marked: tuple[Marked, ...] = ()
+    certainties: tuple[Certainty, ...] = ()
+    kept: tuple[Kept, ...] = ()
     curves: tuple[Curve, ...] | None = None
     proof: ProofTable | None = None
     stages: tuple[StageTime, ...] | None = None

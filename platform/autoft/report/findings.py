@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autoft.calibration import binned
 from autoft.data.table import Table
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Decoder, Task
-from autoft.report.data import Confusion, Marked, Mistake, Span, State, Tally
+from autoft.report.data import Certainty, Confusion, Kept, Marked, Mistake, Span, State, Tally
 from autoft.runtime.schemas import answer_kind, schema_of
 
 SHOWN = 12
@@ -24,6 +25,8 @@ COMPARED = 500
 """Rows of texts that are scored one by one."""
 PIECE = 600
 """Characters of a text with wrong entities that are shown, from a little before the first wrong one."""
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+"""Of certainty, below which an answer might be left to a person."""
 _SURE = 50.0
 """A logit whose probability is one."""
 _AT_ONCE = 64
@@ -83,7 +86,24 @@ def _classes(outcome: Outcome) -> dict[str, Any] | None:
         for row, (truth, answer) in enumerate(zip(truths, said, strict=True))
         if answer != truth
     ]
-    return {"confusion": Confusion.of(labels, truths, said), "mistakes": _surest(wrong)}
+    found = {"confusion": Confusion.of(labels, truths, said), "mistakes": _surest(wrong)}
+    sure, right = np.array([answer.get("score", np.nan) for answer in outcome.answers], np.float64), np.array(said) == np.array(truths)
+    certainties = _certainties(sure, right)
+    kept = tuple(_kept(sure, right, threshold) for threshold in THRESHOLDS) if certainties else ()
+    return {**found, "certainties": certainties, "kept": kept}
+
+
+def _certainties(sure: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> tuple[Certainty, ...]:
+    """`right` tells whether that was so of which `sure` is the probability; both of one length. Empty where it is no probability."""
+    if not ((sure >= 0) & (sure <= 1)).all():
+        return ()
+    bins = zip(*(values.tolist() for values in binned(sure, right)), strict=True)
+    return tuple(Certainty(rows=rows, said=said / rows, right=happened / rows) for rows, said, happened in bins if rows)
+
+
+def _kept(sure: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], threshold: float) -> Kept:
+    kept = sure >= threshold
+    return Kept(threshold=threshold, share=float(kept.mean()), right=float(right[kept].mean()) if kept.any() else None)
 
 
 def _surest(mistakes: Sequence[Mistake]) -> tuple[Mistake, ...]:
@@ -110,7 +130,8 @@ def _labels(outcome: Outcome) -> dict[str, Any] | None:
         wrong.append(
             Mistake(input=outcome.input(row), truth=_listed(labels, truth[row]), answer=_listed(labels, said[row]), score=float(sure))
         )
-    return {"tallies": tallies, "mistakes": _surest(wrong)}
+    sure = np.array([[answer["scores"].get(label, 0.0) for label in labels] for answer in outcome.answers], np.float64)
+    return {"tallies": tallies, "mistakes": _surest(wrong), "certainties": _certainties(sure.ravel(), truth.ravel())}
 
 
 def _probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

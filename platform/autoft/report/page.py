@@ -9,6 +9,7 @@ from typing import Any
 from autoft.interfaces.events import TrialFinished
 from autoft.progress import example_inputs
 from autoft.report.answers import confusion_section, marked_section, mistakes_section, points_section, tallies_section
+from autoft.report.certainty import certainty_section
 from autoft.report.data import ReportData, completed
 from autoft.report.facts import facts_section
 from autoft.report.limits import limits_section
@@ -44,6 +45,7 @@ def report_html(result: Mapping[str, Any], rows: list[TrialFinished], data: Repo
         confusion_section(data.confusion),
         tallies_section(data),
         points_section(data.points, str(result.get("metric", ""))),
+        certainty_section(result, data),
         mistakes_section(data),
         marked_section(data.marked),
         proof_section(data.proof),

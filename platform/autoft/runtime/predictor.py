@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from autoft.data.names import nearest
@@ -15,7 +16,7 @@ from autoft.interfaces.exporter import Exporter
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
 from autoft.runtime.bundle import Bundle
-from autoft.runtime.schemas import stands_alone
+from autoft.runtime.schemas import answer_kind, stands_alone
 from autoft.runtime.session import available_cores
 
 ROWS_BY_LENGTH = 8
@@ -34,13 +35,23 @@ class Predictor:
 
     The plugins are passed in: the task and the encoder that the manifest names, and the exporter that wrote the graph. `threads` are
     those of one batch, `at_once` the batches in work at a time: one batch with all threads for the quickest answer, one thread a batch and
-    as many batches as processors for the most answers.
+    as many batches as processors for the most answers. With `abstain_below`, a probability, an answer also says whether it is `sure`:
+    its score is no less. Raises DataError where answers are not one class with its probability.
     """
 
     def __init__(
-        self, bundle: Bundle, *, task: Task, encoder: Encoder, exporter: Exporter, threads: int | None = None, at_once: int = 1
+        self,
+        bundle: Bundle,
+        *,
+        task: Task,
+        encoder: Encoder,
+        exporter: Exporter,
+        threads: int | None = None,
+        at_once: int = 1,
+        abstain_below: float | None = None,
     ) -> None:
-        self.bundle = bundle
+        self.bundle = bundle if abstain_below is None else _abstaining(bundle)
+        self._abstain_below = abstain_below
         self.threads, self._at_once = threads or available_cores(), at_once
         self._task = task
         self._decoder = bundle.decoder()
@@ -155,7 +166,8 @@ class Predictor:
         for numbers, batch, arrays in self._batches(rows):
             decoded = self._task.decode(self.problem, self._decoder, arrays, batch)
             for number, answer in zip(numbers, decoded, strict=True):
-                answers[number] = answer
+                sure = {} if self._abstain_below is None else {"sure": answer["score"] >= self._abstain_below}
+                answers[number] = {**answer, **sure}
         return answers
 
     def _batches(self, rows: Table) -> Iterator[tuple[list[int], Table, Arrays]]:
@@ -185,6 +197,18 @@ class Predictor:
         if self._encoding.max_length is not None:
             return ROWS_BY_LENGTH
         return min(ROWS_WITHOUT_LENGTH, max(1, UNITS_WITHOUT_LENGTH // max(1, longest)))
+
+
+def _abstaining(bundle: Bundle) -> Bundle:
+    """With `sure` in the schema of an answer."""
+    manifest = bundle.manifest
+    schema = manifest.output_schema
+    if answer_kind(schema) != "classes":
+        what = f"the answers of {manifest.problem.task} are not one class with its probability: there is nothing to abstain by"
+        raise DataError(what, hint="leave --abstain-below out")
+    properties, required = {**schema["properties"], "sure": {"type": "boolean"}}, [*schema.get("required", ()), "sure"]
+    widened = {**schema, "properties": properties, "required": required}
+    return replace(bundle, manifest=manifest.model_copy(update={"output_schema": widened}))
 
 
 def _opened(encoder: Encoder, bundle: Bundle) -> Encoding:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoft.catalog import Catalog
+from autoft.data.table import Rows
+from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Fitted, Program
 from autoft.interfaces.task import Decoder
@@ -43,7 +45,8 @@ class Built:
 @dataclass(frozen=True)
 class Chosen:
     """What may be exported: the row of a trial and a model of its recipe, None for the weights that the trial left. Either `refitted` on
-    all rows that are not test, or the mean of the weights of the trials `averaged`, with a decoder of its own, or the trial's."""
+    all rows that are not test, or the mean of the weights of the trials `averaged`. `decoder` is its own, and what was calibrated is folded
+    into `fitted` then; without one the outputs of the trial are to tell."""
 
     row: TrialFinished
     fitted: Fitted | None = None
@@ -85,13 +88,17 @@ def build(
         raise
 
 
-def decoder_for(fitted: Fitted, understood: Understood, validation: Path) -> Decoder:
-    """Fitted on the outputs that the judged weights gave for rows they never saw."""
+def held_out(validation: Path) -> tuple[Rows, Arrays]:
+    """Row numbers, and the outputs that the judged weights gave for these rows, which they never saw."""
     import numpy as np
 
     with np.load(validation, allow_pickle=False) as stored:
-        rows = stored["rows"]
-        outputs = {name: stored[name] for name in stored.files if name != "rows"}
+        return stored["rows"], {name: stored[name] for name in stored.files if name != "rows"}
+
+
+def decoder_for(fitted: Fitted, understood: Understood, validation: Path) -> Decoder:
+    """Fitted on what `held_out` gives, for weights whose outputs no scale was folded into."""
+    rows, outputs = held_out(validation)
     decoder = understood.task.fit_decoder(understood.problem, outputs, understood.targets[rows])
     return decoder.joined(fitted.extra())
 

@@ -16,6 +16,7 @@ from autoft.runtime.predictor import Predictor
 from autoft.settings import Settings
 from autoft.steps.bounds import limits_in_words
 from autoft.steps.bundle import Built
+from autoft.steps.calibrate import calibration_of
 from autoft.steps.clock import Clock
 from autoft.steps.confirm import Bench, Confirmation
 from autoft.steps.export import Shipped
@@ -79,6 +80,7 @@ def conclude(
             limits=limits_in_words(shipped.bounds, shipped.option, shipped.options) if shipped.bounds and shipped.option else "",
         )
     )
+    calibration = calibration_of(built.decoder)
     figures = {"validation": winner.metrics, "test": task.score(problem, targets, decided)}
     result = {
         "schema": 1,
@@ -113,6 +115,7 @@ def conclude(
         "rows": {"train": len(understood.splits.train), "validation": len(understood.validated), "test": len(test)},
         "bundle": "bundle",
         "verified": _verified(built),
+        "calibration": calibration.model_dump() if calibration else None,
         "limits": _limits(shipped),
         "formats": [format_result(name, one) for name, one in built.formats.items()],
         "verdict": said,

@@ -12,11 +12,11 @@ from statistics import fmean
 
 from autoft.errors import AutoftError, ExportError
 from autoft.interfaces.events import TrialFinished
-from autoft.interfaces.model import Fitted
 from autoft.interfaces.result import Option
 from autoft.settings import Settings
 from autoft.steps.bounds import Bounds, best_within, options, with_front
-from autoft.steps.bundle import Built, Chosen, build, decoder_for, judged_by
+from autoft.steps.bundle import Built, Chosen, build, held_out, judged_by
+from autoft.steps.calibrate import in_words, served
 from autoft.steps.clock import Clock
 from autoft.steps.confirm import Bench, Confirmation, refit
 from autoft.steps.formats import discard
@@ -123,9 +123,10 @@ def _built(settings: Settings, bench: Bench, chosen: Chosen, formats: Sequence[s
     journal, row = bench.journal, chosen.row
     journal.stage("export and proof", row.candidate)
     try:
-        model: Fitted = chosen.fitted or bench.load(row)
-        decoder = chosen.decoder or decoder_for(model, bench.understood, journal.trial_folder(row.trial) / "validation.npz")
-        return build(
+        model, decoder = chosen.fitted or bench.load(row), chosen.decoder
+        if decoder is None:
+            model, decoder = served(bench, model, *held_out(journal.trial_folder(row.trial) / "validation.npz"))
+        built = build(
             model,
             decoder,
             bench.understood,
@@ -141,3 +142,7 @@ def _built(settings: Settings, bench: Bench, chosen: Chosen, formats: Sequence[s
     except AutoftError as error:
         journal.say(f"trial {row.trial}, {row.candidate}: {error.message}", "warning")
         return None
+    calibrated = in_words(decoder)
+    if calibrated:
+        journal.say(calibrated)
+    return built

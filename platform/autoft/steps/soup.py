@@ -10,6 +10,7 @@ from autoft.errors import AutoftError
 from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Averages, Fitted
 from autoft.interfaces.task import Decoder
+from autoft.steps.calibrate import served
 from autoft.steps.clock import Clock
 from autoft.steps.confirm import Bench
 from autoft.trial import decisions
@@ -17,8 +18,8 @@ from autoft.trial import decisions
 
 @dataclass(frozen=True)
 class Soup:
-    """The mean of the weights of `trials`. `row` is the best of them with the figures of the mean in place of its own; `decoder` is fitted
-    on what the mean answers for the validation rows."""
+    """The mean of the weights of `trials`. `row` is the best of them with the figures of the mean in place of its own; `fitted` and
+    `decoder` are as they are served, by what the mean answers for the validation rows."""
 
     trials: tuple[int, ...]
     row: TrialFinished
@@ -85,7 +86,7 @@ def _cooked(bench: Bench, model: Averages, rows: Sequence[TrialFinished]) -> Sou
         bench.journal.busy_seconds += time.process_time() - started
     metrics = task.score(problem, targets, decisions(task, problem, outputs, targets, [(len(targets), fitted.extra())]))
     row = rows[0].model_copy(update={"metrics": metrics, "value": metrics[problem.metric.name]})
-    decoder = task.fit_decoder(problem, outputs, targets).joined(fitted.extra())
+    fitted, decoder = served(bench, fitted, validation, outputs)
     return Soup(tuple(row.trial for row in rows), row, fitted, decoder)
 
 

@@ -15,7 +15,7 @@ from autoft.data.table import Table
 from autoft.errors import DataError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.problem import Problem
-from autoft.interfaces.task import Decoder
+from autoft.interfaces.task import Decoder, Link
 from autoft_plugins.tasks.fields import column_names, shown, where
 from autoft_plugins.tasks.metrics import accuracy, decisions, f1_macro, softmax
 from autoft_plugins.tasks.text_task import TextTask
@@ -57,6 +57,7 @@ class Classification(TextTask):
 
     kind = "single_label_classification"
     metrics = ("f1_macro", "accuracy")
+    link: Link = "softmax"
 
     def learned(self, draft: Problem, rows: Table) -> Problem:
         counts = Counter(_names(draft, rows))
@@ -87,6 +88,10 @@ class Classification(TextTask):
 
     def fit_decoder(self, problem: Problem, outputs: Arrays, targets: npt.NDArray[Any]) -> Decoder:  # noqa: ARG002
         return Decoder({"function": "softmax"})
+
+    def rescaled(self, decoder: Decoder, scale: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]) -> Decoder:  # noqa: ARG002
+        """The same: one factor for all classes leaves the greatest the greatest."""
+        return decoder
 
     def decide(self, problem: Problem, decoder: Decoder, outputs: Arrays) -> npt.NDArray[Any]:  # noqa: ARG002
         return decisions(outputs["logits"])

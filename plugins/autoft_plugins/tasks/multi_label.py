@@ -15,7 +15,7 @@ from autoft.data.table import Table
 from autoft.errors import DataError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.problem import Problem
-from autoft.interfaces.task import Decoder, Match
+from autoft.interfaces.task import Decoder, Link, Match
 from autoft_plugins.tasks.classes import in_order, unknown_label
 from autoft_plugins.tasks.fields import column_names, shown, where
 from autoft_plugins.tasks.label_lists import flag_in, labels_in, list_in, separator_of, ticked
@@ -39,6 +39,7 @@ class MultiLabel(TextTask):
     also = ("multilabel", "multi-label-classification", "tagging")
     kind = "multi_label_classification"
     metrics = ("f1_macro", "f1_micro")
+    link: Link = "sigmoid"
 
     def match(self, table: Table, given: Mapping[str, tuple[str, ...]]) -> Match | None:
         return match_multi_label(table, given)
@@ -113,6 +114,10 @@ class MultiLabel(TextTask):
     def fit_decoder(self, problem: Problem, outputs: Arrays, targets: npt.NDArray[Any]) -> Decoder:
         """`cuts` (labels,), see `tuned_cuts`: one a label where macro-F1 decides, a common one where micro-F1 does."""
         return Decoder({"function": "sigmoid"}, {"cuts": tuned_cuts(outputs["logits"], targets, each=problem.metric.name == "f1_macro")})
+
+    def rescaled(self, decoder: Decoder, scale: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]) -> Decoder:
+        """Each cut where its logit went: a label is given to the rows that had it before."""
+        return Decoder(decoder.config, {**decoder.arrays, "cuts": decoder.arrays.get("cuts", 0.0) * scale + shift})
 
     def decide(self, problem: Problem, decoder: Decoder, outputs: Arrays) -> npt.NDArray[Any]:  # noqa: ARG002
         """1 where the logit reaches the label's cut, 0 where none was fitted; -1 where a logit is not a number."""

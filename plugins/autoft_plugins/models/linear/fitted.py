@@ -51,6 +51,11 @@ class LinearFitted:
         """Nothing."""
         return {}
 
+    def rescaled(self, scale: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]) -> LinearFitted:
+        """See `autoft.interfaces.model.Rescales`."""
+        weight, bias = self.weight * scale, self.bias * scale + shift
+        return LinearFitted(self.encoding, weight.astype(np.float32), bias.astype(np.float32), self.labels, self.kind)
+
     def save(self, folder: Path) -> None:
         """config.json, encoder.json, vocabulary.json and weights.safetensors."""
         from safetensors.numpy import save_file

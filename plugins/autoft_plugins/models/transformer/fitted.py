@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from autoft.data.table import Table
 from autoft.interfaces.encoder import Arrays, EncoderSpec, Encoding, Tensor
@@ -17,6 +18,7 @@ from autoft_plugins.models.transformer.inference import Forward, on_processor
 from autoft_plugins.models.transformer.loading import reload
 from autoft_plugins.models.transformer.objectives import objective_type, saved_kind
 from autoft_plugins.models.transformer.objectives.base import save_model
+from autoft_plugins.models.transformer.objectives.last_layer import rescaled
 from autoft_plugins.models.transformer.tokenization import tokenise
 
 if TYPE_CHECKING:
@@ -46,6 +48,11 @@ class FittedClassifier:
 
     def extra(self) -> Arrays:
         return {}
+
+    def rescaled(self, scale: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]) -> FittedClassifier | None:
+        """See `autoft.interfaces.model.Rescales`; None where the model does not end in a linear layer with a bias."""
+        model = rescaled(self.model, scale, shift)
+        return None if model is None else FittedClassifier(model, self.encoder, self.kind)
 
     def save(self, folder: Path) -> None:
         save_model(self.model, self.encoder, self.kind, folder)

@@ -122,6 +122,12 @@ class FittedHead:
     def extra(self) -> Arrays:
         return {}
 
+    def rescaled(self, scale: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]) -> FittedHead:
+        """See `autoft.interfaces.model.Rescales`."""
+        weight, bias = self.head.weight * scale[:, None], self.head.bias * scale + shift
+        head = LinearHead(weight.astype(np.float32), bias.astype(np.float32), self.head.unit)
+        return FittedHead(self._body, head, self.encoder, self._kind, self._labels)
+
     def save(self, folder: Path) -> None:
         """The body's own files, the tokenizer's, and the head beside them."""
         self._body.save(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -24,3 +25,23 @@ def start_at(model: Any, logits: npt.NDArray[np.float64]) -> None:
     if layer is not None:
         with torch.no_grad():
             layer.bias.copy_(torch.from_numpy(logits))
+
+
+def fold(layer: Any, scale: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]) -> None:
+    """What the layer gives, times `scale` plus `shift`, (outputs,) each, from now on by its weights."""
+    by, plus = (torch.as_tensor(np.asarray(values, np.float64), device=layer.weight.device) for values in (scale, shift))
+    with torch.no_grad():
+        layer.weight.copy_(layer.weight.double() * by[:, None])
+        layer.bias.copy_(layer.bias.double() * by + plus)
+
+
+def rescaled(model: Any, scale: npt.NDArray[np.float64], shift: npt.NDArray[np.float64]) -> Any:
+    """A model with a last layer of its own, into which `fold` puts these; all other weights are shared with `model`. None where there is
+    no such layer."""
+    layer = last_linear(model)
+    if layer is None:
+        return None
+    shared = {id(one): one for one in (*model.parameters(), *model.buffers()) if one is not layer.weight and one is not layer.bias}
+    made = deepcopy(model, shared)
+    fold(last_linear(made), scale, shift)
+    return made

@@ -17,7 +17,7 @@ from autoft.interfaces.source import Source
 from autoft_plugins.models.transformer.fitted import FittedClassifier
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.objectives.base import Units
-from autoft_plugins.models.transformer.objectives.last_layer import last_linear
+from autoft_plugins.models.transformer.objectives.last_layer import fold, last_linear
 from autoft_plugins.models.transformer.objectives.sequence import SequenceObjective
 
 
@@ -69,6 +69,4 @@ class Regression(SequenceObjective):
                 layer.bias.copy_(bias)
 
     def _fold(self, layer: Any) -> None:
-        with torch.no_grad():
-            layer.weight.mul_(self._scale)
-            layer.bias.mul_(self._scale).add_(self._mean)
+        fold(layer, np.array([self._scale]), np.array([self._mean]))
