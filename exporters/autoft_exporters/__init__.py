@@ -9,6 +9,7 @@ from autoft.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from autoft.interfaces.exporter import Exporter
+    from autoft.interfaces.packager import Packager
 
 
 @hookimpl
@@ -17,3 +18,12 @@ def autoft_register_exporters() -> Sequence[Exporter]:
     from autoft_exporters.onnx_fp32 import OnnxFp32
 
     return [OnnxFp32()]
+
+
+@hookimpl
+def autoft_register_packagers() -> Sequence[Packager]:
+    """The places a bundle can be arranged for."""
+    from autoft_exporters.docker import Docker
+    from autoft_exporters.triton import Triton
+
+    return [Docker(), Triton()]
