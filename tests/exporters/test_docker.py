@@ -46,6 +46,18 @@ HOSTILE = [
 ]
 
 
+ARRANGED_AGAIN = """
+import sys
+from pathlib import Path
+from autoft.catalog import Catalog
+from autoft.plugins import read_plugin_file
+from autoft.steps.package import KINDS, package
+bundle, plugins, out = map(Path, sys.argv[1:])
+catalog = Catalog.build([read_plugin_file(path) for path in plugins.iterdir()], kinds=KINDS)
+print(*(placed.packager for placed in package(bundle, ["docker", "triton"], out, catalog)))
+"""
+
+
 def facts(bundle: Path, **changes: Any) -> BundleFacts:
     files = {path.relative_to(bundle).as_posix(): path.stat().st_size for path in sorted(bundle.rglob("*")) if path.is_file()}
     versions = {"numpy": "2.1.0", "onnxruntime": "1.20.1", "tokenizers": "0.21.0rc1", "torch": "2.6.0+cpu"}
@@ -268,6 +280,8 @@ def test_the_steps_of_the_dockerfile_give_a_server_that_answers_and_stops(tmp_pa
         pytest.fail(f"{error}\n{error.stdout}\n{error.stderr}")
     heavy = "import importlib.util as u; print([n for n in ('torch', 'transformers', 'ray') if u.find_spec(n)])"
     assert image.run(Step("RUN", {}, ("python", "-c", heavy))).stdout.strip() == "[]"
+    again = image.run(Step("RUN", {}, ("python", "-c", ARRANGED_AGAIN, "/bundle", "/plugins/", str(tmp_path / "again"))))
+    assert again.stdout.split() == ["docker", "triton"], "a wheel has the templates, and no packager needs what only training needs"
 
     with free_port() as port:
         here = {"8000": str(port), "0.0.0.0": "127.0.0.1"}

@@ -60,7 +60,7 @@ def package(bundle: Path, names: Sequence[str], folder: Path, catalog: Catalog) 
     except OSError as error:
         size = sum(facts.files.values()) / 2**20
         raise ExportError(
-            f"{error.filename or folder} could not be written: {error.strerror or error}; what was there is as it was",
+            f"{folder} could not be written: {error.strerror or error}; what was there is as it was",
             hint=f"the bundle has {size:,.0f} MiB: is there room for it, and may you write there?",
         ) from error
     return placed
