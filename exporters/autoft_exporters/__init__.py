@@ -9,6 +9,7 @@ from autoft.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from autoft.interfaces.exporter import Exporter
+    from autoft.interfaces.packager import Packager
 
 
 @hookimpl
@@ -20,3 +21,12 @@ def autoft_register_exporters() -> Sequence[Exporter]:
     from autoft_exporters.openvino import OpenVino
 
     return [OnnxFp32(), OnnxInt8(), OnnxInt8Static(), OnnxFp16(), OpenVino()]
+
+
+@hookimpl
+def autoft_register_packagers() -> Sequence[Packager]:
+    """The places a bundle can be arranged for."""
+    from autoft_exporters.docker import Docker
+    from autoft_exporters.triton import Triton
+
+    return [Docker(), Triton()]

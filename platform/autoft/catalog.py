@@ -16,6 +16,7 @@ from autoft.hookspecs import PROJECT, Hooks
 from autoft.interfaces.encoder import Encoder
 from autoft.interfaces.exporter import Exporter
 from autoft.interfaces.model import Model
+from autoft.interfaces.packager import Packager
 from autoft.interfaces.reader import Reader
 from autoft.interfaces.source import SourceCard
 from autoft.interfaces.task import Task
@@ -38,6 +39,7 @@ KINDS: Mapping[str, type] = MappingProxyType(
         "encoders": Encoder,
         "readers": Reader,
         "trackers": Tracker,
+        "packagers": Packager,
     }
 )
 """What can be registered: `autoft_register_<kind>` gives objects of this interface."""
@@ -55,7 +57,8 @@ class Given(NamedTuple):
 class PluginRecord:
     """A plugin as `autoft plugins` shows it. `failure` may stand beside things given: what works is kept.
 
-    `missing_extra`: it failed only since an optional library is not installed; no other command speaks of it.
+    `missing_extra`: it failed only since an optional library is not installed; no other command speaks of it. `requirement`: the package
+    that holds it, `name==version`; none for what is built in and for files.
     """
 
     name: str
@@ -63,6 +66,7 @@ class PluginRecord:
     gives: tuple[Given, ...] = ()
     failure: str | None = None
     missing_extra: bool = False
+    requirement: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Catalog:
     encoders: Mapping[str, Encoder]
     readers: Mapping[str, Reader]
     trackers: Mapping[str, Tracker]
+    packagers: Mapping[str, Packager] = field(default_factory=dict)
     plugins: tuple[PluginRecord, ...] = ()
     plugin_files: tuple[PluginFile, ...] = ()
     _managers: Mapping[str, pluggy.PluginManager] = field(default_factory=dict, repr=False, compare=False)
@@ -123,6 +128,9 @@ class Catalog:
 
     def tracker(self, name: str) -> Tracker:
         return self._get("tracker", self.trackers, name)
+
+    def packager(self, name: str) -> Packager:
+        return self._get("packager", self.packagers, name)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -179,7 +187,7 @@ class _Builder:
         self._givers: dict[tuple[str, str], str] = {}
 
     def add(self, loaded: Loaded) -> PluginRecord:
-        record = PluginRecord(loaded.name, loaded.origin, failure=loaded.failure, missing_extra=loaded.missing_extra)
+        record = PluginRecord(loaded.name, loaded.origin, (), loaded.failure, loaded.missing_extra, loaded.requirement)
         if loaded.plugin is None:
             return record
         manager = _manager()

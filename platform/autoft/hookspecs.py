@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from autoft.interfaces.events import RunFailedEvent, RunFinished, RunResumed, RunStarted, TrialFinished, TrialReported, TrialStarted
     from autoft.interfaces.exporter import Exporter
     from autoft.interfaces.model import Model
+    from autoft.interfaces.packager import Packager
     from autoft.interfaces.reader import Reader
     from autoft.interfaces.source import SourceCard
     from autoft.interfaces.task import Task
@@ -100,6 +101,20 @@ class Hooks:
             @autoft.hookimpl
             def autoft_register_exporters():
                 return [MyExporter()]
+        """
+
+    @hookspec
+    def autoft_register_packagers(self) -> Sequence[Packager]:  # type: ignore[empty-body]
+        """Give packagers: places that a finished bundle can be arranged for, chosen by `autoft export RUN --to NAME`.
+
+        When: once, as the catalog is built.
+        Process: the command.
+        Parameters: none.
+        Returns: objects with the methods of `autoft.interfaces.packager.Packager`; names must be new.
+        Example:
+            @autoft.hookimpl
+            def autoft_register_packagers():
+                return [MyPackager()]
         """
 
     @hookspec

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from autoft.errors import BundleError, PluginError
 
 if TYPE_CHECKING:
+    from autoft.catalog import Catalog
     from autoft.data.table import Table
     from autoft.interfaces.reader import Reader
     from autoft.interfaces.tuner import PluginFile
@@ -79,6 +80,20 @@ def _found(lookup: Callable[[str], _T], name: str, manifest: Manifest, files: Se
             f"the bundle needs the plugin {listed}, which gives {name!r}; a bundle carries no code",
             hint="add " + " ".join(f"--plugin {record.name}" for record in missing),
         ) from None
+
+
+ANSWERING = ("tasks", "encoders", "exporters")
+"""The kinds of plugins that a bundle's answers need."""
+
+
+def check_plugins(bundle: Bundle, catalog: Catalog) -> None:
+    """Raises BundleError where a plugin that the bundle's answers need is not in the catalog, which holds the kinds `ANSWERING`, or a file
+    of the catalog is another one than the bundle names."""
+    manifest, files = bundle.manifest, catalog.plugin_files
+    _check_plugin_files(bundle, files)
+    _found(catalog.task, manifest.problem.task, manifest, files)
+    _found(catalog.encoder, manifest.encoder.name, manifest, files)
+    _found(catalog.exporter, manifest.exporter, manifest, files)
 
 
 def read_rows(path: Path, *, plugin_files: Sequence[Path] = (), unlabelled: Callable[[Sequence[Reader]], Reader] | None = None) -> Table:

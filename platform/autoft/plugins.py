@@ -36,6 +36,12 @@ class Loaded:
     missing_extra: bool = False
     distribution: Distribution | None = None
 
+    @property
+    def requirement(self) -> str:
+        """The package that holds it, `name==version`; none for what is built in and for files."""
+        one = self.distribution
+        return "" if one is None or one.name == PROJECT else f"{one.name}=={one.version}"
+
 
 def load_installed() -> Iterator[Loaded]:
     """Every entry point of the group `autoft`, each loaded by itself, in order of distribution and name."""
