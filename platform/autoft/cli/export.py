@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     "--to", metavar="NAMES", multiple=True, help="By comma: formats, the one to be served first, and places: onnx-int8,onnx,docker."
 )
 @click.option(
-    "--max-loss", type=click.FloatRange(0), metavar="POINTS", help="What rounding may cost in the metric.  [default: as in the run]"
+    "--max-loss", type=click.FloatRange(0), metavar="POINTS", help="What rounding may cost.  [default: as in the run]"
 )
 @click.option("--only", is_flag=True, help="Keep no other format in the bundle.")
 @click.option("--output", type=click.Path(path_type=Path), help="Where the folders of places go.  [default: beside the bundle]")
@@ -31,8 +31,8 @@ def command(
     list the formats that it has, and what there is.
 
     RUN is an id, a unique prefix of one, `last`, or the output folder; for places a bundle's folder will do. Each format is proved on the
-    run's rows, which have to be where they were. One that rounds is kept only where the metric falls by no more than --max-loss on rows that
-    the weights never saw. The first format of --to is what `predict` and `serve` take from then on; --format takes another.
+    run's rows, which have to be where they were. One that rounds is kept only where the metric falls by no more than --max-loss points on
+    rows that the weights never saw. The first format of --to is what `predict` and `serve` take from then on; --format takes another.
     """
     from autoft.catalog import Catalog
     from autoft.plugins import read_plugin_file
