@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import autoft as package
@@ -15,16 +16,17 @@ from autoft.interfaces.result import Result
 from autoft.runtime.bundle import open_bundle
 from support import autoft, result_of, reviews
 
+ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, bert_tiny: str) -> Path:
-    """A real source, fine-tuned and refitted."""
+    """A finished run, its winner refitted."""
     folder = tmp_path_factory.mktemp("export")
     (folder / "shop.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in reviews()))
     autoft("run", "shop.csv", "--models", f"full:{bert_tiny}", "--trials", "1", "--concurrency", "1", "--output", "out", cwd=folder)
-    assert result_of(folder / "out")["best"]["candidate"] == f"full:{bert_tiny}"
+    assert result_of(folder / "out")["refit"]
     return folder / "out"
 
 
@@ -109,22 +111,83 @@ def test_other_rows_are_refused(run: Path) -> None:
         package.export(run, ["onnx-int8"])
 
 
-def test_limits_change_the_winner(finished: Path, tmp_path: Path, bert_tiny: str) -> None:
-    """bert-tiny wins without them (`finished`); its 4.4 million weights do not fit into 4 MB, and the baseline's do."""
-    shutil.copy(finished.parent / "shop.csv", tmp_path)
-    names = f"full:{bert_tiny},linear"
-    arguments = ("--models", names, "--trials", "2", "--concurrency", "1", "--max-latency", "500ms")
-    done = autoft("run", "shop.csv", *arguments, "--max-size", "5.5MB", "--output", "out", "--json", cwd=tmp_path)
-    result = Result.model_validate_json(done.stdout)
-    assert result.limits is not None
-    assert result.limits.met
-    tried = {(one.candidate, one.format): one for one in result.limits.options}
-    assert tried[f"full:{bert_tiny}", "onnx"].times_over > 1
-    assert {name for name, _ in tried} == {f"full:{bert_tiny}", "linear"}
-    within = [one for one in tried.values() if one.times_over <= 1]
-    assert (result.best.candidate, result.formats[0].name) in {(one.candidate, one.format) for one in within}
-    assert result.best.candidate != f"full:{bert_tiny}" or result.formats[0].name != "onnx"
-    size = sum(path.stat().st_size for path in (tmp_path / "out" / "bundle").rglob("*") if path.suffix in (".onnx", ".json"))
-    assert size < 5_700_000
-    assert "within --max-latency 500 ms and --max-size 5.5 MB" in result.verdict
-    assert "Within your limits" in (tmp_path / "out" / "report.html").read_text()
+TWO_SPEEDS = """
+class Slow(Softmax):
+    name = "slow"
+
+    def fit(self, spec, data, report):
+        line = super().fit(spec, data, report)
+        return SlowLine(line.problem, line.config, line.weight)
+
+    def load(self, folder):
+        line = super().load(folder)
+        return SlowLine(line.problem, line.config, line.weight)
+
+
+class SlowLine(Line):
+    def program(self):
+        from dataclasses import replace
+        from onnx import helper, numpy_helper
+
+        program = super().program()
+        (part,) = program.parts
+        graph = part.graph.graph
+        graph.node[0].output[0] = "line"
+        graph.initializer.append(numpy_helper.from_array(np.full((1400, 1400), 1e-3, np.float32), "large"))
+        graph.initializer.append(numpy_helper.from_array(np.zeros(1, np.float32), "nothing"))
+        graph.node.extend([
+            helper.make_node("ReduceMean", ["features"], ["mean"], keepdims=0),
+            helper.make_node("Mul", ["mean", "nothing"], ["naught"]),
+            helper.make_node("Add", ["large", "naught"], ["same"]),
+            helper.make_node("MatMul", ["same", "same"], ["product"]),
+            helper.make_node("ReduceMean", ["product"], ["its_mean"], keepdims=0),
+            helper.make_node("Mul", ["its_mean", "nothing"], ["naught_too"]),
+            helper.make_node("Add", ["line", "naught_too"], ["logits"]),
+        ])
+        return program
+
+
+class Quick(Softmax):
+    name = "quick"
+
+    def fit(self, spec, data, report):
+        from dataclasses import replace
+
+        blind = Table({"features": [[first, 0.0] for first, _ in data.rows["features"]]})
+        return super().fit(spec, replace(data, rows=blind), report)
+
+
+@autoft.hookimpl
+def autoft_register_models():
+    return [Slow(), Quick()]
+"""
+
+
+def test_limits_change_the_winner(tmp_path: Path) -> None:
+    """One model sees both columns and multiplies large matrices for nothing, the other sees one column and is quick."""
+    example = (ROOT / "examples" / "numeric_plugin.py").read_text()
+    own = "@autoft.hookimpl\ndef autoft_register_models():\n    return [Softmax()]\n"
+    assert own in example
+    (tmp_path / "two_speeds.py").write_text(example.replace(own, TWO_SPEEDS))
+    rows = np.random.default_rng(0).normal(size=(400, 2))
+    lines = [f"{x:.4f},{y:.4f},{'high' if x + y > 0 else 'low'}" for x, y in rows if abs(x + y) > 0.2]
+    (tmp_path / "points.csv").write_text("\n".join(["x,y,side", *lines]) + "\n")
+    arguments = ("run", "points.csv", "--plugin", "two_speeds.py", "--task", "numeric-classification", "--models", "slow,quick")
+    arguments += ("--trials", "2", "--concurrency", "1", "--json")
+    free = Result.model_validate_json(autoft(*arguments, "--output", "free", cwd=tmp_path).stdout)
+    assert free.best.candidate == "slow"
+    assert free.limits is None
+    held = Result.model_validate_json(autoft(*arguments, "--output", "held", "--max-latency", "12ms", cwd=tmp_path).stdout)
+    assert held.limits is not None
+    assert held.limits.met
+    assert held.best.candidate == "quick"
+    assert held.best.test["accuracy"] < free.best.test["accuracy"]
+    tried = {(one.candidate, one.format): one for one in held.limits.options}
+    assert tried["slow", "onnx"].times_over > 1 >= tried["quick", held.formats[0].name].times_over
+    assert tried["slow", "onnx"].front
+    assert "within --max-latency 12 ms" in held.verdict
+    assert "Within your limits" in (tmp_path / "held" / "report.html").read_text()
+    missed = Result.model_validate_json(autoft(*arguments, "--output", "missed", "--max-size", "10B", cwd=tmp_path).stdout)
+    assert missed.limits is not None
+    assert not missed.limits.met
+    assert "NOTHING of" in missed.verdict
