@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "Show what a run would make of a file, and stop.",
     "predict": "Answer with a bundle: texts, or a whole file.",
     "serve": "Serve a bundle over HTTP.",
+    "bench": "Measure how fast a bundle answers here, and how it is served best.",
     "runs": "List past runs, or show one.",
     "models": "Show pretrained models, and fetch them.",
     "examples": "List example data, and write it as plain files.",
