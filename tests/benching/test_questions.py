@@ -37,7 +37,7 @@ def opened(run: Path) -> Predictor:
 def test_the_data_of_the_run_where_it_is_unchanged(run: Path) -> None:
     found = of_run(opened(run), run)
     assert not isinstance(found, str)
-    assert (found.asked.kind, found.asked.name, found.asked.rows) == ("run", str(run.parent / "shop.csv"), 30)
+    assert (found.asked.kind, found.asked.name, found.asked.rows) == ("run", "shop.csv", 30)
     assert list(found.rows["text"])[:2] == ["awful thing 0", "great thing 1"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 
@@ -12,10 +12,13 @@ from autoft.runtime.advice import Advice, Machine, Setting
 SCHEMA = 1
 
 
+Kind: TypeAlias = Literal["file", "run", "made"]
+
+
 class Asked(Frozen):
     """The rows that were asked."""
 
-    kind: Literal["file", "run", "made"] = Field(description="a file of the user's, the data of the run, or texts made for the purpose")
+    kind: Kind = Field(description="a file of the user's, the data of the run, or texts made for the purpose")
     name: str = Field(description="the file; empty for texts that were made")
     rows: int
     units: float | None = Field(description="mean length of a row, in tokens; None where rows have no length")

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autoft.benching.figures import Asked
+from autoft.benching.figures import Asked, Kind
 from autoft.data.table import Table
 from autoft.errors import DataError
 from autoft.interfaces.encoder import Encoding
@@ -72,7 +72,7 @@ def of_run(predictor: Predictor, folder: Path, plugin_files: Sequence[Path] = ()
         if table.sha256() != predictor.problem.data_sha256:
             return f"{path} has changed since the run"
         some = np.linspace(0, len(table) - 1, min(MOST, len(table))).astype(np.int64)
-        return _questions(predictor, predictor.read(list(table.take(some).records()), origin=str(path)), "run", str(path))
+        return _questions(predictor, predictor.read(list(table.take(some).records()), origin=str(path)), "run", data)
     except DataError as error:
         return error.message
 
@@ -112,7 +112,7 @@ def tokens(encoding: Encoding, rows: Table) -> int | None:
     return total
 
 
-def _questions(predictor: Predictor, rows: Table, kind: Any, name: str, why: str = "") -> Questions:
+def _questions(predictor: Predictor, rows: Table, kind: Kind, name: str, why: str = "") -> Questions:
     total = tokens(predictor.encoding, rows)
     return Questions(rows, Asked(kind=kind, name=name, rows=len(rows), units=None if total is None else total / len(rows), why=why))
 
