@@ -126,7 +126,9 @@ def test_a_run_is_asked_its_own_data_and_gets_the_charts(tmp_path: Path) -> None
     assert page.tags.count("svg") == 2
     assert "What serves best here" in page.text
     data.unlink()
-    assert f"not the run's data: {data} is gone" in bench(run, "--json").stdout
+    content = json.loads(bench(run, "--json").stdout)
+    assert (content["asked"]["kind"], content["asked"]["why"]) == ("made", f"{data} is gone")
+    assert f"no comparison with PyTorch: {run / 'model'} is gone" in content["notes"]
 
 
 def test_the_users_rows_and_where_the_charts_go(bundle: Path, tmp_path: Path) -> None:
@@ -152,8 +154,9 @@ def test_what_is_refused_is_refused_before_it_is_measured(bundle: Path, tmp_path
     for plot, reason in ((tmp_path / "a.png", "charts are written as HTML"), (tmp_path / "no" / "a.html", "there is no folder")):
         with pytest.raises(InputError, match=reason):
             bench(bundle, "--plot", plot)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(BundleError, match="is no bundle"):
-        bench(tmp_path)
+        bench(tmp_path / "empty")
     with pytest.raises(DataError, match="there is no file"):
         bench(bundle, "--input", tmp_path / "gone.csv")
     assert bench(bundle, "--text", "body").exit_code == 2

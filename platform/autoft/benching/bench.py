@@ -130,8 +130,10 @@ def _beside(
 ) -> tuple[Child | None, str]:
     """The process with the fitted model, and the version of its torch; what stands in the way is noted."""
     reason = ""
-    if model is None or not model.is_dir():
+    if model is None:
         reason = "the fitted model is not at hand: give the run that left the bundle"
+    elif not model.is_dir():
+        reason = f"{model} is gone"
     elif find_spec("torch") is None:
         reason = "torch is not installed here"
     if model is None or reason:

@@ -77,7 +77,7 @@ class Many:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured in turn. `few` and `many` are the rows as they are that are asked one by one, and at a time; `left_out` says what is
+    """What is measured in turn. Of the rows as they are, `few_rows` are asked one by one and `many_rows` at a time; `left_out` says what is
     not measured, and why."""
 
     lone: tuple[Lone, ...]
