@@ -57,7 +57,7 @@ def judged(key: dict[str, Any]) -> dict[str, Any]:
     manifest = json.loads((folder / "bundle" / "autoft.json").read_text(encoding="utf-8"))
     test, found = read_test(key["data"]), {}
     for name, one in manifest["formats"].items():
-        predictor = load_predictor(folder / "bundle", threads=1, at_once=2, format_name=name)
+        predictor = load_predictor(folder / "bundle", threads=1, at_once=2, exporter=name)
         answers = predictor.predict([{"text": text} for text in test["text"]])
         labels = [answer["label"] for answer in answers]
         found[name] = {
@@ -90,8 +90,8 @@ def timed(key: dict[str, Any]) -> dict[str, Any]:
     torch_model = _Torch(folder / "model", threads)
     short = _of_tokens(torch_model.tokenizer, texts, 16)
     names = list(json.loads((folder / "bundle" / "autoft.json").read_text(encoding="utf-8"))["formats"])
-    one = {name: load_predictor(folder / "bundle", threads=threads, format_name=name) for name in names}
-    many = {name: load_predictor(folder / "bundle", threads=1, at_once=threads, format_name=name) for name in names}
+    one = {name: load_predictor(folder / "bundle", threads=threads, exporter=name) for name in names}
+    many = {name: load_predictor(folder / "bundle", threads=1, at_once=threads, exporter=name) for name in names}
     asked: dict[str, Callable[[], Any]] = {name: partial(predictor.outputs, Table({"text": [short]})) for name, predictor in one.items()}
     asked["torch"] = partial(torch_model.answer, [short], 1, "float32")
     single = _in_turns(asked, ROUNDS)

@@ -58,6 +58,7 @@ def hooks() -> str:
 
 
 def schemas() -> dict[str, str]:
+    from autoft.benching.figures import Measurements
     from autoft.interfaces.events import EVENTS
     from autoft.interfaces.result import Result, Unfinished
     from autoft.runtime.bundle import Manifest
@@ -66,6 +67,7 @@ def schemas() -> dict[str, str]:
         "result": TypeAdapter(Result | Unfinished).json_schema(by_alias=True),
         "events": EVENTS.json_schema(),
         "autoft": Manifest.model_json_schema(by_alias=True),
+        "bench": Measurements.model_json_schema(by_alias=True),
     }
     return {f"schemas/{name}.json": json.dumps(schema, indent=2) + "\n" for name, schema in found.items()}
 

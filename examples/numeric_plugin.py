@@ -121,7 +121,7 @@ class Columns:
         return opened
 
     def encode(self, rows, *, pad_to=None, offsets=False):
-        values = (np.array(list(rows["features"]), dtype=np.float64).reshape(len(rows), -1) - self.mean) / self.scale
+        values = (np.array(list(rows["features"]), dtype=np.float64).reshape(len(rows), len(self.mean)) - self.mean) / self.scale
         n = len(rows)
         values = np.hstack([values, np.ones((n, 1))])
         return Encoded({"features": values.astype(np.float32)}, np.ones(n, np.int64), np.zeros(n, bool))

@@ -51,7 +51,11 @@ start "$demo"
 post /predict '{"text": "it works very well"}' | grep '"label"'
 curl -sf "http://127.0.0.1:$port/docs" | grep -i '<html' >/dev/null
 stop
-echo "the demo's bundle predicts and serves without torch"
+light autoft bench "$demo" --seconds 5 --json | grep 'torch is not installed here' >/dev/null
+start "$demo"
+post /predict '{"text": "it works very well"}' | grep '"label"' >/dev/null
+stop
+echo "the demo's bundle predicts and serves without torch, and is measured"
 
 "$full" tests/bundle_every_task.py "$work/tasks"
 for task in "$work"/tasks/*; do

@@ -98,4 +98,6 @@ def environment_without(names: tuple[str, ...], folder: Path) -> dict[str, str]:
     """Environment variables under which Python cannot import these packages, and writes no list of runs of its own."""
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(BLOCKER.format(names=names))
-    return {**os.environ, "PYTHONPATH": str(folder), "AUTOFT_DATABASE": f"sqlite:///{folder / 'runs.sqlite'}"}
+    known = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([str(folder), *([known] if known else [])])
+    return {**os.environ, "PYTHONPATH": path, "AUTOFT_DATABASE": f"sqlite:///{folder / 'runs.sqlite'}"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 from autoft.interfaces.packager import BundleFacts
-from autoft_exporters.onnx_fp32 import ENCODER_DECODER, GRAPH_FOLDER, SINGLE
+from autoft_exporters.graphs import ENCODER_DECODER, SINGLE, graph_file
 
 _LONGEST_NAME = 63
 
@@ -28,7 +28,7 @@ def graphs(bundle: BundleFacts) -> dict[str, str]:
     """Name -> relative path of the graphs that are served: `model`, or `encoder_model` and `decoder_model`; none where another exporter
     than `onnx` wrote them."""
     for names in (ENCODER_DECODER, (SINGLE,)):
-        found = {name: f"{GRAPH_FOLDER}/{name}.onnx" for name in names}
+        found = {name: graph_file(name) for name in names}
         if all(path in bundle.files for path in found.values()):
             return found
     return {}

@@ -11,7 +11,7 @@ from typing import Any
 from autoft.errors import ExportError
 from autoft.interfaces.packager import BundleFacts, Packaged
 from autoft.version import __version__
-from autoft_exporters.onnx_fp32 import GRAPH_FOLDER
+from autoft_exporters.graphs import FOLDER
 from autoft_exporters.packing import filled, graphs, service_name, tag
 
 REPOSITORY = "model_repository"
@@ -48,7 +48,7 @@ class Triton:
         """Raises ExportError for a bundle without ONNX graphs, and for a graph with an input that Triton has no type for."""
         found = graphs(bundle)
         if not found:
-            raise ExportError(f"{bundle.folder} has no graph in {GRAPH_FOLDER}/: Triton takes what the exporter onnx writes")
+            raise ExportError(f"{bundle.folder} has no graph in {FOLDER}/: Triton takes what the exporter onnx writes")
         written, takes = [], []
         for graph, path in found.items():
             model = service_name(bundle) + (f"-{graph.removesuffix('_model')}" if len(found) > 1 else "")

@@ -199,4 +199,4 @@ def load(
     With `abstain_below` an answer of one class says whether it is `sure`: whether its probability is no less.
     """
     files = [Path(plugin) for plugin in plugins]
-    return load_predictor(Path(bundle), plugin_files=files, threads=threads, format_name=format, abstain_below=abstain_below)
+    return load_predictor(Path(bundle), plugin_files=files, threads=threads, exporter=format, abstain_below=abstain_below)

@@ -87,6 +87,20 @@ def limits(seconds: float | None) -> Limits:
     return Limits(memory=free_memory(), threads=cores(), gpus=gpus(), seconds=seconds, flops=training_flops())
 
 
+def processor() -> str:
+    """The processor's name, or its kind where the system gives it no name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def system() -> str:
+    """The operating system, its version and architecture."""
+    return platform.platform()
+
+
 def describe() -> dict[str, object]:
     """For run.json and the report."""
     return {
@@ -94,6 +108,6 @@ def describe() -> dict[str, object]:
         "cores": cores(),
         "memory": free_memory(),
         "gpus": gpus(),
-        "system": platform.platform(),
+        "system": system(),
         "python": platform.python_version(),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from autoft.errors import BundleError, PluginError
 
@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from autoft.data.table import Table
     from autoft.interfaces.reader import Reader
     from autoft.interfaces.tuner import PluginFile
+    from autoft.runtime.advice import Setting
     from autoft.runtime.bundle import Bundle, Manifest
     from autoft.runtime.predictor import Predictor
 
 _T = TypeVar("_T")
+
+Purpose: TypeAlias = Literal["server", "file"]
+"""Requests that come one by one, or the rows of a file."""
 
 
 def load_predictor(
@@ -24,13 +28,17 @@ def load_predictor(
     *,
     plugin_files: Sequence[Path] = (),
     threads: int | None = None,
-    at_once: int = 1,
-    format_name: str | None = None,
+    at_once: int | None = None,
+    purpose: Purpose | None = None,
+    exporter: str | None = None,
     abstain_below: float | None = None,
 ) -> Predictor:
-    """Open the bundle in the folder `bundle`, with `threads` threads a batch (all that the process may use by default) and `at_once`
-    batches in work at a time, in the format `format_name`, or the one it is to be served in; for `abstain_below` see `Predictor`.
+    """Open the bundle in the folder `bundle`, with `at_once` batches in work at a time (one by default) and `threads` threads a batch (by
+    default their share of all that the process may use).
 
+    Where neither is given, `purpose` takes both, and the rows of a batch, from the bundle's advice, if that holds here; without one a file
+    is answered by a batch of one thread a processor. `exporter` names the format that is opened, where it is not the manifest's;
+    for `abstain_below` see `Predictor`.
     `plugin_files` are the one-file plugins that the bundle was made with. Raises BundleError when the folder is no bundle, a
     file was changed, or a plugin is missing or another one than the bundle names.
     """
@@ -38,21 +46,40 @@ def load_predictor(
     from autoft.plugins import read_plugin_file
     from autoft.runtime.bundle import open_bundle
     from autoft.runtime.predictor import Predictor
+    from autoft.runtime.session import available_cores
 
     opened = open_bundle(bundle)
     manifest = opened.manifest
     files = [read_plugin_file(path) for path in plugin_files]
     _check_plugin_files(opened, files)
     catalog = Catalog.build(files, kinds=("tasks", "encoders", "exporters"))
+    batch = None
+    if threads is None and at_once is None and purpose is not None:
+        setting = advised(manifest, purpose, exporter)
+        if setting is not None:
+            threads, at_once, batch = setting.threads, setting.sessions, setting.batch
+        elif purpose == "file":
+            threads, at_once = 1, available_cores()
     return Predictor(
         opened,
         task=_found(catalog.task, manifest.problem.task, manifest, files),
         encoder=_found(catalog.encoder, manifest.encoder.name, manifest, files),
-        exporter=_found(catalog.exporter, opened.format(format_name), manifest, files),
-        threads=threads,
-        at_once=at_once,
+        exporter=_found(catalog.exporter, opened.format(exporter), manifest, files),
+        threads=threads or max(1, available_cores() // (at_once or 1)),
+        at_once=at_once or 1,
+        batch=batch,
         abstain_below=abstain_below,
     )
+
+
+def advised(manifest: Manifest, purpose: Purpose, exporter: str | None = None) -> Setting | None:
+    """What the bundle's advice says for this purpose; None where it has none, or one of another format or another number of processors."""
+    from autoft.runtime.session import available_cores
+
+    advice = manifest.advice
+    if advice is None or not advice.holds(available_cores(), exporter or manifest.exporter):
+        return None
+    return advice if purpose == "server" else advice.files
 
 
 def _check_plugin_files(bundle: Bundle, files: Sequence[PluginFile]) -> None:

@@ -126,7 +126,6 @@ class Slow(Softmax):
 
 class SlowLine(Line):
     def program(self):
-        from dataclasses import replace
         from onnx import helper, numpy_helper
 
         program = super().program()

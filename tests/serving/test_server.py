@@ -18,6 +18,9 @@ from pathlib import Path
 import pytest
 
 from autoft.errors import InputError
+from autoft.runtime.advice import Advice, Machine, Setting
+from autoft.runtime.bundle import write_advice
+from autoft.runtime.session import available_cores
 from autoft.serving.server import address_of, bind
 from small_bundle import TRAIN, environment_without
 
@@ -64,6 +67,34 @@ def test_it_answers_holds_no_torch_and_ends_with_0(server: tuple[subprocess.Pope
     assert "POST /predict 200" in log
     assert "great" not in log
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize(
+    ("further", "flags", "said", "sessions"),
+    [
+        (0, (), "3 sessions of 2 threads, 4 rows a batch, as autoft bench advised; Ctrl-C", 3),
+        (0, ("--threads", "1"), "/docs); Ctrl-C", 1),
+        (0, ("--sessions", "2"), "/docs); Ctrl-C", 2),
+        (1, (), "the bundle's advice is for", 1),
+    ],
+)
+def test_it_says_whether_it_takes_the_bundles_advice(bundle: Path, further: int, flags: tuple[str, ...], said: str, sessions: int) -> None:
+    machine = Machine(processor="p", cores=available_cores() + further, system="s")
+    setting = {"sessions": 3, "threads": 2, "batch": 4}
+    write_advice(bundle, Advice(**setting, files=Setting(**setting), format="onnx", measured={}, machine=machine, when="now"))
+    process = start(bundle, "--port", "0", *flags)
+    try:
+        line = process.stderr.readline()
+        assert said in line
+        address = re.search(r"http://127\.0\.0\.1:\d+", line)
+        assert address, line + process.stderr.read()
+        with urllib.request.urlopen(f"{address[0]}/info", timeout=30) as info:
+            assert json.load(info)["sessions"] == sessions
+        assert post(address[0], {"inputs": ["awful", "great"]})[1]["label"] == "good"
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
 
 
 def test_ctrl_c_ends_with_0(server: tuple[subprocess.Popen[str], str]) -> None:

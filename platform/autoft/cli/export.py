@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 @click.option(
     "--to", metavar="NAMES", multiple=True, help="By comma: formats, the one to be served first, and places: onnx-int8,onnx,docker."
 )
-@click.option(
-    "--max-loss", type=click.FloatRange(0), metavar="POINTS", help="What rounding may cost.  [default: as in the run]"
-)
+@click.option("--max-loss", type=click.FloatRange(0), metavar="POINTS", help="What rounding may cost.  [default: as in the run]")
 @click.option("--only", is_flag=True, help="Keep no other format in the bundle.")
 @click.option("--output", type=click.Path(path_type=Path), help="Where the folders of places go.  [default: beside the bundle]")
 @click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
@@ -92,5 +90,5 @@ def _list(run: str, catalog: Catalog, *, as_json: bool) -> None:
     from autoft.runtime.bundle import open_bundle
 
     bundle = open_bundle(bundle_folder(run))
-    known = {name: one.summary for name, one in (*catalog.exporters.items(), *catalog.packagers.items())}
+    known = {one.name: one.summary for one in catalog.exporters.values()} | {one.name: one.summary for one in catalog.packagers.values()}
     show_formats(bundle.folder, bundle.formats, known, as_json=as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,9 +14,7 @@ from autoft.cli.options import abstain_option, column_options
 if TYPE_CHECKING:
     from autoft.errors import DataError
     from autoft.interfaces.problem import Problem
-    from autoft.interfaces.reader import Reader
     from autoft.runtime.files import RowFile
-    from autoft.runtime.predictor import Predictor
 
 _Pairs: TypeAlias = Iterable[tuple[Mapping[str, Any], dict[str, Any]]]
 
@@ -33,7 +31,9 @@ _SHOWN = ("label", "labels", "score", "scores", "entities", "text")
 @column_options
 @click.option("--output", "output_file", type=click.Path(path_type=Path), help="Where its rows go with the answers: .csv, .tsv, .jsonl.")
 @click.option("--json", "as_json", is_flag=True, help="One answer a line, as JSON.")
-@click.option("--threads", type=click.IntRange(1), help="Threads of the model.  [default: all processors]")
+@click.option(
+    "--threads", type=click.IntRange(1), help="Threads of the model.  [default: for a file as `autoft bench` advised, else all processors]"
+)
 @click.option("--format", "format_name", metavar="NAME", help="One of the bundle's formats.  [default: the one it was exported for]")
 @abstain_option
 @click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
@@ -66,37 +66,38 @@ def command(
     if output_file is not None and (input_file is None or as_json):
         raise click.UsageError("--output goes with --input, and without --json")
     from autoft.cli.options import columns_by_role
+    from autoft.cli.rows import file_name, open_rows
     from autoft.cli.where import bundle_folder
     from autoft.loading import load_predictor
-    from autoft.runtime.session import available_cores
 
     given = columns_by_role(text, columns)
     folder = bundle_folder(bundle)
     if output_file is not None:
         _check_output(input_file, output_file)
     if input_file is None:
-        predictor = load_predictor(folder, plugin_files=plugins, threads=threads, format_name=format_name, abstain_below=abstain_below)
+        predictor = load_predictor(folder, plugin_files=plugins, threads=threads, exporter=format_name, abstain_below=abstain_below)
         rows = _rows(texts, predictor.problem)
         _show(zip(rows, predictor.predict(rows), strict=True), as_json)
         _tell_of_blank(sum(isinstance(row, str) and not row.strip() for row in rows), predictor.problem)
         return 0
-    at_once = threads or available_cores()
     predictor = load_predictor(
-        folder, plugin_files=plugins, threads=1, at_once=at_once, format_name=format_name, abstain_below=abstain_below
+        folder,
+        plugin_files=plugins,
+        threads=threads and 1,
+        at_once=threads,
+        purpose="file",
+        exporter=format_name,
+        abstain_below=abstain_below,
     )
-    file = _open(input_file, predictor, plugins, given)
+    file = open_rows(input_file, predictor, plugins, given)
     blank = _Blank(predictor.problem, given)
-    pairs = blank.counted(predictor.stream(file.rows, columns=given, origin=_name(input_file)))
+    pairs = blank.counted(predictor.stream(file.rows, columns=given, origin=file_name(input_file)))
     if output_file is None:
         _show(_inputs_only(pairs, predictor.problem, given), as_json)
     else:
         _write(pairs, file, output_file)
     _tell_of_blank(blank.rows, predictor.problem)
     return 0
-
-
-def _name(path: Path) -> str:
-    return "stdin" if str(path) == "-" else str(path)
 
 
 def _check_output(input_file: Path | None, output_file: Path) -> None:
@@ -146,36 +147,6 @@ def _left_over(texts: Sequence[str], names: Sequence[str], *, together: bool) ->
     what = f"{texts[0][:_WIDEST_TEXT]!r} stands alone" if together else f"{texts[0][:_WIDEST_TEXT]!r} is no JSON object"
     example = " ".join(f'"{name}"' for name in names) if together else written
     return DataError(f"{what}; this model takes {', '.join(names)}", hint=f"autoft predict BUNDLE {example}")
-
-
-def _open(path: Path, predictor: Predictor, plugins: Sequence[Path], given: Mapping[str, str]) -> RowFile:
-    """Row by row where the file is plain; else whole, by the reader that takes it."""
-    from autoft.loading import read_rows
-    from autoft.runtime.files import RowFile, stream_file
-
-    problem = predictor.problem
-    wanted = {*given.values(), *(name for role in problem.inputs for name in (role, *problem.fields.get(role, ())))}
-    streamed = stream_file(path, wanted)
-    if streamed is not None:
-        return streamed
-    table = read_rows(path, plugin_files=plugins, unlabelled=None if given else _lines(predictor, wanted))
-    for note in table.notes:
-        click.echo(note, err=True)
-    return RowFile(table.names, iter(table.records()))
-
-
-def _lines(predictor: Predictor, wanted: Collection[str]) -> Callable[[Sequence[Reader]], Reader] | None:
-    """Makes the reader of files without a header, for a model of one text; None for any other."""
-    from functools import partial
-
-    from autoft.data.lines import Lines
-
-    problem = predictor.problem
-    names = [name for role in problem.inputs for name in problem.fields.get(role, (role,))]
-    kinds = predictor.bundle.manifest.input_schema.get("properties", {}).get(problem.inputs[0], {}).get("type", [])
-    if len(names) != 1 or "string" not in kinds:
-        return None
-    return partial(Lines, names[0], wanted, "array" in kinds)
 
 
 def _read_from(row: Mapping[str, Any], problem: Problem, given: Mapping[str, str]) -> list[Any]:

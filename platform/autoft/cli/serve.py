@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from autoft.cli.options import abstain_option
+
+if TYPE_CHECKING:
+    from autoft.runtime.predictor import Predictor
 
 
 @click.command("serve")
 @click.argument("bundle")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 opens it to the network.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="The port; 0 takes any free one.")
-@click.option("--threads", type=click.IntRange(1), help="Threads of the model.  [default: all processors]")
+@click.option(
+    "--threads", type=click.IntRange(1), help="Threads of a batch of rows.  [default: as `autoft bench` advised, else all processors]"
+)
+@click.option("--sessions", type=click.IntRange(1), help="Batches in work at a time.  [default: as `autoft bench` advised, else 1]")
 @click.option("--format", "format_name", metavar="NAME", help="One of the bundle's formats.  [default: the one it was exported for]")
 @abstain_option
 @click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
@@ -22,6 +29,7 @@ def command(
     host: str,
     port: int,
     threads: int | None,
+    sessions: int | None,
     format_name: str | None,
     abstain_below: float | None,
     plugins: tuple[Path, ...],
@@ -42,11 +50,38 @@ def command(
             raise
         raise AutoftError(f"serving needs the package {error.name}", hint="pip install 'autoft[serve]'") from None
     listener = bind(host, port)
-    predictor = load_predictor(folder, plugin_files=plugins, threads=threads, format_name=format_name, abstain_below=abstain_below)
+    predictor = load_predictor(
+        folder,
+        plugin_files=plugins,
+        threads=threads,
+        at_once=sessions,
+        purpose="server",
+        exporter=format_name,
+        abstain_below=abstain_below,
+    )
     name = predictor.bundle.manifest.provenance.candidate
+    setting = _setting(predictor, given=threads is not None or sessions is not None)
 
     def ready(address: str) -> None:
-        click.echo(f"{name} on {address} (try it: {address}/docs); Ctrl-C stops", err=True)
+        click.echo(f"{name} on {address} (try it: {address}/docs){setting}; Ctrl-C stops", err=True)
 
     serve(predictor, host, port, name=name, listener=listener, on_ready=ready)
     return 0
+
+
+def _setting(predictor: Predictor, *, given: bool) -> str:
+    """What the start line says of the bundle's advice, if it has one."""
+    from autoft.data.names import counted
+    from autoft.loading import advised
+    from autoft.runtime.session import available_cores
+
+    advice = predictor.bundle.manifest.advice
+    if advice is None or given:
+        return ""
+    if advised(predictor.bundle.manifest, "server") is None:
+        measured = f"{counted(advice.machine.cores, 'processor')} and the format {advice.format}"
+        return f"; the bundle's advice is for {measured}, not for {counted(available_cores(), 'processor')} here: not taken"
+    setting = (
+        f"{counted(predictor.at_once, 'session')} of {counted(predictor.threads, 'thread')}, {counted(predictor.batch, 'row')} a batch"
+    )
+    return f"; {setting}, as autoft bench advised"

@@ -61,6 +61,30 @@ def _curve(line: Line, points: Sequence[tuple[float, float]]) -> Markup:
     return tag("g", *marks)
 
 
+class Panel:
+    """Axes over a range of values; places in the picture."""
+
+    def __init__(self, values: Sequence[float]) -> None:
+        self.ticks = nice_ticks(min(values), max(values))
+
+    def across(self, share: float) -> float:
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * share, 1)
+
+    def up(self, value: float) -> float:
+        low, high = self.ticks[0], self.ticks[-1]
+        return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - low) / (high - low), 1)
+
+    def figure(self, parts: Sequence[Markup], marks: Sequence[tuple[float, str]], axis: str, title: str, said: str = "") -> Markup:
+        """`marks` are (share of the width, text) below the axis; `said` stands below the picture."""
+        frame = [tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=self.up(tick), y2=self.up(tick), cls="grid") for tick in self.ticks]
+        frame += [tag("text", f"{tick:g}", x=LEFT - 8, y=self.up(tick) + 4, cls="tick end") for tick in self.ticks]
+        for share, text in marks:
+            frame.append(tag("text", text, x=self.across(share), y=HEIGHT - BOTTOM + 17, cls="tick end" if share == 1 else "tick middle"))
+        frame.append(tag("text", axis, x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 3, cls="axis middle"))
+        svg = tag("svg", *frame, *parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=f"{title}. {said}".strip())
+        return tag("figure", tag("figcaption", title), svg, tag("p", said, cls="lead") if said else None, cls="panel")
+
+
 def scatter(
     points: Sequence[tuple[float, float]],
     across: str,

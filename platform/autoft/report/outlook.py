@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from autoft.interfaces.result import Estimate, MoreRows, MoreTime, Outlook
 from autoft.progress import duration, figure
-from autoft.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, nice_ticks
+from autoft.report.charts import Panel
 from autoft.report.markup import Markup, section, tag
 
 _MARGIN = 0.12
@@ -52,37 +52,13 @@ def outlook(result: Mapping[str, Any]) -> Markup | None:
     return section("Would more help?", lead, tag("div", *panels, cls="panels"))
 
 
-class _Panel:
-    """Axes over a range of values; places in the picture."""
-
-    def __init__(self, values: Sequence[float]) -> None:
-        self.ticks = nice_ticks(min(values), max(values))
-
-    def across(self, share: float) -> float:
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * share, 1)
-
-    def up(self, value: float) -> float:
-        low, high = self.ticks[0], self.ticks[-1]
-        return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - low) / (high - low), 1)
-
-    def figure(self, parts: Sequence[Markup], marks: Sequence[tuple[float, str]], axis: str, title: str, said: str) -> Markup:
-        """`marks` are (share of the width, text) below the axis."""
-        frame = [tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=self.up(tick), y2=self.up(tick), cls="grid") for tick in self.ticks]
-        frame += [tag("text", f"{tick:g}", x=LEFT - 8, y=self.up(tick) + 4, cls="tick end") for tick in self.ticks]
-        for share, text in marks:
-            frame.append(tag("text", text, x=self.across(share), y=HEIGHT - BOTTOM + 17, cls="tick end" if share == 1 else "tick middle"))
-        frame.append(tag("text", axis, x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 3, cls="axis middle"))
-        svg = tag("svg", *frame, *parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=f"{title}. {said}")
-        return tag("figure", tag("figcaption", title), svg, tag("p", said, cls="lead"), cls="panel")
-
-
 def _course(found: MoreTime, metric: str) -> Markup | None:
     """The best figure so far, step by step."""
     steps = found.course
     if not steps:
         return None
     whole = max(found.seconds, steps[-1].seconds) or 1.0
-    panel = _Panel([step.value for step in steps])
+    panel = Panel([step.value for step in steps])
     places = [(panel.across(step.seconds / whole), panel.up(step.value)) for step in steps]
     path = f"M{places[0][0]} {places[0][1]}"
     for (_, before), (x, y) in pairwise(places):
@@ -98,7 +74,7 @@ def _course(found: MoreTime, metric: str) -> Markup | None:
 def _sizes(found: MoreRows, metric: str, winner: str) -> Markup:
     """What a candidate learned from parts of the rows, and the curve drawn on."""
     sizes = [*found.sizes, found.twice]
-    panel = _Panel([bound for size in sizes for bound in (size.figure.low, size.figure.high)])
+    panel = Panel([bound for size in sizes for bound in (size.figure.low, size.figure.high)])
     shares = [_MARGIN + (1 - 2 * _MARGIN) * place / (len(sizes) - 1) for place in range(len(sizes))]
     places = [(panel.across(share), panel.up(size.figure.value)) for share, size in zip(shares, sizes, strict=True)]
     parts = [

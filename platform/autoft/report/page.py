@@ -55,6 +55,11 @@ def report_html(result: Mapping[str, Any], rows: list[TrialFinished], data: Repo
         _next(result),
         tag("footer", f"Written by autoft. Run {result.get('run_id', '')}. This page needs no network."),
     ]
+    return page(title, parts)
+
+
+def page(title: str, parts: Iterable[Markup | None]) -> str:
+    """A whole page that opens anywhere, offline."""
     head = join(
         Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'),
         Markup("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"),

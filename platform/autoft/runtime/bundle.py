@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
 import stat
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from autoft.errors import BundleError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.problem import Frozen, Problem
 from autoft.interfaces.task import Decoder
+from autoft.runtime.advice import Advice
 
 MANIFEST = "autoft.json"
 DECODER = "decoder.npz"
@@ -82,6 +85,7 @@ class Manifest(Frozen):
     proof: dict[str, Any] = Field(default_factory=dict, description="what was compared, and the largest difference")
     plugin_files: tuple[PluginRecord, ...] = ()
     formats: dict[str, FormatRecord] = Field(default_factory=dict, description="all formats by name; empty where there is only `exporter`")
+    advice: Advice | None = Field(default=None, description="how it is served best; None until `autoft bench` has measured it")
 
 
 @dataclass(frozen=True)
@@ -142,10 +146,30 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
             continue
         files[name] = _sha256(_contained(folder, name))
     full = manifest.model_copy(update={"files": files})
-    aside = folder / f".{MANIFEST}.new"
-    aside.write_text(full.model_dump_json(by_alias=True, indent=2) + "\n", encoding="utf-8")
-    aside.replace(folder / MANIFEST)
+    _replace_manifest(folder, full.model_dump_json(by_alias=True, indent=2))
     return full
+
+
+def write_advice(folder: Path, advice: Advice) -> None:
+    """Put the advice into autoft.json; all else in it stays, what a later version wrote there too, and so do the other files.
+
+    Raises BundleError where the folder holds no bundle, OSError where it cannot be written.
+    """
+    _read_manifest(folder)
+    content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    _replace_manifest(folder, json.dumps(content | {"advice": advice.model_dump(mode="json")}, indent=2, ensure_ascii=False))
+
+
+def _replace_manifest(folder: Path, text: str) -> None:
+    """Written aside, then renamed: whoever reads it meanwhile finds it whole."""
+    aside = folder / f".{MANIFEST}.new"
+    try:
+        aside.write_text(text + "\n", encoding="utf-8")
+        aside.replace(folder / MANIFEST)
+    except OSError:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
 
 
 def open_bundle(folder: Path) -> Bundle:

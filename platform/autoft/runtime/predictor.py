@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,8 +36,9 @@ class Predictor:
 
     The plugins are passed in: the task and the encoder that the manifest names, and the exporter that wrote the graph. `threads` are
     those of one batch, `at_once` the batches in work at a time: one batch with all threads for the quickest answer, one thread a batch and
-    as many batches as processors for the most answers. With `abstain_below`, a probability, an answer also says whether it is `sure`:
-    its score is no less. Raises DataError where answers are not one class with its probability.
+    as many batches as processors for the most answers. `batch` is the most rows of a batch, where that is not the default. With
+    `abstain_below`, a probability, an answer also says whether it is `sure`: its score is no less. Raises DataError where answers are not
+    one class with its probability.
     """
 
     def __init__(
@@ -48,11 +50,12 @@ class Predictor:
         exporter: Exporter,
         threads: int | None = None,
         at_once: int = 1,
+        batch: int | None = None,
         abstain_below: float | None = None,
     ) -> None:
         self.bundle = bundle if abstain_below is None else _abstaining(bundle)
         self._abstain_below = abstain_below
-        self.threads, self._at_once = threads or available_cores(), at_once
+        self.threads, self.at_once, self._batch = threads or available_cores(), at_once, batch
         self._task = task
         self._decoder = bundle.decoder()
         self._encoding = _opened(encoder, bundle)
@@ -64,13 +67,32 @@ class Predictor:
     def problem(self) -> Problem:
         return self.bundle.problem
 
+    @property
+    def encoding(self) -> Encoding:
+        """The opened encoder."""
+        return self._encoding
+
+    @property
+    def batch(self) -> int:
+        """Most rows of a batch."""
+        return self._batch or (ROWS_WITHOUT_LENGTH if self._encoding.max_length is None else ROWS_BY_LENGTH)
+
+    def sharing(self, *, at_once: int, batch: int) -> Predictor:
+        """One that answers from the same graph in memory, with other batches."""
+        other = copy.copy(self)
+        other.at_once, other._batch = at_once, batch
+        return other
+
     def predict(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
         """One answer a row, in order. A row is a mapping from role (or the column's own name) to value; where the problem
         has one input, its value alone will do, e.g. a text. Raises DataError naming the row and the field."""
         if isinstance(inputs, str | Mapping):
             raise DataError("predict takes a list of rows, not a single one", hint='predict(["a text"])')
-        records = [self._record(row, number) for number, row in enumerate(inputs, 1)]
-        return self._answers(self._task.check_inputs(self.problem, records)) if records else []
+        return self.answers(self.asked(inputs)) if len(inputs) else []
+
+    def asked(self, inputs: Sequence[Any]) -> Table:
+        """The rows of a request, at least one, with columns named by role. Raises DataError as `predict` does."""
+        return self._task.check_inputs(self.problem, [self._record(row, number) for number, row in enumerate(inputs, 1)])
 
     def outputs(self, rows: Table) -> Arrays:
         """The graph's outputs by name, first axis = rows, in order. `rows` has columns named by role, as `Task.inputs` gives them.
@@ -89,9 +111,15 @@ class Predictor:
         iterator = iter(records)
         before = 0
         while chunk := list(itertools.islice(iterator, CHUNK)):
-            table = self._columns(chunk, given, origin, before)
-            yield from zip(chunk, self._answers(self._task.inputs(self.problem, table)), strict=True)
+            yield from zip(chunk, self.answers(self._read(chunk, given, origin, before)), strict=True)
             before += len(chunk)
+
+    def read(self, records: Sequence[Mapping[str, Any]], *, columns: Mapping[str, str] | None = None, origin: str = "") -> Table:
+        """The rows of a file, with columns named by role, found as `stream` finds them. Raises DataError."""
+        return self._read(records, self._renamed(columns or {}), origin, 0)
+
+    def _read(self, chunk: Sequence[Mapping[str, Any]], given: Mapping[str, str], origin: str, before: int) -> Table:
+        return self._task.inputs(self.problem, self._columns(chunk, given, origin, before))
 
     def _renamed(self, columns: Mapping[str, str]) -> dict[str, str]:
         """What a column is called here, by the name it had when the model learned."""
@@ -161,7 +189,8 @@ class Predictor:
         hint = f"name the column in this file: {flags}" if single else "rename the columns in the file"
         raise DataError(f"the model reads the column {wanted}; {found}", hint=hint)
 
-    def _answers(self, rows: Table) -> list[dict[str, Any]]:
+    def answers(self, rows: Table) -> list[dict[str, Any]]:
+        """One answer a row, in order. `rows` has columns named by role, as `Task.inputs` gives them."""
         answers: list[dict[str, Any]] = [{}] * len(rows)
         for numbers, batch, arrays in self._batches(rows):
             decoded = self._task.decode(self.problem, self._decoder, arrays, batch)
@@ -184,10 +213,10 @@ class Predictor:
             batch = rows.take(numbers)
             return numbers, batch, self._encoding.encode(batch).answered(self._session.run)
 
-        if self._at_once == 1 or len(batches) < 2:
+        if self.at_once == 1 or len(batches) < 2:
             yield from map(answered, batches)
             return
-        pool = ThreadPoolExecutor(self._at_once)
+        pool = ThreadPoolExecutor(self.at_once)
         try:
             yield from pool.map(answered, batches)
         finally:
@@ -195,8 +224,8 @@ class Predictor:
 
     def _rows_at_once(self, longest: int) -> int:
         if self._encoding.max_length is not None:
-            return ROWS_BY_LENGTH
-        return min(ROWS_WITHOUT_LENGTH, max(1, UNITS_WITHOUT_LENGTH // max(1, longest)))
+            return self.batch
+        return min(self.batch, max(1, UNITS_WITHOUT_LENGTH // max(1, longest)))
 
 
 def _abstaining(bundle: Bundle) -> Bundle:

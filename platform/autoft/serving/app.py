@@ -26,7 +26,8 @@ from autoft.version import __version__
 LOG = logging.getLogger("autoft.serving")
 
 SIDE_BY_SIDE = 2
-"""Requests answered at a time: one encodes while the other is in the graph, which uses all threads by itself."""
+"""Requests answered at a time at least: one encodes while the other is in the graph, which may use all threads by itself. Where the
+predictor has more batches in work, as many."""
 
 _PAGE = Path(__file__).with_name("docs.html")
 _PAGE_HEADERS = {
@@ -60,7 +61,7 @@ def create_app(predictor: Predictor, *, name: str) -> FastAPI:
 def _add_answers(app: FastAPI, predictor: Predictor) -> None:
     bundle, problem, schema = predictor.bundle, predictor.problem, predictor.bundle.manifest.input_schema
     kind = answer_kind(bundle.manifest.output_schema)
-    limiter = anyio.CapacityLimiter(SIDE_BY_SIDE)
+    limiter = anyio.CapacityLimiter(max(SIDE_BY_SIDE, predictor.at_once))
 
     async def answers(rows: list[Any]) -> list[dict[str, Any]]:
         try:
@@ -115,6 +116,7 @@ def _facts(predictor: Predictor, name: str) -> dict[str, Any]:
         "labels": list(problem.labels),
         "max_length": predictor.bundle.manifest.encoder.config.get("max_length"),
         "autoft": {"serving": __version__, "bundle": manifest.autoft},
+        "sessions": predictor.at_once,
         "threads": predictor.threads,
         **kept,
     }

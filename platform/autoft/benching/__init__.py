@@ -1,0 +1,1 @@
+"""How fast a bundle answers on this machine, and the setting that serves it best."""
