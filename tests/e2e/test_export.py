@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 def finished(tmp_path_factory: pytest.TempPathFactory, bert_tiny: str) -> Path:
     """A finished run, its winner refitted."""
     folder = tmp_path_factory.mktemp("export")
-    (folder / "shop.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in reviews()))
+    (folder / "shop.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in reviews(800)))
     autoft("run", "shop.csv", "--models", f"full:{bert_tiny}", "--trials", "1", "--concurrency", "1", "--output", "out", cwd=folder)
     assert result_of(folder / "out")["refit"]
     return folder / "out"
