@@ -90,8 +90,8 @@ def certainty(logits: Floats, targets: npt.NDArray[Any], link: Link) -> tuple[Fl
 def binned(probabilities: npt.NDArray[Any], happened: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Floats, Floats]:
     """Of each bin, (BINS,): how many probabilities lie in it, their sum, and how often what they are of was so."""
     places = np.minimum((np.asarray(probabilities) * BINS).astype(np.int64), BINS - 1)
-    sure: Floats = np.bincount(places, np.asarray(probabilities, np.float64), BINS)
-    right: Floats = np.bincount(places, np.asarray(happened, np.float64), BINS)
+    sure: Floats = np.bincount(places, np.asarray(probabilities, np.float64), BINS).astype(np.float64)
+    right: Floats = np.bincount(places, np.asarray(happened, np.float64), BINS).astype(np.float64)
     return np.bincount(places, minlength=BINS), sure, right
 
 
