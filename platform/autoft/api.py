@@ -127,13 +127,22 @@ def resume(
 
 
 def export(
-    run: str | Path, to: Sequence[str], *, max_loss: float | None = None, only: bool = False, database: str | None = None
+    run: str | Path,
+    to: Sequence[str] = (),
+    *,
+    max_loss: float | None = None,
+    only: bool = False,
+    trim_vocabulary: bool = False,
+    database: str | None = None,
 ) -> Exports:
     """Add formats to the bundle of a run that has ended: `to` are names of exporters, the first is served from now on.
 
-    `max_loss`: points of the metric that rounding may cost, where it is not the run's own; `only`: all other formats go. Raises
-    InputError for a run without a bundle or whose data is gone or another, ExportError where none of the formats holds.
+    `max_loss`: points of the metric that rounding and trimming may cost, where it is not the run's own; `only`: all other formats go;
+    `trim_vocabulary`: the bundle is made anew, in the formats `to` or in its own, of the model without tokens that the data hardly need.
+    Raises InputError for a run without a bundle or whose data is gone or another, ExportError where none of the formats holds.
     """
+    if not to and not trim_vocabulary:
+        raise InputError("no format was named", hint='autoft.export(run, ["onnx-int8"])')
     from autoft.catalog import Catalog
     from autoft.history import History
     from autoft.plugins import read_plugin_file
@@ -152,8 +161,9 @@ def export(
             catalog = Catalog.build([read_plugin_file(path) for path in settings.plugins])
             same_plugins(past, catalog.plugin_files)
             store = Store(settings.database)
+            choices = {"max_loss": max_loss, "only": only, "trim_vocabulary": trim_vocabulary}
             try:
-                return add_to_bundle(past, settings, catalog, to, max_loss=max_loss, only=only, listeners=[store.event])
+                return add_to_bundle(past, settings, catalog, to, **choices, listeners=[store.event])
             finally:
                 store.close()
 

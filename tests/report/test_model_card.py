@@ -8,7 +8,7 @@ import yaml
 
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.report import model_card
-from autoft.runtime.bundle import EncoderRecord, Manifest, PluginRecord, Provenance
+from autoft.runtime.bundle import EncoderRecord, Manifest, PluginRecord, Provenance, TrimRecord
 from stream_of_events import RESULT
 
 
@@ -80,6 +80,14 @@ def test_an_interval_without_width_is_not_told():
     card = model_card(manifest(), RESULT | {"interval": {"winner": {"value": 1.0, "low": 1.0, "high": 1.0}}})
     assert "- f1_macro of this model: 1.000\n" in card
     assert "95 %" not in card
+
+
+def test_a_trimmed_vocabulary_is_told_with_what_it_costs():
+    loss = {"metric": "f1_macro", "points": 0.25, "before": 0.91, "after": 0.9075, "rows": 400}
+    card = model_card(manifest(trimmed=TrimRecord(kept=8123, of=30522, share=0.0, loss=loss)), RESULT)
+    assert "8,123 of 30,522 tokens were kept" in card
+    assert "costs 0.25 points of f1_macro (0.9100 to 0.9075, 400 rows)" in card
+    assert "trimmed" not in model_card(manifest(), RESULT)
 
 
 def test_a_bundle_of_another_encoder_and_with_a_plugin_says_so():

@@ -182,6 +182,19 @@ def test_one_that_fails_leaves_nothing_and_the_others_stay(tmp_path, error):
     assert str(error) in said[0] or "No space left" in said[0]
 
 
+def test_a_trimmed_vocabulary_leaves_less_to_rounding(tmp_path):
+    found = site(tmp_path, EXACT, ONE_IN_200)
+    said = []
+    judged = Judged(found.fitted, Decoder(), unseen=True, spent=0.3)
+    kept = add_formats(["one"], found, lambda: judged, 0.7, said.append)
+    assert list(kept) == ["exact"]
+    assert "costs 0.5 points" in said[0]
+    assert "at most 0.4 may be (--max-loss less 0.3 for the trimmed vocabulary)" in said[0]
+    kept = add_formats(["one"], found, lambda: judged, 0.8, said.append, kept)
+    assert list(kept) == ["one", "exact"]
+    assert kept["one"].loss["spent"] == 0.3
+
+
 def test_what_is_there_already_is_not_made_again(tmp_path):
     found = site(tmp_path, EXACT, GOOD)
     have, _ = add(found, ["exact"])

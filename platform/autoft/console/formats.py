@@ -17,7 +17,7 @@ from autoft.console.output import show, write_line
 from autoft.progress import number, plain
 
 if TYPE_CHECKING:
-    from autoft.runtime.bundle import FormatRecord
+    from autoft.runtime.bundle import FormatRecord, TrimRecord
 
 
 def show_formats(
@@ -25,14 +25,18 @@ def show_formats(
     formats: Mapping[str, FormatRecord],
     known: Mapping[str, str] | None = None,
     *,
+    trimmed: TrimRecord | None = None,
     as_json: bool = False,
     stream: TextIO | None = None,
     width: int | None = None,
 ) -> None:
-    """The formats of the bundle in `folder`, the one that is served first; `known` are all there are, with a word on each."""
+    """The formats of the bundle in `folder`, the one that is served first; `known` are all there are, with a word on each; `trimmed` is
+    what became of its vocabulary."""
     stream = stream or sys.stdout
     if as_json:
-        content = {"bundle": str(folder), "formats": {name: one.model_dump(mode="json") for name, one in formats.items()}}
+        content: dict[str, object] = {"bundle": str(folder)}
+        content["formats"] = {name: one.model_dump(mode="json") for name, one in formats.items()}
+        content["trimmed"] = trimmed.model_dump(mode="json") if trimmed else None
         write_line(stream, written(content, stream))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -42,6 +46,9 @@ def show_formats(
         served = "served" if not place else ""
         table.add_row(plain(name), _size(one.bytes), _agreement(one), _difference(one), _loss(one), served)
     parts: list[ConsoleRenderable] = [Text(f"{near(folder)}/", style="bold"), table]
+    if trimmed:
+        cost = f"{trimmed.loss['points']:.2f} points of {plain(trimmed.loss['metric'])}"
+        parts.append(Text(f"vocabulary: {trimmed.kept:,} of {trimmed.of:,} tokens, which costs {cost}"))
     others = {name: summary for name, summary in (known or {}).items() if name not in formats}
     if others:
         parts += [Text(""), Text("autoft export RUN --to NAME adds:", style="bold")]

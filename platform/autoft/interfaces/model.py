@@ -212,6 +212,26 @@ class Averages(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Trimmed:
+    """`fitted` knows `kept` of the `of` tokens that it knew before."""
+
+    fitted: Fitted
+    kept: int
+    of: int
+
+
+@runtime_checkable
+class TrimsVocabulary(Protocol):
+    """What a fitted model may have beside: itself with a smaller vocabulary."""
+
+    def trimmed(self, rows: Table, share: float) -> Trimmed:
+        """Without the tokens that neither `rows` (inputs by role) need nor words that have no token of their own, but for `share`, from 0
+        to 1, of these: the most frequent ones. Rows all of whose tokens stay get the very same answers. The same rows and share leave the
+        same tokens to all models of a source. This one stays as it is. Raises ExportError where the vocabulary cannot be trimmed."""
+        ...
+
+
 @runtime_checkable
 class Rescales(Protocol):
     """What a fitted model may have beside: a last layer that takes a scale, so that its folder, its graph and every loader of either

@@ -227,7 +227,7 @@ def _proof(manifest: Manifest) -> str:
         words = "gives the same answers as" if proof.get("passed") else "does NOT give the same answers as"
         first = f"The exported graph {words} the trained model: {over}, "
     lines = ["## Proof", "", first + f"{proof.get('changed_labels', 0)} changed answers on {proof.get('rows', 0)} rows."]
-    return "\n".join([*lines, *_formats(manifest)])
+    return "\n".join([*lines, *_formats(manifest), *_vocabulary(manifest)])
 
 
 def _formats(manifest: Manifest) -> list[str]:
@@ -246,9 +246,23 @@ def _formats(manifest: Manifest) -> list[str]:
     return [*lines, "", told] if any(one.loss for one in formats.values()) else lines
 
 
+def _vocabulary(manifest: Manifest) -> list[str]:
+    """What was left out of it, and what that costs."""
+    trimmed = manifest.trimmed
+    if trimmed is None:
+        return []
+    said = f"{trimmed.kept:,} of {trimmed.of:,} tokens were kept; other words are written by smaller pieces."
+    cost = f"On validation rows whose own words had no say in it this costs {_points(trimmed.loss)}."
+    return ["", f"The vocabulary was trimmed: {said} {cost} The figures above, and the test, are of the model before."]
+
+
 def _cost(loss: Mapping[str, Any] | None) -> str:
     if loss is None:
         return "it does not round"
+    return _points(loss)
+
+
+def _points(loss: Mapping[str, Any]) -> str:
     return f"{loss['points']:.2f} points of {_md(loss['metric'])} ({loss['before']:.4f} to {loss['after']:.4f}, {loss['rows']} rows)"
 
 

@@ -42,6 +42,15 @@ class FormatRecord(Frozen):
     loss: dict[str, Any] | None = Field(default=None, description="what its rounding costs in the metric; None where it rounds nothing")
 
 
+class TrimRecord(Frozen):
+    """A vocabulary from which tokens were left out."""
+
+    kept: int = Field(description="tokens that stayed")
+    of: int = Field(description="tokens that there were")
+    share: float = Field(description="how much stayed of what neither the rows nor words without a token need: the most frequent")
+    loss: dict[str, Any] = Field(description="what it costs in the metric, by tokens of the training rows alone")
+
+
 class PluginRecord(Frozen):
     """A one-file plugin without which the bundle gives no answers. The bundle names it and does not hold it."""
 
@@ -86,6 +95,7 @@ class Manifest(Frozen):
     plugin_files: tuple[PluginRecord, ...] = ()
     formats: dict[str, FormatRecord] = Field(default_factory=dict, description="all formats by name; empty where there is only `exporter`")
     advice: Advice | None = Field(default=None, description="how it is served best; None until `autoft bench` has measured it")
+    trimmed: TrimRecord | None = Field(default=None, description="None for the vocabulary of the source")
 
 
 @dataclass(frozen=True)

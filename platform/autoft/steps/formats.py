@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from autoft.catalog import Catalog
@@ -32,27 +33,39 @@ Say = Callable[[str], None]
 @dataclass(frozen=True)
 class Judged:
     """Weights that tell what rounding costs: those that are exported, or those of the trial before its refit. `unseen`: they did not learn
-    from the validation rows."""
+    from the validation rows. `spent` are points that were lost before anything was rounded, by a vocabulary that was trimmed."""
 
     fitted: Fitted
     decoder: Decoder
     unseen: bool
+    spent: float = 0.0
 
 
 class Loss(Frozen):
-    """What rounding costs on validation rows. Points are hundredths of a metric that grows, percent of one that falls."""
+    """What rounding, or a smaller vocabulary, costs on validation rows. Points are hundredths of a metric that grows, percent of one that
+    falls."""
 
     metric: str
     before: float
     after: float
     points: float = Field(description="above 0 where the metric got worse")
     allowed: float
+    spent: float = Field(default=0.0, description="points that a trimmed vocabulary has cost; `allowed` is what was left")
     rows: int
     weights: Literal["trial", "final"] = Field(description="trial: of weights that did not learn from these rows")
 
     @property
     def kept(self) -> bool:
         return self.points <= self.allowed + 1e-9
+
+    def in_words(self) -> str:
+        """How many points, of how many rows, and how many may be."""
+        seen = "" if self.weights == "trial" else ", which the weights have learned from"
+        less = f" less {self.spent:.1f} for the trimmed vocabulary" if self.spent else ""
+        return (
+            f"{self.points:.1f} points of {self.metric} ({self.before:.4f} to {self.after:.4f} on {self.rows} validation rows{seen}); "
+            f"at most {self.allowed:g} may be (--max-loss{less})"
+        )
 
 
 @dataclass(frozen=True)
@@ -165,7 +178,7 @@ def _format(name: str, site: Site, judge: _Judge) -> FormatRecord:
         rounding = exporter.rounding if isinstance(exporter, Approximates) else None
         loss = judge.loss(exporter) if rounding else None
         if loss and not loss.kept:
-            raise ExportError(_too_dear(loss))
+            raise ExportError(f"its rounding costs {loss.in_words()}")
         proof = prove(
             site.fitted,
             exporter.open(site.folder, site.threads),
@@ -228,32 +241,17 @@ class _Judge:
         self._site, self._make, self._max_loss, self._scratch = site, judged, max_loss, scratch
         self._judged: Judged | None = None
         self._expected: Arrays | None = None
-        validated = site.understood.validated
-        chosen = np.random.default_rng(site.understood.problem.seed).permutation(len(validated))[:MOST_ROWS]
-        self._rows = np.sort(validated[chosen])
+        self._rows = judged_rows(site.understood)
 
     def loss(self, exporter: Exporter) -> Loss:
         """Raises ExportError where the judged weights cannot be exported so."""
-        understood, problem = self._site.understood, self._site.understood.problem
         self._judged = judged = self._judged or self._make()
-        rows, targets = understood.rows.take(self._rows), understood.targets[self._rows]
+        rows = self._site.understood.rows.take(self._rows)
         if self._expected is None:
             self._expected = judged.fitted.outputs(rows)
         folder = self._folder(exporter, judged)
         given = answered(exporter.open(folder, self._site.threads), self._site.encoding(folder), rows)
-        figures = [
-            understood.task.score(problem, targets, understood.task.decide(problem, judged.decoder, outputs))[problem.metric.name]
-            for outputs in (self._expected, given)
-        ]
-        return Loss(
-            metric=problem.metric.name,
-            before=figures[0],
-            after=figures[1],
-            points=points_lost(problem.metric, *figures),
-            allowed=self._max_loss,
-            rows=len(rows),
-            weights="trial" if judged.unseen else "final",
-        )
+        return lost(self._site.understood, judged, self._rows, self._expected, given, self._max_loss)
 
     def _folder(self, exporter: Exporter, judged: Judged) -> Path:
         """Where the graphs of the judged weights lie in this format."""
@@ -268,16 +266,32 @@ class _Judge:
         return self._scratch
 
 
+def judged_rows(understood: Understood) -> npt.NDArray[np.int64]:
+    """The numbers of the validation rows, at most `MOST_ROWS`, by which weights are judged."""
+    chosen = np.random.default_rng(understood.problem.seed).permutation(len(understood.validated))[:MOST_ROWS]
+    return np.sort(understood.validated[chosen])
+
+
+def lost(understood: Understood, judged: Judged, rows: npt.NDArray[np.int64], expected: Arrays, given: Arrays, max_loss: float) -> Loss:
+    """What it costs that the judged weights answer `rows` by the outputs `given` instead of `expected`."""
+    problem, task, targets = understood.problem, understood.task, understood.targets[rows]
+    before, after = (
+        task.score(problem, targets, task.decide(problem, judged.decoder, outputs))[problem.metric.name] for outputs in (expected, given)
+    )
+    return Loss(
+        metric=problem.metric.name,
+        before=before,
+        after=after,
+        points=points_lost(problem.metric, before, after),
+        allowed=max(0.0, max_loss - judged.spent),
+        spent=judged.spent,
+        rows=len(rows),
+        weights="trial" if judged.unseen else "final",
+    )
+
+
 def points_lost(metric: Metric, before: float, after: float) -> float:
     """How much worse a metric got: in hundredths, or in percent of one that should be small and has the user's units."""
     if metric.greater_is_better:
         return 100 * (before - after)
     return 100 * (after - before) / max(abs(before), 1e-12)
-
-
-def _too_dear(loss: Loss) -> str:
-    seen = "" if loss.weights == "trial" else ", which the weights have learned from"
-    return (
-        f"its rounding costs {loss.points:.1f} points of {loss.metric} ({loss.before:.4f} to {loss.after:.4f} on {loss.rows} "
-        f"validation rows{seen}); at most {loss.allowed:g} may be (--max-loss)"
-    )

@@ -15,7 +15,7 @@ from autoft_plugins.models.transformer.anatomy import anatomy, tokenizer_path
 ENCODER_FILE = "encoder.json"
 GENERATION_FILE = "generation_config.json"
 """How a model that writes texts does so."""
-_SETTINGS = "tokenizer_config.json"
+SETTINGS_FILE = "tokenizer_config.json"
 _SPECIALS = "special_tokens_map.json"
 
 
@@ -61,12 +61,12 @@ def encoder_spec(source: Source, config: Mapping[str, Any], name: str = "tokens"
     length = int(config["max_length"])
     path = tokenizer_path(source)
     files = {TOKENIZER_FILE: open_tokenizer(path, length).to_str(pretty=True).encode("utf-8")}
-    settings = source.folder / _SETTINGS
+    settings = source.folder / SETTINGS_FILE
     content = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
     for stale in ("max_length", "pad_to_multiple_of", "padding", "truncation", "stride", "name_or_path", "auto_map"):
         content.pop(stale, None)
     content["model_max_length"] = length
-    files[_SETTINGS] = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+    files[SETTINGS_FILE] = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
     specials = source.folder / _SPECIALS
     if specials.is_file():
         files[_SPECIALS] = specials.read_bytes()
@@ -83,7 +83,7 @@ def save_encoder(spec: EncoderSpec, folder: Path) -> None:
 
 def load_encoder(folder: Path) -> EncoderSpec:
     """What `save_encoder` wrote."""
-    names = (TOKENIZER_FILE, _SETTINGS, _SPECIALS, GENERATION_FILE)
+    names = (TOKENIZER_FILE, SETTINGS_FILE, _SPECIALS, GENERATION_FILE)
     files = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
     content = json.loads((folder / ENCODER_FILE).read_text(encoding="utf-8"))
     return EncoderSpec(content["name"], content["config"], files)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from autoft.data.table import Table
 from autoft.interfaces.encoder import Arrays, EncoderSpec, Encoding, Tensor
-from autoft.interfaces.model import Part, Program
+from autoft.interfaces.model import Part, Program, Trimmed
 from autoft_plugins.encoders.tokens import TOKENIZER_FILE, TokenEncoding, set_length
 from autoft_plugins.models.transformer.encoding import load_encoder
 from autoft_plugins.models.transformer.inference import Forward, on_processor
@@ -20,6 +20,7 @@ from autoft_plugins.models.transformer.objectives import objective_type, saved_k
 from autoft_plugins.models.transformer.objectives.base import save_model
 from autoft_plugins.models.transformer.objectives.last_layer import rescaled
 from autoft_plugins.models.transformer.tokenization import tokenise
+from autoft_plugins.models.transformer.trimming import trim
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -59,6 +60,11 @@ class FittedClassifier:
 
     def program(self) -> Program:
         return program_of(self.model, self.encoder, self._encoding, int(self.model.config.num_labels), config_of(self.model))
+
+    def trimmed(self, rows: Table, share: float) -> Trimmed:
+        """See `autoft.interfaces.model.TrimsVocabulary`."""
+        small = trim(self.model, self.encoder, np.unique(tokenise(self._encoding, rows).ids), share)
+        return Trimmed(FittedClassifier(small.model, small.encoder, self.kind), small.kept, small.of)
 
 
 def load_classifier(folder: Path) -> FittedClassifier:

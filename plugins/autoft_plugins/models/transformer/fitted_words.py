@@ -14,13 +14,14 @@ from torch import Tensor
 from autoft.data.table import Table
 from autoft.interfaces.encoder import Arrays, EncoderSpec
 from autoft.interfaces.encoder import Tensor as Axes
-from autoft.interfaces.model import Part, Program
+from autoft.interfaces.model import Part, Program, Trimmed
 from autoft_plugins.encoders.words import WordEncoding
 from autoft_plugins.models.transformer.encoding import load_encoder
 from autoft_plugins.models.transformer.fitted import config_of, tokenizer_of
 from autoft_plugins.models.transformer.inference import on_processor
 from autoft_plugins.models.transformer.loading import reload
 from autoft_plugins.models.transformer.objectives.base import save_model
+from autoft_plugins.models.transformer.trimming import trim
 from autoft_plugins.models.transformer.windows import windowed
 from autoft_plugins.tasks.entities import TAGS
 
@@ -64,6 +65,11 @@ class FittedTagger:
         example = self._encoding.encode(rows, pad_to=8).arrays
         logits = Axes("logits", "float32", ("batch", "length", int(self.model.config.num_labels)))
         return Program((Part("model", self.model, self._encoding.inputs, (logits,), example),), self.encoder, config_of(self.model))
+
+    def trimmed(self, rows: Table, share: float) -> Trimmed:
+        """See `autoft.interfaces.model.TrimsVocabulary`."""
+        small = trim(self.model, self.encoder, np.unique(windowed(self._encoding, rows).tokens.ids), share)
+        return Trimmed(FittedTagger(small.model, small.encoder, self._transitions), small.kept, small.of)
 
 
 def save_tagger(model: Any, encoder: EncoderSpec, transitions: Arrays, folder: Path) -> None:

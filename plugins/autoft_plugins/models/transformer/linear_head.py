@@ -17,16 +17,17 @@ from torch.nn import functional
 
 from autoft.data.table import Table
 from autoft.interfaces.encoder import Arrays, EncoderSpec, Encoding
-from autoft.interfaces.model import FitData, Program, TrialSpec
+from autoft.interfaces.model import FitData, Program, TrialSpec, Trimmed
 from autoft_plugins.encoders.token_pairs import TokenPairEncoding, alone, one_by_one
 from autoft_plugins.encoders.tokens import TokenEncoding
 from autoft_plugins.models.linear.rows import LEARNERS
-from autoft_plugins.models.transformer.bodies import Body, StoredBody
+from autoft_plugins.models.transformer.bodies import Body, StoredBody, TrainedBody
 from autoft_plugins.models.transformer.encoding import load_encoder, save_encoder
 from autoft_plugins.models.transformer.features import features_in, mean_pooled, related, scaling
 from autoft_plugins.models.transformer.fitted import PRIVATE, open_encoding, program_of
 from autoft_plugins.models.transformer.inference import on_processor
 from autoft_plugins.models.transformer.tokenization import tokenise
+from autoft_plugins.models.transformer.trimming import trim
 
 HEAD_FILE = "head/model.safetensors"
 ANSWERS_FILE = "answers.json"
@@ -141,6 +142,12 @@ class FittedHead:
         fields = self.encoder.config["fields"]
         encoding: Encoding = self._texts if len(fields) == 1 else TokenPairEncoding(self._texts, fields)
         return program_of(self.model, self.encoder, encoding, len(self.head.bias), self._config())
+
+    def trimmed(self, rows: Table, share: float) -> Trimmed:
+        """See `autoft.interfaces.model.TrimsVocabulary`."""
+        tokens = tokenise(self._texts, one_by_one(rows, self.encoder.config["fields"]))
+        small = trim(self._body.model, self.encoder, np.unique(tokens.ids), share)
+        return Trimmed(FittedHead(TrainedBody(small.model), self.head, small.encoder, self._kind, self._labels), small.kept, small.of)
 
     def _config(self) -> dict[str, Any]:
         config = {name: value for name, value in self._body.config().items() if name not in (*PRIVATE, "_num_labels")}
