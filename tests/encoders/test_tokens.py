@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -35,6 +37,24 @@ def test_ids_equal_the_librarys_on_short_and_long_texts(architecture, tiny_sourc
         for name in encoded.arrays:
             if name in expected:
                 np.testing.assert_array_equal(encoded.arrays[name], expected[name])
+    assert set(expected) == set(encoded.arrays), "other loaders are told which inputs the graph takes"
+
+
+def test_other_loaders_can_fill_up_rows_of_a_source_that_does_not_say_by_what(tiny_source, tmp_path):
+    from transformers import AutoTokenizer
+
+    source = tiny_source("bert")
+    bare = replace(source, folder=tmp_path / "bare")
+    shutil.copytree(source.folder, bare.folder)
+    (bare.folder / "tokenizer_config.json").unlink()
+    spec = encoder_spec(bare, token_config(bare, 16, ("text",)))
+    (tmp_path / "saved").mkdir()
+    save_encoder(spec, tmp_path / "saved")
+    assert json.loads(spec.files["tokenizer_config.json"])["pad_token"] == "[PAD]"
+    shutil.copy(source.folder / "config.json", tmp_path / "saved")
+    found = AutoTokenizer.from_pretrained(tmp_path / "saved")(TEXTS, padding=True, truncation=True, return_tensors="np")
+    for name, array in TokenEncoder().open(tmp_path / "saved", spec.config).encode(ROWS).arrays.items():
+        np.testing.assert_array_equal(found[name], array)
 
 
 def test_the_tokenised_rows_of_training_hold_the_same_ids(bundle, tiny_source, tmp_path):

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     metavar="POINTS",
     help="What rounding and trimming may cost in the metric.  [default: as in the run]",
 )
-@click.option("--max-loss", type=click.FloatRange(0), metavar="POINTS", help="What rounding may cost.  [default: as in the run]")
 @click.option("--only", is_flag=True, help="Keep no other format in the bundle.")
 @click.option(
     "--trim-vocabulary", is_flag=True, help="Leave out tokens that the data hardly need, and make the bundle anew in the formats of --to."

@@ -57,15 +57,17 @@ def _unknown_id(content: Mapping[str, Any]) -> int | None:
 
 
 def encoder_spec(source: Source, config: Mapping[str, Any], name: str = "tokens") -> EncoderSpec:
-    """The encoder `name` of a source with its files as a bundle holds them: no padding, truncation at max_length."""
+    """The encoder `name` of a source with its files as a bundle holds them: no padding, truncation at max_length; and what other loaders
+    have to know of it, which inputs the graph takes and what fills up short rows, where the source does not say."""
     length = int(config["max_length"])
-    path = tokenizer_path(source)
-    files = {TOKENIZER_FILE: open_tokenizer(path, length).to_str(pretty=True).encode("utf-8")}
+    tokenizer = open_tokenizer(tokenizer_path(source), length)
+    files = {TOKENIZER_FILE: tokenizer.to_str(pretty=True).encode("utf-8")}
     settings = source.folder / SETTINGS_FILE
     content = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
     for stale in ("max_length", "pad_to_multiple_of", "padding", "truncation", "stride", "name_or_path", "auto_map"):
         content.pop(stale, None)
-    content["model_max_length"] = length
+    content |= {"model_max_length": length, "model_input_names": list(config["inputs"])}
+    content["pad_token"] = content.get("pad_token") or tokenizer.id_to_token(int(config["pad_id"]))
     files[SETTINGS_FILE] = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
     specials = source.folder / _SPECIALS
     if specials.is_file():
