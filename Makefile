@@ -76,6 +76,7 @@ bench-tasks: dev ## Every kind of task, and what its runs are held against; goes
 	$(BIN)/python benchmarks/beside.py ncbi_disease --rows 1800
 	$(BIN)/python benchmarks/beside.py banking77 --rows 3000
 	$(BIN)/python benchmarks/crf.py ncbi_disease --rows 1800
+	$(BIN)/python benchmarks/crf.py ncbi_disease --epochs 2
 
 bench-startup: dev ## Cold start of the commands (BUNDLE).
 	$(BIN)/python benchmarks/startup.py $(BUNDLE)
