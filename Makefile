@@ -81,6 +81,7 @@ bench-tasks: dev ## Every kind of task, and what its runs are held against; goes
 	$(BIN)/python benchmarks/beside.py ncbi_disease --rows 1800
 	$(BIN)/python benchmarks/beside.py banking77 --rows 3000
 	$(BIN)/python benchmarks/crf.py ncbi_disease --rows 1800
+	$(BIN)/python benchmarks/crf.py ncbi_disease --epochs 2
 
 bench-formats: dev ## What each format costs in the metric, its size and its speed (BENCH_DATA).
 	$(BIN)/python benchmarks/formats.py emotion product_reviews banking77 bbc_news reuters_r8 movie_reviews

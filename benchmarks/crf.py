@@ -2,6 +2,7 @@
 that the file holds already is not measured again.
 
     BENCH_DATA=... python benchmarks/crf.py ncbi_disease --rows 1800 --seeds 3
+    BENCH_DATA=... python benchmarks/crf.py ncbi_disease --epochs 2
 
 The weights are those of the best of the trial's own evaluations on a fifth of the training rows; the test file is looked at once, by them.
 """
@@ -55,21 +56,22 @@ def main() -> None:
     parser.add_argument("--source", default="all-MiniLM-L6-v2")
     parser.add_argument("--rows", type=int)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--file", type=Path, default=Path(__file__).parent / "crf.jsonl")
     options = parser.parse_args()
-    catalog, found = Catalog.build(), source(options.source)
-    chosen = {"learning_rate": 3e-4, "epochs": 5}
-    for crf in (False, True):
-        rows = []
-        for seed in range(options.seeds):
+    catalog, weights = Catalog.build(), source(options.source)
+    chosen = {"learning_rate": 3e-4, "epochs": options.epochs}
+    rows: dict[bool, list[dict]] = {False: [], True: []}
+    for seed in range(options.seeds):
+        for crf, found in rows.items():
             key = {"data": options.data, "only": options.rows, "crf": crf, "seed": seed, "settings": chosen}
-            rows.append(once(options.file, key, partial(measure, catalog, found, options.threads, key)))
-            sys.stdout.write(
-                f"crf {crf} seed {seed}: validation {rows[-1]['validation']} test {rows[-1]['test']} {rows[-1]['seconds']:.0f} s\n"
-            )
+            row = once(options.file, key, partial(measure, catalog, weights, options.threads, key))
+            found.append(row)
+            sys.stdout.write(f"crf {crf} seed {seed}: validation {row['validation']} test {row['test']} {row['seconds']:.0f} s\n")
+    for crf, found in rows.items():
         for part in ("validation", "test"):
-            sys.stdout.write(f"crf {crf} {part} f1: {over_seeds([row[part]['f1'] for row in rows])}\n")
+            sys.stdout.write(f"crf {crf} {part} f1: {over_seeds([row[part]['f1'] for row in found])}\n")
 
 
 if __name__ == "__main__":
