@@ -11,11 +11,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from autoft.errors import ExportError
+from autoft.errors import BundleError, ExportError
 from autoft.interfaces.exporter import Approximates, Converts, Exporter
 from autoft_exporters import autoft_register_exporters
 from autoft_exporters.onnx_fp16 import OnnxFp16
 from autoft_exporters.onnx_int8 import OnnxInt8, OnnxInt8Static
+from autoft_exporters.openvino import OpenVino
 
 FORMATS = {one.name: one for one in (OnnxInt8(), OnnxInt8Static(), OnnxFp16())}
 _kept = {}
@@ -195,3 +196,39 @@ def test_a_graph_that_cannot_be_read_names_the_format_to_take_instead(bert, tmp_
     (folder / "onnx" / "model.onnx").unlink()
     with pytest.raises(ExportError, match="is absent"):
         OnnxInt8().export(bert.program, bert.problem, folder)
+
+
+def test_openvino(bert, tmp_path):
+    """Opened from several threads at once, as a server does, within what its rounding may change."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    folder = tmp_path / "copy"
+    shutil.copytree(bert.folder, folder)
+    exporter = OpenVino()
+    assert exporter.supports(bert.program, bert.problem) is None
+    made = exporter.export(bert.program, bert.problem, folder)
+    assert made.files == ("openvino/openvino_model.xml", "openvino/openvino_model.bin")
+    exported = replace(bert, folder=folder)
+    session = exporter.open(folder, 1)
+    proof = proved(exporter, exported, session)
+    assert proof.passed, proof.reasons
+    arrays = [exported.encoding().encode(exported.rows.take([row])).arrays for row in range(16)]
+    alone = [session.run(one)["logits"] for one in arrays]
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(alone, pool.map(lambda given: session.run(given)["logits"], arrays), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert "temperature" in refused(proved(exporter, exported, Answering(session, lambda logits: logits / np.float32(1.4))))
+    with pytest.raises(BundleError, match="needs the input 'attention_mask'"):
+        session.run({"input_ids": arrays[0]["input_ids"]})
+    (folder / "openvino" / "openvino_model.bin").unlink()
+    with pytest.raises(BundleError, match="with its .bin"):
+        exporter.open(folder, 1)
+
+
+def test_openvino_that_is_not_installed_says_what_to_do(bert, tmp_path, monkeypatch):
+    monkeypatch.setattr("autoft_exporters.openvino.find_spec", lambda _: None)
+    assert "pip install 'autoft[openvino]'" in OpenVino().supports(bert.program, bert.problem)
+    with pytest.raises(ExportError, match="pip install"):
+        OpenVino().export(bert.program, bert.problem, tmp_path)
+    with pytest.raises(BundleError, match="pip install"):
+        OpenVino().open(tmp_path, 1)
