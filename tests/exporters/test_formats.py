@@ -221,7 +221,7 @@ def test_openvino(bert, tmp_path):
     with pytest.raises(BundleError, match="needs the input 'attention_mask'"):
         session.run({"input_ids": arrays[0]["input_ids"]})
     (folder / "openvino" / "openvino_model.bin").unlink()
-    with pytest.raises(BundleError, match="with its .bin"):
+    with pytest.raises(BundleError, match="with its"):
         exporter.open(folder, 1)
 
 
