@@ -44,7 +44,8 @@ class OpenVino:
         for part in parts_in(folder):
             try:
                 with quiet():
-                    model = openvino.convert_model(folder / graph_file(part))
+                    # Not by `convert_model`: that counts its calls in the user's home, and would send them where it may.
+                    model = openvino.Core().read_model(folder / graph_file(part))
                     openvino.save_model(model, folder / _file(part), compress_to_fp16=False)
             except Exception as error:
                 what = f"{graph_file(part)} could not be converted to {self.name}: {first_line(error)}"
