@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,14 +38,12 @@ class OpenVino:
         reason = self.supports(program, problem)
         if reason is not None:
             raise ExportError(reason)
-        import openvino
-
+        openvino = _library()
         (folder / FOLDER).mkdir(exist_ok=True)
         files: list[str] = []
         for part in parts_in(folder):
             try:
                 with quiet():
-                    # Not by `convert_model`: that counts its calls in the user's home, and would send them where it may.
                     model = openvino.Core().read_model(folder / graph_file(part))
                     openvino.save_model(model, folder / _file(part), compress_to_fp16=False)
             except Exception as error:
@@ -61,6 +60,14 @@ class OpenVino:
         return GreedySession(encoder, decoder, Generation.of(folder))
 
 
+def _library() -> Any:
+    """openvino, without what counts its users and tells of them: it takes a stub where that package is not to be had."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
 def _file(part: str, suffix: str = "xml") -> str:
     """Under the names that optimum looks for."""
     return f"{FOLDER}/openvino_{part}.{suffix}"
@@ -74,8 +81,7 @@ class _OpenVinoSession:
             raise BundleError(MISSING, hint="--format onnx, where the bundle has it, needs nothing more")
         if not path.is_file() or not path.with_suffix(".bin").is_file():
             raise BundleError(f"the bundle has no {path.name} with its .bin: {path} is absent", hint="copy the whole folder")
-        import openvino
-
+        openvino = _library()
         # Pinned threads would all sit on the same processors where several containers share a machine.
         options = {"INFERENCE_NUM_THREADS": str(max(1, threads)), "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": "NO"}
         try:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -232,3 +235,11 @@ def test_openvino_that_is_not_installed_says_what_to_do(bert, tmp_path, monkeypa
         OpenVino().export(bert.program, bert.problem, tmp_path)
     with pytest.raises(BundleError, match="pip install"):
         OpenVino().open(tmp_path, 1)
+
+
+def test_openvino_tells_nobody_that_it_is_used(tmp_path):
+    """Its own import writes a number of the user into their home, and sends it."""
+    code = "from autoft_exporters.openvino import _library; import sys; _library(); assert sys.modules['openvino_telemetry'] is None"
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "HOME": str(tmp_path), "CI": ""}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
