@@ -90,7 +90,7 @@ def certainty(logits: Floats, targets: npt.NDArray[Any], link: Link) -> tuple[Fl
 def binned(probabilities: npt.NDArray[Any], happened: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Floats, Floats]:
     """Of each bin, (BINS,): how many probabilities lie in it, their sum, and how often what they are of was so."""
     places = np.minimum((np.asarray(probabilities) * BINS).astype(np.int64), BINS - 1)
-    sure, right = (np.bincount(places, weights=values, minlength=BINS) for values in (probabilities, happened))
+    sure, right = (np.bincount(places, weights=values, minlength=BINS).astype(np.float64) for values in (probabilities, happened))
     return np.bincount(places, minlength=BINS), sure, right
 
 
