@@ -32,7 +32,7 @@ def lone(length: int | None, threads: int, p50: float) -> Latency:
 def many(length: int | None, sessions: int, threads: int, batch: int, speed: float) -> Throughput:
     return Throughput(
         length=length, sessions=sessions, threads=threads, batch=batch, n=5, rows=64, rows_per_second=speed, low=speed - 9, high=speed + 9,
-        tokens_per_second=speed * 20,
+        tokens_per_second=speed * 20, by_round=(speed,) * 5,
     )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def measured() -> Measurements:
             torch="2.13.0",
             threads=2,
             latency=Spread(n=50, p50_ms=7.7, p95_ms=None, p99_ms=None, low_ms=7.0, high_ms=8.0),
-            rate=Rate(n=5, rows=64, rows_per_second=210.0, low=200.0, high=220.0),
+            rate=Rate(n=5, rows=64, rows_per_second=210.0, low=200.0, high=220.0, by_round=(210.0,) * 5),
             quicker=2.2,
             faster=1.52,
             batch=8,

@@ -92,4 +92,6 @@ def percentile(ordered: Sequence[float], share: int) -> float:
 def rate(turns: Sequence[Sequence[float]], rows: int) -> Rate:
     """Of passes over `rows` rows."""
     passes = sorted(seconds for turn in turns for seconds in turn)
-    return Rate(n=len(passes), rows=rows, rows_per_second=rows / median(passes), low=rows / passes[-1], high=rows / passes[0])
+    by_round = tuple(rows / median(turn) for turn in turns)
+    middle, slowest, fastest = rows / median(passes), rows / passes[-1], rows / passes[0]
+    return Rate(n=len(passes), rows=rows, rows_per_second=middle, low=slowest, high=fastest, by_round=by_round)
