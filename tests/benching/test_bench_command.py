@@ -123,7 +123,7 @@ def test_a_run_is_asked_its_own_data_and_gets_the_charts(tmp_path: Path) -> None
     page = Page((run / "bench.html").read_text(encoding="utf-8"))
     assert page.open == []
     assert page.fetched == []
-    assert page.tags.count("svg") == 2
+    assert page.tags.count("svg") >= 2
     assert "What serves best here" in page.text
     data.unlink()
     content = json.loads(bench(run, "--json").stdout)

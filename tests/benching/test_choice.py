@@ -13,10 +13,10 @@ def lone(threads: int, p50: float, length: int | None = None) -> Latency:
     return Latency(length=length, threads=threads, n=9, p50_ms=p50, p95_ms=None, p99_ms=None, low_ms=p50, high_ms=p50)
 
 
-def many(sessions: int, threads: int, batch: int, speed: float, length: int | None = None) -> Throughput:
+def many(sessions: int, threads: int, batch: int, speed: float, length: int | None = None, by_round: tuple[float, ...] = ()) -> Throughput:
     return Throughput(
         length=length, sessions=sessions, threads=threads, batch=batch, n=5, rows=64, rows_per_second=speed, low=speed, high=speed,
-        tokens_per_second=None,
+        tokens_per_second=None, by_round=by_round or (speed,) * 4,
     )  # fmt: skip
 
 
@@ -45,6 +45,13 @@ def test_what_is_hardly_faster_changes_nothing():
     found = advice([lone(1, 3.1), lone(4, 3.0)], speeds)
     assert (found.sessions, found.threads, found.batch) == (1, 4, 8)
     assert found.files == Setting(sessions=4, threads=1, batch=8)
+
+
+def test_what_is_faster_in_some_rounds_only_changes_nothing():
+    steady = [many(1, 4, 1, 300), many(1, 4, 8, 310), many(4, 1, 8, 300)]
+    for by_round, taken in (((500, 500, 290, 200), (1, 4)), ((500, 500, 500, 200), (4, 1))):
+        found = advice([lone(1, 3.1), lone(4, 3.0)], [*steady, many(4, 1, 1, 400, by_round=by_round)])
+        assert (found.sessions, found.threads) == taken
 
 
 def test_only_the_rows_as_they_are_count():

@@ -76,6 +76,7 @@ def test_the_median_is_of_all_calls_and_its_range_that_of_the_rounds():
 def test_rates_are_of_passes():
     found = rate([[2.0, 4.0], [1.0]], 8)
     assert (found.n, found.rows, found.rows_per_second, found.low, found.high) == (3, 8, 4.0, 2.0, 8.0)
+    assert found.by_round == (pytest.approx(8 / 3), 8.0)
 
 
 def test_every_round_has_each_once_in_an_order_of_its_own():

@@ -32,7 +32,7 @@ def lone(length: int | None, threads: int, p50: float) -> Latency:
 def many(length: int | None, sessions: int, threads: int, batch: int, speed: float) -> Throughput:
     return Throughput(
         length=length, sessions=sessions, threads=threads, batch=batch, n=5, rows=64, rows_per_second=speed, low=speed - 9, high=speed + 9,
-        tokens_per_second=speed * 20,
+        tokens_per_second=speed * 20, by_round=(speed,) * 5,
     )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def measured() -> Measurements:
             torch="2.13.0",
             threads=2,
             latency=Spread(n=50, p50_ms=7.7, p95_ms=None, p99_ms=None, low_ms=7.0, high_ms=8.0),
-            rate=Rate(n=5, rows=64, rows_per_second=210.0, low=200.0, high=220.0),
+            rate=Rate(n=5, rows=64, rows_per_second=210.0, low=200.0, high=220.0, by_round=(210.0,) * 5),
             quicker=2.2,
             faster=1.52,
             batch=8,
@@ -100,10 +100,10 @@ def test_the_page_says_and_draws_it(measured: Measurements, tmp_path) -> None:
     assert page.fetched == []
     for said in SAID:
         assert said in page.text, said
-    assert page.tags.count("svg") == 3
+    assert page.tags.count("svg") == 4
     assert "how fast full:<i>MiniLM</i> answers" in page.text
     assert "<i>MiniLM" not in html
-    assert html.count("<circle") == len(measured.latency) + len(measured.throughput)
+    assert html.count("<circle") == 2 * len(measured.latency) + len(measured.throughput)
     assert [path.name for path in tmp_path.iterdir()] == ["bench.html"]
 
 
@@ -111,11 +111,11 @@ def test_faster_is_higher_and_slower_is_higher_where_it_is_milliseconds(measured
     import re
 
     heights = [float(found) for found in re.findall(r'<circle cx="[\d.]+" cy="([\d.]+)"', bench_html(measured))]
-    assert len(heights) == 14
+    assert len(heights) == 20
     one, two = heights[:3], heights[3:6]  # one thread: as asked, 8, 128; then two threads
     assert one[2] < one[0] < one[1]
     assert all(below > above for below, above in zip(two, one, strict=True))
-    assert heights[6] > heights[7]  # 300 rows a second, 320
+    assert heights[12] > heights[13]  # 300 rows a second, 320
 
 
 def test_rows_without_a_length_have_one_mark_and_no_second_chart(measured: Measurements) -> None:
@@ -131,7 +131,7 @@ def test_rows_without_a_length_have_one_mark_and_no_second_chart(measured: Measu
         }
     )
     page = Page(bench_html(bare))
-    assert page.tags.count("svg") == 2
+    assert page.tags.count("svg") == 3
     assert "It was not written into the bundle." in page.text
     assert "PyTorch" not in page.text
     out = io.StringIO()

@@ -17,6 +17,7 @@ from autoft.benching.figures import Beside, Latency, Measurements, Memory, Throu
 from autoft.benching.plan import Plan, pairs, plan
 from autoft.benching.questions import Ask
 from autoft.benching.turns import Tell, Turn, in_turn, rate, spread
+from autoft.data.names import counted
 from autoft.errors import AutoftError
 from autoft.journal import versions
 from autoft.loading import load_predictor
@@ -110,7 +111,8 @@ def _others(cores: int) -> list[str]:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load <= _BUSY * cores:
         return []
-    return [f"in the minute before, {load:.1f} of {cores} processors were busy with something else: the figures may be too low"]
+    busy = f"the load in the minute before was {load:.1f} on {counted(cores, 'processor')}"
+    return [f"{busy}: something else keeps the machine busy, and the figures may be too low"]
 
 
 def _first_start(starts: Starts, notes: list[str]) -> tuple[bool, Memory | None]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from autoft.benching.figures import Latency, Throughput
 from autoft.runtime.advice import Advice, Machine, Setting
 
-WORTH = 1.05
-"""So many times the rows a second are worth another setting: less may be noise."""
+WORTH, ROUNDS_WON = 1.05, 0.75
+"""So many times the rows a second, and more of them in such a share of the rounds, are worth another setting: less may be noise."""
 SLOWER = 2.0
 """A server may take so many times as long for a lone row as the quickest setting does, where it answers more rows a second for it."""
 
@@ -47,6 +47,7 @@ def _most(cells: Sequence[Throughput]) -> Throughput:
     """The first, unless a later one is clearly faster."""
     best = cells[0]
     for cell in cells[1:]:
-        if cell.rows_per_second > WORTH * best.rows_per_second:
+        won = [one > other for one, other in zip(cell.by_round, best.by_round, strict=True)]
+        if cell.rows_per_second > WORTH * best.rows_per_second and sum(won) >= ROUNDS_WON * len(won):
             best = cell
     return best

@@ -51,6 +51,7 @@ class Rate(Frozen):
     rows_per_second: float = Field(description="of the median pass")
     low: float = Field(description="of the slowest pass")
     high: float = Field(description="of the fastest pass")
+    by_round: tuple[float, ...] = Field(description="of the median pass of each round: what is compared with another setting's")
 
 
 class Throughput(Setting, Rate):

@@ -25,6 +25,8 @@ _SLOWEST_ROW, _SLOWEST_PASS = 1 / 20, 1 / 15
 _CELLS = 25
 """About how many things share a round."""
 _PROBES, _FAR = 3, 4
+_LONGER = 2
+"""How many times as long a turn of lone rows is: their percentiles take many calls."""
 
 
 def pairs(cores: int) -> tuple[tuple[int, int], ...]:
@@ -50,7 +52,7 @@ class Lone:
     calls: Calls
 
     def turn(self, seconds: float) -> list[float]:
-        return self.calls.turn(seconds)
+        return self.calls.turn(_LONGER * seconds)
 
     def figures(self, turns: Sequence[Sequence[float]]) -> Latency:
         return Latency(length=self.length, threads=self.threads, **spread(turns).model_dump())

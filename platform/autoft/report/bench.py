@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from autoft.benching import words
 from autoft.benching.figures import Latency, Measurements, Throughput
+from autoft.data.names import counted
 from autoft.report.charts import COLOURS, Panel, legend
 from autoft.report.markup import Markup, join, section, tag
 from autoft.report.page import page
@@ -45,43 +47,69 @@ def _advice(measured: Measurements) -> Markup:
 
 def _one_row(measured: Measurements) -> Markup:
     threads = sorted({found.threads for found in measured.latency})
-    names = {f"{count} thread{'s' if count > 1 else ''}": place % COLOURS for place, count in enumerate(threads)}
-    series = [[found for found in measured.latency if found.threads == count] for count in threads]
+    names = {counted(count, "thread"): place % COLOURS for place, count in enumerate(threads)}
     marks = list(dict.fromkeys(words.length_in_words(found.length) for found in measured.latency))
-    drawn = [[_Dot(marks.index(words.length_in_words(f.length)), f.p50_ms, f.low_ms, f.high_ms, _said(f)) for f in one] for one in series]
-    chart = _chart(drawn, marks, "tokens", "Milliseconds from a row to its answer: median; the bar is the range of the rounds' medians")
+    series = [[found for found in measured.latency if found.threads == count] for count in threads]
+    panels = [_milliseconds([[(f, f.p50_ms, f.low_ms, f.high_ms) for f in one] for one in series], marks, "p50; the bar: of rounds")]
+    tails = [[(f, f.p95_ms, f.p95_ms, f.p95_ms) for f in one if f.p95_ms is not None] for one in series]
+    if any(tails):
+        panels.append(_milliseconds(tails, marks, "p95"))
     table = _table(words.ONE_ROW, [words.one_row(found) for found in measured.latency])
-    return section("One row at a time", words.asked_in_words(measured.asked), legend(names), chart, table)
+    return section("One row at a time", words.asked_in_words(measured.asked), legend(names), _side_by_side(panels), table)
+
+
+def _milliseconds(series: Sequence[Sequence[tuple[Latency, float, float, float]]], marks: Sequence[str], what: str) -> Markup:
+    """`series` have (row of the table, value, low, high)."""
+    drawn = [
+        [_Dot(marks.index(words.length_in_words(f.length)), *values, _said(f), f.length is None) for f, *values in one] for one in series
+    ]
+    return _chart(drawn, marks, "tokens", f"Milliseconds from a row to its answer, {what}")
 
 
 def _many_rows(measured: Measurements) -> Markup:
     settings = sorted({(found.sessions, found.threads) for found in measured.throughput})
-    names = {_name(*setting): place % COLOURS for place, setting in enumerate(settings)}
+    names = {
+        f"{counted(sessions, 'session')} x {counted(threads, 'thread')}": k % COLOURS for k, (sessions, threads) in enumerate(settings)
+    }
     own = [found for found in measured.throughput if found.length is None]
     sized = [found for found in measured.throughput if found.length is not None]
-    panels = [_rates(own, settings, sorted({f.batch for f in own}), "rows a batch", "Rows a second by the rows of a batch, as asked")]
+    panels = [_rates(own, settings, sorted({f.batch for f in own}), "rows a batch", "Rows a second, as asked")]
     if sized:
         sizes = sorted({found.length or 0 for found in sized})
-        panels.append(_rates(sized, settings, sizes, "tokens", f"Rows a second by length, up to {sized[0].batch} rows a batch"))
+        panels.append(_rates(sized, settings, sizes, "tokens a row", f"Tokens a second, up to {counted(sized[0].batch, 'row')} a batch"))
     table = _table(words.MANY_ROWS, [words.many_rows(found) for found in measured.throughput])
     lead = "The median pass over the same rows; the bar is the range of all passes. Padding is not counted as tokens."
-    return section("Many rows at a time", lead, legend(names), tag("div", *panels, cls="panels"), table)
+    return section("Many rows at a time", lead, legend(names), _side_by_side(panels), table)
 
 
 def _rates(found: Sequence[Throughput], settings: Sequence[tuple[int, int]], sizes: Sequence[int], axis: str, title: str) -> Markup:
+    """Rows a second by batch, or tokens a second by length."""
     drawn = []
     for setting in settings:
-        of = [one for one in found if (one.sessions, one.threads) == setting]
-        places = [sizes.index(one.batch if one.length is None else one.length) for one in of]
-        drawn.append([_Dot(at, one.rows_per_second, one.low, one.high, _rate_said(one)) for at, one in zip(places, of, strict=True)])
+        dots = []
+        for one in (one for one in found if (one.sessions, one.threads) == setting):
+            factor = 1.0 if one.length is None else (one.tokens_per_second or 0.0) / one.rows_per_second
+            values = (factor * one.rows_per_second, factor * one.low, factor * one.high)
+            dots.append(_Dot(sizes.index(one.batch if one.length is None else one.length), *values, _rate_said(one)))
+        drawn.append(dots)
     return _chart(drawn, [f"{size:,}" for size in sizes], axis, title)
 
 
-class _Dot:
-    """A figure with its range, above a mark; `said` is shown where one points to it."""
+def _side_by_side(panels: Sequence[Markup]) -> Markup:
+    """A single one is as wide as one of two."""
+    return tag("div", *panels, *([tag("div")] if len(panels) == 1 else []), cls="panels")
 
-    def __init__(self, mark: int, value: float, low: float, high: float, said: str) -> None:
-        self.mark, self.value, self.low, self.high, self.said = mark, value, min(low, value), max(high, value), said
+
+@dataclass(frozen=True)
+class _Dot:
+    """A figure with its range, above a mark; `said` is shown where one points to it. One that is `apart` belongs to no line."""
+
+    mark: int
+    value: float
+    low: float
+    high: float
+    said: str
+    apart: bool = False
 
 
 def _chart(series: Sequence[Sequence[_Dot]], marks: Sequence[str], axis: str, title: str) -> Markup:
@@ -91,11 +119,11 @@ def _chart(series: Sequence[Sequence[_Dot]], marks: Sequence[str], axis: str, ti
     parts = []
     for number, dots in enumerate(series):
         colour = f"s{number % COLOURS}"
-        places = [(panel.across(shares[dot.mark]), panel.up(dot.value)) for dot in dots]
-        if len(places) > 1:
-            parts.append(tag("path", d="M" + " L".join(f"{x} {y}" for x, y in places), cls=f"curve {colour}"))
-        for dot, (x, y) in zip(dots, places, strict=True):
-            hover = tag("title", dot.said)
+        line = [f"{panel.across(shares[dot.mark])} {panel.up(dot.value)}" for dot in dots if not dot.apart]
+        if len(line) > 1:
+            parts.append(tag("path", d="M" + " L".join(line), cls=f"curve {colour}"))
+        for dot in dots:
+            x, y, hover = panel.across(shares[dot.mark]), panel.up(dot.value), tag("title", dot.said)
             parts.append(tag("path", hover, d=f"M{x} {panel.up(dot.low)} L{x} {panel.up(dot.high)}", cls=f"curve {colour} strong"))
             parts.append(tag("circle", hover, cx=x, cy=y, r=3.4, cls=f"curve {colour} strong"))
     return panel.figure(parts, list(zip(shares, marks, strict=True)), axis, title)
@@ -109,10 +137,6 @@ def _said(found: Latency) -> str:
 def _rate_said(found: Throughput) -> str:
     cells = dict(zip(words.MANY_ROWS, words.many_rows(found), strict=True))
     return ", ".join(f"{name} {cell}" for name, cell in cells.items())
-
-
-def _name(sessions: int, threads: int) -> str:
-    return f"{sessions} session{'s' if sessions > 1 else ''} x {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
