@@ -19,7 +19,7 @@ from autoft.errors import BundleError, ExportError
 from autoft.interfaces.packager import BundleFacts, Packaged
 from autoft.interfaces.tuner import PluginFile
 from autoft.version import __version__
-from autoft_exporters.packing import filled, graphs, service_name, tag
+from autoft_exporters.packing import filled, service_name, tag
 
 PORT = 8000
 USER = 10001
@@ -85,7 +85,7 @@ def _dockerfile(bundle: BundleFacts, plugins: Sequence[str]) -> str:
 
 
 def _kubernetes(bundle: BundleFacts) -> str:
-    size = sum(bundle.files[path] for path in graphs(bundle).values() or bundle.files) / 2**20
+    size = sum(bundle.files[path] for path in bundle.graphs or bundle.files) / 2**20
     return filled(
         "kubernetes.yaml",
         name=service_name(bundle),

@@ -1,4 +1,4 @@
-"""What the packagers share: a name that every system takes, and the graphs of a bundle."""
+"""What the packagers share: names that every system takes, and templates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from string import Template
 
 from autoft.interfaces.packager import BundleFacts
-from autoft_exporters.graphs import ENCODER_DECODER, SINGLE, graph_file
 
 _LONGEST_NAME = 63
 
@@ -22,16 +21,6 @@ def service_name(bundle: BundleFacts) -> str:
 def tag(bundle: BundleFacts) -> str:
     """Twelve hexadecimal digits that tell this bundle from any other."""
     return bundle.sha256[:12]
-
-
-def graphs(bundle: BundleFacts) -> dict[str, str]:
-    """Name -> relative path of the graphs that are served: `model`, or `encoder_model` and `decoder_model`; none where another exporter
-    than `onnx` wrote them."""
-    for names in (ENCODER_DECODER, (SINGLE,)):
-        found = {name: graph_file(name) for name in names}
-        if all(path in bundle.files for path in found.values()):
-            return found
-    return {}
 
 
 def filled(template: str, **values: object) -> str:

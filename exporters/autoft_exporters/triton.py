@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,7 @@ from typing import Any
 from autoft.errors import ExportError
 from autoft.interfaces.packager import BundleFacts, Packaged
 from autoft.version import __version__
-from autoft_exporters.graphs import FOLDER
-from autoft_exporters.packing import filled, graphs, service_name, tag
+from autoft_exporters.packing import filled, service_name, tag
 
 REPOSITORY = "model_repository"
 MOST_ROWS = 64
@@ -38,7 +38,7 @@ _TYPES: Mapping[str, str] = {
 
 
 class Triton:
-    """The plugin. A bundle that writes texts has two graphs and becomes two models, `...-encoder` and `...-decoder`: to generate with them
+    """The plugin. A bundle that writes texts has two graphs and becomes two models, `...-decoder` and `...-encoder`: to generate with them
     is the client's part."""
 
     name = "triton"
@@ -46,12 +46,12 @@ class Triton:
 
     def package(self, bundle: BundleFacts, folder: Path) -> Packaged:
         """Raises ExportError for a bundle without ONNX graphs, and for a graph with an input that Triton has no type for."""
-        found = graphs(bundle)
-        if not found:
-            raise ExportError(f"{bundle.folder} has no graph in {FOLDER}/: Triton takes what the exporter onnx writes")
+        graphs = [path for path in bundle.graphs if path.endswith(".onnx")]
+        if not graphs:
+            raise ExportError(f"{bundle.folder} serves no ONNX graph, which is what Triton's onnxruntime takes")
         written, takes = [], []
-        for graph, path in found.items():
-            model = service_name(bundle) + (f"-{graph.removesuffix('_model')}" if len(found) > 1 else "")
+        for path in graphs:
+            model = service_name(bundle) + (_part(path) if len(graphs) > 1 else "")
             home = f"{REPOSITORY}/{model}"
             inputs, outputs = signature(bundle.folder / path)
             (folder / home / "1").mkdir(parents=True)
@@ -126,6 +126,12 @@ def _quoted(text: str) -> str:
     """A string of protobuf's text format: what could end it, or is not plain ASCII, is given by its bytes in octal."""
     plain = (chr(byte) if 32 <= byte < 127 and byte not in b"\"\\'" else f"\\{byte:03o}" for byte in text.encode())
     return f'"{"".join(plain)}"'
+
+
+def _part(path: str) -> str:
+    """What tells one graph of a bundle from another: `-encoder` for onnx/encoder_model.onnx."""
+    words = re.findall(r"[a-z0-9]+", path.removesuffix(".onnx").lower())
+    return "".join(f"-{word}" for word in words if word not in ("onnx", "model"))
 
 
 def _listed(ports: Sequence[Port]) -> str:

@@ -61,7 +61,9 @@ print(*(placed.packager for placed in package(bundle, ["docker", "triton"], out,
 def facts(bundle: Path, **changes: Any) -> BundleFacts:
     files = {path.relative_to(bundle).as_posix(): path.stat().st_size for path in sorted(bundle.rglob("*")) if path.is_file()}
     versions = {"numpy": "2.1.0", "onnxruntime": "1.20.1", "tokenizers": "0.21.0rc1", "torch": "2.6.0+cpu"}
-    known = BundleFacts(bundle, "0123456789abcdef" * 4, "text-classification", "full:all-MiniLM-L6-v2", "0.1.0", files, versions)
+    known = BundleFacts(
+        bundle, "0123456789abcdef" * 4, "text-classification", "full:all-MiniLM-L6-v2", "0.1.0", files, ("onnx/model.onnx",), versions
+    )
     return replace(known, **changes)
 
 
@@ -178,19 +180,21 @@ def test_kubernetes_runs_it_locked_down_and_asks_its_health(bundle: Path, folder
 
 
 def test_memory_follows_from_the_graphs_that_are_served(bundle: Path, folder: Path) -> None:
-    def memory(files: dict[str, int]) -> tuple[int, int]:
-        text = docker._kubernetes(facts(bundle, files=files))
+    def memory(files: dict[str, int], *graphs: str) -> tuple[int, int]:
+        text = docker._kubernetes(facts(bundle, files=files, graphs=graphs))
         deployment = next(yaml.safe_load_all(text))
         found = deployment["spec"]["template"]["spec"]["containers"][0]["resources"]
         return tuple(int(found[which]["memory"].removesuffix("Mi")) for which in ("requests", "limits"))
 
-    small, large = memory({"onnx/model.onnx": 2**20}), memory({"onnx/model.onnx": 400 * 2**20})
+    small, large = memory({"model.onnx": 2**20}, "model.onnx"), memory({"model.onnx": 400 * 2**20}, "model.onnx")
     assert small[0] < small[1]
     assert large[0] - small[0] >= 400
     assert large[1] - small[1] >= 800
-    assert memory({"onnx/model.onnx": 2**20, "onnx/model_fp16.onnx": 400 * 2**20}) == small
-    assert memory({"onnx/encoder_model.onnx": 200 * 2**20, "onnx/decoder_model.onnx": 200 * 2**20}) == large
-    assert memory({"theirs.bin": 400 * 2**20}) == large
+    assert memory({"model.onnx": 2**20, "model_fp16.onnx": 400 * 2**20}, "model.onnx") == small
+    assert (
+        memory({"encoder_model.onnx": 200 * 2**20, "decoder_model.onnx": 200 * 2**20}, "encoder_model.onnx", "decoder_model.onnx") == large
+    )
+    assert memory({"theirs.bin": 400 * 2**20}) == large, "of a format whose graphs nobody tells, all files count"
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -67,7 +67,8 @@ def read(text: str) -> Any:
 
 def facts(folder: Path, **changes: Any) -> BundleFacts:
     files = {path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
-    return replace(BundleFacts(folder, "a" * 64, "text-classification", "linear", "0.1.0", files, {}), **changes)
+    graphs = tuple(name for name in files if name.endswith(".onnx"))
+    return replace(BundleFacts(folder, "a" * 64, "text-classification", "linear", "0.1.0", files, graphs, {}), **changes)
 
 
 def packaged(bundle: BundleFacts, folder: Path) -> Packaged:
@@ -204,8 +205,8 @@ def test_what_triton_cannot_take_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ExportError, match=told.replace("(", r"\(")):
             config(bundle, "m", [port], [port])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ExportError, match="no graph in onnx/"):
-        Triton().package(replace(bundle, files={"autoft.json": 1}), tmp_path / "empty")
+    with pytest.raises(ExportError, match="serves no ONNX graph"):
+        Triton().package(replace(bundle, graphs=("openvino/model.xml",)), tmp_path / "empty")
     (bundle.folder / "onnx" / "model.onnx").write_bytes(b"none")
     with pytest.raises(ExportError, match="no graph that onnxruntime"):
         Triton().package(bundle, tmp_path / "empty")

@@ -102,6 +102,7 @@ def test_a_packager_hears_what_the_manifest_says(place: Callable[..., Any], bund
     assert facts.files == {
         name: (bundle / name).stat().st_size for name in ("autoft.json", "decoder.npz", "onnx/model.onnx", "vocabulary.json")
     }
+    assert facts.graphs == ("onnx/model.onnx",)
     assert (facts.plugin_files, facts.requirements) == ((), ())
 
 

@@ -15,9 +15,10 @@ class BundleFacts:
     """A bundle whose files were checked, and what a packager may want to know of it.
 
     `sha256` is that of autoft.json, which holds those of all other files: it tells this bundle from any other. `autoft` is the version
-    that wrote it. `files`: relative path -> bytes, autoft.json among them. `versions`: package -> version at the time of the export.
-    `plugin_files` are the one-file plugins that the bundle names, `requirements` the packages of plugins (`name==version`) that it needs
-    for its answers beside autoft's own. Texts come from the user's data and machine: write none of them into a file unchecked.
+    that wrote it. `files`: relative path -> bytes, autoft.json among them; `graphs` are those of the format that is served. `versions`:
+    package -> version at the time of the export. `plugin_files` are the one-file plugins that the bundle names, `requirements` the packages
+    of plugins (`name==version`) that it needs for its answers beside autoft's own. Texts come from the user's data and machine: write none
+    of them into a file unchecked.
     """
 
     folder: Path
@@ -26,6 +27,7 @@ class BundleFacts:
     candidate: str
     autoft: str
     files: Mapping[str, int]
+    graphs: tuple[str, ...]
     versions: Mapping[str, str]
     plugin_files: tuple[PluginFile, ...] = ()
     requirements: tuple[str, ...] = ()

@@ -69,6 +69,7 @@ def _facts(folder: Path, catalog: Catalog) -> BundleFacts:
         candidate=manifest.provenance.candidate,
         autoft=manifest.autoft,
         files={name: (folder / name).stat().st_size for name in (MANIFEST, *manifest.files)},
+        graphs=opened.formats[manifest.exporter].files,
         versions=manifest.provenance.versions,
         plugin_files=tuple({file.sha256: file for file in catalog.plugin_files if file.sha256 in named}.values()),
         requirements=tuple(dict.fromkeys(record.requirement for record in givers if record.requirement)),
