@@ -161,9 +161,11 @@ def export(
             catalog = Catalog.build([read_plugin_file(path) for path in settings.plugins])
             same_plugins(past, catalog.plugin_files)
             store = Store(settings.database)
-            choices = {"max_loss": max_loss, "only": only, "trim_vocabulary": trim_vocabulary}
+            listeners = [store.event]
             try:
-                return add_to_bundle(past, settings, catalog, to, **choices, listeners=[store.event])
+                return add_to_bundle(
+                    past, settings, catalog, to, max_loss=max_loss, only=only, trim_vocabulary=trim_vocabulary, listeners=listeners
+                )
             finally:
                 store.close()
 
