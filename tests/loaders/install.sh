@@ -6,6 +6,7 @@
 #   tests/loaders/install.sh FOLDER PYTHON
 set -euo pipefail
 home=$1 python=$2 here=$(dirname "$0")
+pins=$here/../../constraints.txt
 
 made() { # name, files...: whether it is there, made of these very files; else its folder is empty
   sum=$(cat "${@:2}" | sha256sum)
@@ -31,8 +32,8 @@ transformers_js() {
 }
 
 transformers_js &
-if ! made mlflow "$here/mlflow.txt"; then
-  environment mlflow --requirement "$here/mlflow.txt"
+if ! made mlflow "$here/mlflow.txt" "$pins"; then
+  environment mlflow --constraint "$pins" --requirement "$here/mlflow.txt"
   done_with mlflow
 fi
 if ! made optimum "$here/optimum.txt"; then
