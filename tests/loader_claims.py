@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-ANSWERS, LOGITS, NOT = "same answers", "same logits", "not possible"
+ANSWERS, LOGITS, GRAPH, NOT = "same answers", "same logits", "same graph", "not possible"
 
 LOADERS = ("transformers.js", "pipeline()", "optimum", "mlflow.onnx", "Triton")
 
@@ -67,7 +67,7 @@ class Row:
 
 def _row(task: str, model: str, js: tuple[str, str | None], pipeline: tuple[str, str | None], optimum: tuple[str, str | None]) -> Row:
     arrays = "both graphs" if task == "seq2seq" else "arrays"
-    rest = ((LOGITS, arrays), (LOGITS, "agrees"))
+    rest = ((LOGITS, arrays), (GRAPH, "agrees"))
     return Row(task, model, dict(zip(LOADERS, (js, pipeline, optimum, *rest), strict=True)))
 
 

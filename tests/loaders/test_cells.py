@@ -16,7 +16,7 @@ import pytest
 import transformers
 
 from autoft_plugins.tasks.entities import constraints
-from loader_claims import ANSWERS, LOADERS, LOGITS, NOT, ROWS, Row
+from loader_claims import ANSWERS, GRAPH, LOADERS, LOGITS, NOT, ROWS, Row
 from same_answers import TOLERANCE, close
 
 pytestmark = [pytest.mark.loaders, pytest.mark.slow]
@@ -236,7 +236,7 @@ def test_triton(row: Row, made, tmp_path: Path) -> None:
 
     reason = "the packager for Triton is not in this version"
     packager, triton = (pytest.importorskip(name, reason=reason) for name in ("autoft.interfaces.packager", "autoft_exporters.triton"))
-    assert row.cells["Triton"] == (LOGITS, "agrees")
+    assert row.cells["Triton"] == (GRAPH, "agrees")
     bundle = made(row)
     files = {path.relative_to(bundle.bundle).as_posix(): path.stat().st_size for path in bundle.bundle.rglob("*") if path.is_file()}
     facts = packager.BundleFacts(bundle.bundle, "a" * 64, row.task, f"{row.plugin}:source", "0.1.0", files, {})
@@ -288,6 +288,6 @@ def test_transformers_js_has_to_be_asked_which_text_a_token_is_of(made, js, tmp_
 
 def test_every_loader_has_a_test_and_every_claim_is_a_known_one() -> None:
     assert all(tuple(row.cells) == LOADERS for row in ROWS)
-    assert {claim for row in ROWS for claim, _ in row.cells.values()} == {ANSWERS, LOGITS, NOT}
+    assert {claim for row in ROWS for claim, _ in row.cells.values()} == {ANSWERS, LOGITS, GRAPH, NOT}
     assert all(note for row in ROWS for claim, note in row.cells.values() if claim == NOT)
     assert math.isclose(TOLERANCE, 1e-4)
