@@ -8,6 +8,7 @@
 //   apart     as logits, each text of a pair in tokens of its own: ids of shape (1, 2, length)
 //   greedy    what the graphs of an encoder and a decoder write, opened one by one: `text`, and the `logits` of its first token
 //   ids       the tokens of each text, cut to the length that the model takes
+//   decode    the text of each of `texts`, which are lists of ids
 // The answer is {"answers": [...]}, one a text, or {"error": "..."}.
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
@@ -95,6 +96,11 @@ const HOW = {
   async ids({ texts }, name) {
     const tokenizer = await AutoTokenizer.from_pretrained(name);
     return texts.map((text) => Array.from(tokenizer(text, { truncation: true }).input_ids.data, Number));
+  },
+
+  async decode({ texts }, name) {
+    const tokenizer = await AutoTokenizer.from_pretrained(name);
+    return texts.map((ids) => tokenizer.decode(ids, { skip_special_tokens: true }).trim());
   },
 };
 

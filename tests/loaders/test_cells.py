@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import transformers
 
+from autoft.data.table import Table
 from autoft_plugins.tasks.entities import constraints
 from loader_claims import ANSWERS, GRAPH, LOADERS, LOGITS, NOT, ROWS, Row
 from same_answers import TOLERANCE, close
@@ -122,6 +123,10 @@ def _written_by_js(bundle: Any, name: str, request: dict[str, Any], js: Any) -> 
         logits = session._decoder.run(inputs)["logits"]
         np.testing.assert_allclose(one["logits"], logits[0, -1], rtol=TOLERANCE, atol=TOLERANCE)
         assert one["text"] == answer["text"]
+    blanks = Table({"text": ["it is good . not bad ."]})
+    ids = bundle.encoding.encode(blanks).arrays["input_ids"]
+    assert list(bundle.encoding.texts(ids)) == blanks["text"]
+    assert js.answers(how="decode", folder=bundle.bundle, texts=ids.tolist()) == blanks["text"]
 
 
 @cells

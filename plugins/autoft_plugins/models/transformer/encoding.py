@@ -9,6 +9,7 @@ from typing import Any
 
 from autoft.interfaces.encoder import EncoderSpec
 from autoft.interfaces.source import Source
+from autoft_plugins.encoders.text_to_text import TextToTextEncoder
 from autoft_plugins.encoders.tokens import TOKENIZER_FILE, open_tokenizer
 from autoft_plugins.models.transformer.anatomy import anatomy, tokenizer_path
 
@@ -68,6 +69,8 @@ def encoder_spec(source: Source, config: Mapping[str, Any], name: str = "tokens"
         content.pop(stale, None)
     content |= {"model_max_length": length, "model_input_names": list(config["inputs"])}
     content["pad_token"] = content.get("pad_token") or tokenizer.id_to_token(int(config["pad_id"]))
+    if name == TextToTextEncoder.name:
+        content["clean_up_tokenization_spaces"] = False  # what it writes stays as it is; some loaders would take blanks away
     files[SETTINGS_FILE] = (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
     specials = source.folder / _SPECIALS
     if specials.is_file():
