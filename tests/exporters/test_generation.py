@@ -87,6 +87,12 @@ def test_the_graphs_have_the_names_and_axes_that_others_look_for(folder):
         onnx.checker.check_model(graph, full_check=True)
 
 
+def test_other_loaders_are_told_to_leave_the_blanks(folder):
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    assert settings["clean_up_tokenization_spaces"] is False
+    assert settings["model_input_names"] == ["input_ids", "attention_mask"]
+
+
 def test_the_decoder_is_right_beyond_the_length_it_was_traced_with(folder, writer):
     """A T5 counts the distance of positions: the table of distances has to grow with what is written."""
     import torch
