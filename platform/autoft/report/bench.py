@@ -61,7 +61,8 @@ def _one_row(measured: Measurements) -> Markup:
 def _milliseconds(series: Sequence[Sequence[tuple[Latency, float, float, float]]], marks: Sequence[str], what: str) -> Markup:
     """`series` have (row of the table, value, low, high)."""
     drawn = [
-        [_Dot(marks.index(words.length_in_words(f.length)), *values, _said(f), f.length is None) for f, *values in one] for one in series
+        [_Dot(marks.index(words.length_in_words(f.length)), at, low, high, _said(f), f.length is None) for f, at, low, high in one]
+        for one in series
     ]
     return _chart(drawn, marks, "tokens", f"Milliseconds from a row to its answer, {what}")
 
