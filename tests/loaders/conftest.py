@@ -72,7 +72,7 @@ class Made:
     def answers(self, name: str = "onnx") -> list[dict[str, Any]]:
         """autoft's own in the format `name`."""
         if name not in self._predictors:
-            self._predictors[name] = load_predictor(self.bundle, threads=1, format_name=name)
+            self._predictors[name] = load_predictor(self.bundle, threads=1, exporter=name)
         return [self._predictors[name].predict([record])[0] for record in self.records()]
 
     @cached_property
