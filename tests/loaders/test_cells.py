@@ -16,6 +16,8 @@ import pytest
 import transformers
 
 from autoft.data.table import Table
+from autoft.interfaces.packager import BundleFacts
+from autoft_exporters.triton import Triton
 from autoft_plugins.tasks.entities import constraints
 from loader_claims import ANSWERS, GRAPH, LOADERS, LOGITS, NOT, ROWS, Row
 from same_answers import TOLERANCE, close
@@ -239,13 +241,12 @@ def test_triton(row: Row, made, tmp_path: Path) -> None:
     """Triton does not run here: its configuration and the graph it is for agree in names, types and axes."""
     import onnx
 
-    reason = "the packager for Triton is not in this version"
-    packager, triton = (pytest.importorskip(name, reason=reason) for name in ("autoft.interfaces.packager", "autoft_exporters.triton"))
     assert row.cells["Triton"] == (GRAPH, "agrees")
     bundle = made(row)
     files = {path.relative_to(bundle.bundle).as_posix(): path.stat().st_size for path in bundle.bundle.rglob("*") if path.is_file()}
-    facts = packager.BundleFacts(bundle.bundle, "a" * 64, row.task, f"{row.plugin}:source", "0.1.0", files, {})
-    triton.Triton().package(facts, tmp_path)
+    graphs = tuple(f"onnx/{name}.onnx" for name in (("encoder_model", "decoder_model") if row.task == GENERATES else ("model",)))
+    facts = BundleFacts(bundle.bundle, "a" * 64, row.task, f"{row.plugin}:source", "0.1.0", files, graphs, {})
+    Triton().package(facts, tmp_path)
     models = sorted((tmp_path / "model_repository").iterdir())
     assert len(models) == (2 if row.task == GENERATES else 1)
     for model in models:
