@@ -43,7 +43,7 @@ test: dev ## All tests a newcomer runs (15 minutes at most on 2 cores).
 
 loaders: dev ## Other people's loaders on a bundle of every kind (needs node and npm; they are kept in LOADERS).
 	tests/loaders/install.sh $(LOADERS) $(BIN)/python
-	AUTOFT_LOADERS=$(LOADERS) $(BIN)/python -m pytest -m loaders --numprocesses 2 --dist loadgroup tests/loaders
+	AUTOFT_LOADERS=$(LOADERS) $(BIN)/python -m pytest -m loaders --numprocesses 2 tests/loaders
 
 lint: dev ## ruff, mypy, import contracts, docs in step with the code.
 	$(BIN)/ruff check .

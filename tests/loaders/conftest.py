@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import autoft
 from autoft import sources
 from autoft.catalog import Catalog
 from autoft.data.table import Table
@@ -25,7 +26,6 @@ from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.exporter import Exporter, Session
 from autoft.interfaces.model import Candidate, FitData, Program, TrialSpec
 from autoft.interfaces.source import Source
-from autoft.loading import load_predictor
 from autoft.runtime.bundle import FormatRecord, write_manifest
 from autoft.runtime.predictor import Predictor
 from autoft.settings import Settings
@@ -34,7 +34,7 @@ from autoft.steps.formats import Judged, sampled
 from autoft.steps.manifest import manifest_of
 from autoft.steps.understand import Understood, understand
 from autoft.trial import run_trial
-from loader_claims import Row
+from loader_claims import ROWS, Row
 from worked_examples import DOCS, read
 
 HERE = Path(__file__).parent
@@ -42,6 +42,18 @@ EXTRA = ("Café naïve, 12.50!", "and it works")
 """Beside rows of the data: letters that a tokenizer may take apart."""
 ROUNDED = ("onnx-int8", "onnx-int8-static")
 EPOCHS = {"token-classification": 12, "seq2seq": 2}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
+    """One process makes the bundle of a row, for all tests of it."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByRow(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return max((row.name for row in ROWS if nodeid.endswith(f"{row.name}]")), key=len, default=nodeid)
+
+    return ByRow(config, log)
 
 
 @dataclass
@@ -72,7 +84,7 @@ class Made:
     def answers(self, name: str = "onnx") -> list[dict[str, Any]]:
         """autoft's own in the format `name`."""
         if name not in self._predictors:
-            self._predictors[name] = load_predictor(self.bundle, threads=1, exporter=name)
+            self._predictors[name] = autoft.load(self.bundle, threads=1, format=name)
         return [self._predictors[name].predict([record])[0] for record in self.records()]
 
     @cached_property

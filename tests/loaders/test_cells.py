@@ -16,8 +16,7 @@ import pytest
 import transformers
 
 from autoft.data.table import Table
-from autoft.interfaces.packager import BundleFacts
-from autoft_exporters.triton import Triton
+from autoft.steps.package import package
 from autoft_plugins.tasks.entities import constraints
 from loader_claims import ANSWERS, GRAPH, LOADERS, LOGITS, NOT, ROWS, Row
 from same_answers import TOLERANCE, close
@@ -30,8 +29,12 @@ DTYPES = {"onnx": "fp32", "onnx-int8": "q8", "onnx-int8-static": "int8"}
 GENERATES = "seq2seq"
 
 
-cells = pytest.mark.parametrize("row", [pytest.param(row, id=row.name, marks=pytest.mark.xdist_group(row.name)) for row in ROWS])
-"""Grouped so that one process makes the bundle for all its tests."""
+def of(*names: str) -> pytest.MarkDecorator:
+    """The rows of these names, or all."""
+    return pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS if row.name in names or not names])
+
+
+cells = of()
 
 
 def kind(row: Row) -> str:
@@ -243,11 +246,8 @@ def test_triton(row: Row, made, tmp_path: Path) -> None:
 
     assert row.cells["Triton"] == (GRAPH, "agrees")
     bundle = made(row)
-    files = {path.relative_to(bundle.bundle).as_posix(): path.stat().st_size for path in bundle.bundle.rglob("*") if path.is_file()}
-    graphs = tuple(f"onnx/{name}.onnx" for name in (("encoder_model", "decoder_model") if row.task == GENERATES else ("model",)))
-    facts = BundleFacts(bundle.bundle, "a" * 64, row.task, f"{row.plugin}:source", "0.1.0", files, graphs, {})
-    Triton().package(facts, tmp_path)
-    models = sorted((tmp_path / "model_repository").iterdir())
+    package(bundle.bundle, ["triton"], tmp_path, bundle.catalog)
+    models = sorted((tmp_path / "triton" / "model_repository").iterdir())
     assert len(models) == (2 if row.task == GENERATES else 1)
     for model in models:
         said = _ports((model / "config.pbtxt").read_text(encoding="utf-8"))
@@ -265,10 +265,10 @@ def _ports(text: str) -> list[tuple[str, str, list[int]]]:
     return [(name, kind, [int(number) for number in dims.split(",")]) for name, kind, dims in found]
 
 
-@pytest.mark.xdist_group(ROWS[0].name)
-def test_transformers_js_cuts_long_texts_otherwise(made, js) -> None:
+@of("text-classification-full")
+def test_transformers_js_cuts_long_texts_otherwise(row: Row, made, js) -> None:
     """It drops the token that ends a text; every other loader keeps it."""
-    bundle = made(ROWS[0])
+    bundle = made(row)
     text = " ".join(["the invoice is wrong"] * 400)
     (table,) = [bundle.understood.task.check_inputs(bundle.understood.problem, [{"text": text}])]
     expected = bundle.encoding.encode(table).arrays["input_ids"][0].tolist()
@@ -278,10 +278,9 @@ def test_transformers_js_cuts_long_texts_otherwise(made, js) -> None:
     assert found[-1] != expected[-1]
 
 
-@pytest.mark.xdist_group("pair-classification-full")
-def test_transformers_js_has_to_be_asked_which_text_a_token_is_of(made, js, tmp_path: Path) -> None:
+@of("pair-classification-full")
+def test_transformers_js_has_to_be_asked_which_text_a_token_is_of(row: Row, made, js, tmp_path: Path) -> None:
     """Where the tokenizer has no class of its own."""
-    (row,) = [row for row in ROWS if row.name == "pair-classification-full"]
     bundle = made(row)
     folder = tmp_path / "run" / "bundle"
     shutil.copytree(bundle.bundle, folder)
