@@ -39,7 +39,7 @@ demo: install ## Fine-tune three real models on 600 real product reviews.
 	$(BIN)/autoft run runs/reviews.csv --models $(MODELS) --budget $(BUDGET) --output $(DEMO)
 
 test: dev ## All tests a newcomer runs (15 minutes at most on 2 cores).
-	$(BIN)/python -m pytest -m "not soak and not loaders"
+	$(BIN)/python -m pytest -m "not soak and not loaders" --numprocesses 2 --no-loadscope-reorder
 
 loaders: dev ## Other people's loaders on a bundle of every kind (needs node and npm; they are kept in LOADERS).
 	tests/loaders/install.sh $(LOADERS) $(BIN)/python

@@ -17,6 +17,8 @@ from autoft.interfaces.model import Decision, FitData, Save
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.source import Source
 
+STARTS_RAY = ("tests/autotune/", "tests/e2e/")
+"""Folders whose tests start Ray, for those who test in several processes."""
 WORDS = [
     "the",
     "a",
@@ -150,6 +152,19 @@ def tiny_source(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Sou
         return made[architecture]
 
     return get
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
+    """The tests of a file go to one process; those of all files that start Ray to one and the same, since each fills the machine."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "ray" if file.startswith(STARTS_RAY) else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture
