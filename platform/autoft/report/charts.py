@@ -165,7 +165,7 @@ def spots(points: Sequence[Spot], across: str, upwards: str, limit: float | None
         parts.append(tag("circle", tag("title", point.label), cx=x, cy=y, r=radius, cls=cls))
     parts.append(tag("text", across, x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 3, cls="axis middle"))
     svg = tag("svg", *parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=f"{upwards} by {across}")
-    return tag("figure", tag("figcaption", upwards), svg, cls="panel")
+    return tag("figure", tag("figcaption", upwards), svg, cls="panel square")
 
 
 def marked(row: Marked) -> Markup:

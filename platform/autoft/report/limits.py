@@ -17,7 +17,7 @@ def limits_section(result: Mapping[str, Any]) -> Markup | None:
         return None
     metric, options = str(result.get("metric", "")), [one for one in limits["options"] if isinstance(one, Mapping)]
     latency, size = limits.get("max_latency_seconds"), limits.get("max_bytes")
-    asked = [f"{1000 * latency:.3g} ms for 95 of 100 rows, one by one"] if latency else []
+    asked = [f"{1000 * latency:.3g} ms (95 of 100 rows, asked one by one)"] if latency else []
     asked += [f"{size / 1e6:.3g} MB"] if size else []
     kept = "The best within them was taken." if limits.get("met") else "Nothing keeps within them; the nearest was taken."
     lead = f"At most {' and '.join(asked)}, with {limits.get('threads')} threads of this machine. {kept}"
