@@ -14,7 +14,7 @@ from autoft.interfaces.exporter import Exported
 from autoft.interfaces.model import Program
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.task import Decoder
-from autoft.steps.formats import Judged, Site, add_formats, in_order, points_lost
+from autoft.steps.formats import Judged, Site, add_formats, in_order, points_lost, sampled
 from autoft_plugins.tasks.text_classification import TextClassification
 
 ROWS = 200
@@ -207,6 +207,14 @@ def test_a_circle_is_said():
     catalog = SimpleNamespace(exporter={"a": Format("a", converts="b"), "b": Format("b", converts="a")}.__getitem__)
     with pytest.raises(ExportError, match="made out of one another"):
         in_order(["a"], catalog)
+
+
+def test_rows_that_judge_have_no_say_in_the_scales(tmp_path):
+    found = site(tmp_path, EXACT)
+    found.understood.splits = SimpleNamespace(train=np.arange(100))
+    samples = sampled(found.program, found.understood, Lengths()).samples
+    seen = np.concatenate([arrays["x"] for arrays in samples])
+    assert sorted(seen) == list(range(1, 101))
 
 
 def test_points():

@@ -228,8 +228,8 @@ def _written(exporter: Exporter, program: Program, site: Site, folder: Path) -> 
 
 
 def sampled(program: Program, understood: Understood, encoding: Encoding) -> Program:
-    """With encoded rows that were learned from."""
-    rows = np.random.default_rng(understood.problem.seed).permutation(understood.learnable)[:SAMPLES]
+    """With encoded rows that were learned from, before a refit, too: those of the validation part judge what is made by these."""
+    rows = np.random.default_rng(understood.problem.seed).permutation(understood.splits.train)[:SAMPLES]
     parts = [rows[start : start + SAMPLE_BATCH] for start in range(0, len(rows), SAMPLE_BATCH)]
     return replace(program, samples=tuple(encoding.encode(understood.rows.take(part)).arrays for part in parts))
 
