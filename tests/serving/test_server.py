@@ -14,10 +14,12 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from autoft.errors import InputError
+from autoft.cli.serve import _setting
 from autoft.runtime.advice import Advice, Machine, Setting
 from autoft.runtime.bundle import write_advice
 from autoft.runtime.session import available_cores
@@ -95,6 +97,18 @@ def test_it_says_whether_it_takes_the_bundles_advice(bundle: Path, further: int,
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+def test_advice_for_another_format_is_not_said_to_be_taken() -> None:
+    machine = Machine(processor="p", cores=available_cores(), system="s")
+    setting = {"sessions": 3, "threads": 2, "batch": 4}
+    advice = Advice(**setting, files=Setting(**setting), format="onnx", measured={}, machine=machine, when="now")
+    bundle = SimpleNamespace(manifest=SimpleNamespace(advice=advice, exporter="onnx"))
+    predictor = SimpleNamespace(bundle=bundle, at_once=3, threads=2, batch=4)
+    assert "as autoft bench advised" in _setting(predictor, None)
+    said = _setting(predictor, "onnx-int8")
+    assert "the format onnx, not for" in said
+    assert "onnx-int8 here: not taken" in said
 
 
 def test_ctrl_c_ends_with_0(server: tuple[subprocess.Popen[str], str]) -> None:

@@ -60,7 +60,7 @@ def command(
         abstain_below=abstain_below,
     )
     name = predictor.bundle.manifest.provenance.candidate
-    setting = _setting(predictor, given=threads is not None or sessions is not None)
+    setting = "" if threads or sessions else _setting(predictor, format_name)
 
     def ready(address: str) -> None:
         click.echo(f"{name} on {address} (try it: {address}/docs){setting}; Ctrl-C stops", err=True)
@@ -69,18 +69,20 @@ def command(
     return 0
 
 
-def _setting(predictor: Predictor, *, given: bool) -> str:
-    """What the start line says of the bundle's advice, if it has one."""
+def _setting(predictor: Predictor, format_name: str | None) -> str:
+    """What the start line says of the bundle's advice, if it has one, when this format is served."""
     from autoft.data.names import counted
     from autoft.loading import advised
     from autoft.runtime.session import available_cores
 
-    advice = predictor.bundle.manifest.advice
-    if advice is None or given:
+    manifest = predictor.bundle.manifest
+    advice = manifest.advice
+    if advice is None:
         return ""
-    if advised(predictor.bundle.manifest, "server") is None:
+    if advised(manifest, "server", format_name) is None:
         measured = f"{counted(advice.machine.cores, 'processor')} and the format {advice.format}"
-        return f"; the bundle's advice is for {measured}, not for {counted(available_cores(), 'processor')} here: not taken"
+        here = f"{counted(available_cores(), 'processor')} and {format_name or manifest.exporter} here"
+        return f"; the bundle's advice is for {measured}, not for {here}: not taken"
     setting = (
         f"{counted(predictor.at_once, 'session')} of {counted(predictor.threads, 'thread')}, {counted(predictor.batch, 'row')} a batch"
     )
