@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from autoft.errors import ExportError
@@ -13,7 +14,7 @@ from autoft_exporters.graphs import graph_file, open_graphs, parts_in
 from autoft_exporters.quiet import first_line, quiet
 
 
-class FromOnnx:
+class FromOnnx(ABC):
     """A part of the plugin: `_convert` writes one graph. The files stand beside those they are made of, under transformers.js's names."""
 
     name: str
@@ -51,5 +52,6 @@ class FromOnnx:
         """Raises BundleError."""
         return open_graphs(folder, threads, self.suffix)
 
+    @abstractmethod
     def _convert(self, source: Path, target: Path, samples: tuple[Arrays, ...]) -> None:
-        raise NotImplementedError
+        """From the graph in `source`; `samples` are those of the program."""
