@@ -237,5 +237,9 @@ def _take_place(aside: Path, folder: Path) -> None:
     before = folder.with_name(folder.name + ".old")
     shutil.rmtree(before, ignore_errors=True)
     folder.rename(before)
-    aside.rename(folder)
+    try:
+        aside.rename(folder)
+    except BaseException:
+        before.rename(folder)
+        raise
     shutil.rmtree(before, ignore_errors=True)
