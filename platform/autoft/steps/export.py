@@ -37,8 +37,9 @@ class Shipped:
 def export(settings: Settings, bench: Bench, confirmation: Confirmation, final: Chosen | None, clock: Clock) -> Shipped:
     """An export that is refused is said, and the next is taken. Raises ExportError where none is proved right."""
     bounds = Bounds.of(settings, bench.threads)
-    shipped = _in_order(settings, bench, confirmation, final, clock) if bounds is None else None
-    if bounds is not None:
+    if bounds is None:
+        shipped = _in_order(settings, bench, confirmation, final, clock)
+    else:
         shipped = _within(settings, bench, confirmation, final, clock, bounds)
     if shipped is None:
         where = bench.journal.folder / "events.jsonl"
