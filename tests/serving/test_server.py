@@ -18,8 +18,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from autoft.errors import InputError
 from autoft.cli.serve import _setting
+from autoft.errors import InputError
 from autoft.runtime.advice import Advice, Machine, Setting
 from autoft.runtime.bundle import write_advice
 from autoft.runtime.session import available_cores
