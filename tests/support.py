@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,3 +47,11 @@ def autoft(*arguments: str | Path, cwd: Path, env: dict[str, str] | None = None,
 
 def result_of(folder: Path) -> dict:
     return json.loads((folder / "result.json").read_text())
+
+
+def moved(run: Path, target: Path) -> Path:
+    """A copy of a finished run with the folder that it was started in, which is its parent; the run's folder in `target`."""
+    shutil.copytree(run.parent, target)
+    facts = json.loads((target / run.name / "run.json").read_text())
+    (target / run.name / "run.json").write_text(json.dumps({**facts, "directory": str(target)}))
+    return target / run.name

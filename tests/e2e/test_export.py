@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from autoft.errors import BundleError, DataError, ExportError, InputError, Plugi
 from autoft.interfaces.events import EVENTS
 from autoft.interfaces.result import Result
 from autoft.runtime.bundle import open_bundle
-from support import autoft, result_of, reviews
+from support import autoft, moved, result_of, reviews
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -33,11 +32,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, bert_tiny: str) -> Path:
 @pytest.fixture
 def run(finished: Path, tmp_path: Path) -> Path:
     """A copy that a test may change."""
-    shutil.copytree(finished.parent, tmp_path / "run")
-    facts = json.loads((tmp_path / "run" / "out" / "run.json").read_text())
-    facts["directory"] = str(tmp_path / "run")
-    (tmp_path / "run" / "out" / "run.json").write_text(json.dumps(facts))
-    return tmp_path / "run" / "out"
+    return moved(finished, tmp_path / "run")
 
 
 def test_a_format_is_added_judged_and_served(run: Path) -> None:

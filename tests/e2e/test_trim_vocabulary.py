@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ import autoft as package
 from autoft.errors import ExportError
 from autoft.interfaces.events import EVENTS
 from autoft.runtime.bundle import open_bundle
-from support import autoft, result_of, reviews
+from support import autoft, moved, result_of, reviews
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -44,11 +43,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, bert_tiny: str) -> Path:
 @pytest.fixture
 def run(finished: Path, tmp_path: Path) -> Path:
     """A copy that a test may change."""
-    shutil.copytree(finished.parent, tmp_path / "run")
-    facts = json.loads((tmp_path / "run" / "out" / "run.json").read_text())
-    facts["directory"] = str(tmp_path / "run")
-    (tmp_path / "run" / "out" / "run.json").write_text(json.dumps(facts))
-    return tmp_path / "run" / "out"
+    return moved(finished, tmp_path / "run")
 
 
 def test_a_trimmed_vocabulary(run: Path) -> None:
