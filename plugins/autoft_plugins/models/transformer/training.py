@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from autoft.errors import TrialError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.model import HORIZON, FitData, Report, TrialSpec
+from autoft_plugins.models.transformer.dropout import cheap_dropout
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.loading import CompactEmbedding, Loaded, WholeEmbedding, short_attention
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
@@ -47,6 +48,7 @@ class Trainer:
             raise TrialError("full fine-tuning cannot learn from a teacher", hint="leave the teacher out")
         self._data, self._objective, self._device = data, objective, device
         self._settings = settings = spec.hyperparameters
+        self._seed = spec.seed
         self._generator = np.random.default_rng(spec.seed)
         self._model = loaded.model
         if refusal := objective.refusal(self._model):
@@ -69,7 +71,11 @@ class Trainer:
         """
         try:
             self._train(True)
-            with short_attention(self._model, self._device.device, int(self._objective.lengths.max(initial=0))):
+            longest = int(self._objective.lengths.max(initial=0))
+            with (
+                cheap_dropout(self._model, self._device.device, self._seed),
+                short_attention(self._model, self._device.device, longest),
+            ):
                 self._loop(report)
         finally:
             for module in self._modules():
