@@ -25,7 +25,7 @@ THINGS = ("phone", "case", "sound", "screen", "cable")
 def spec_of(source, data, **changes):
     model, candidate = Distilled(), Candidate("distilled", source)
     default = model.space(candidate, data.problem, len(data.train)).default
-    quick = {"epochs": 12, "learning_rate": 3e-3, "batch_size": 8, "dropout": 0.0}
+    quick = {"epochs": 16, "learning_rate": 3e-3, "batch_size": 8, "dropout": 0.0}
     return TrialSpec(1, candidate, default | quick | changes, 3)
 
 
@@ -45,7 +45,7 @@ def of_kind(data: FitData, kind: str) -> tuple[FitData, np.ndarray]:
 
 @pytest.mark.parametrize("kind", ["single_label_classification", "multi_label_classification", "regression"])
 def test_it_learns_what_only_the_teacher_knows(kind, tiny_source, text_data, listening):
-    plain = text_data(rows=120)
+    plain = text_data(rows=160)
     data, teacher = of_kind(plain, kind)
     teacher = teacher.astype(np.float32)
     teacher[data.validation] = np.nan
@@ -183,7 +183,7 @@ def test_the_upper_layer_stays(architecture, tiny_source, text_data, listening, 
     assert set(after) == set(upper.values()) | {name for name in before if "layer." not in name}
     for name, renamed in upper.items():
         np.testing.assert_array_equal(after[renamed], before[name])
-    assert short.parameters == sum(value.size for value in after.values()) < source.parameters + 2000
+    assert short.parameters == sum(value.size for value in after.values()) < sum(value.size for value in before.values())
     assert (short.name, short.licence, short.languages) == (f"tiny-{architecture}-layers-1", source.licence, source.languages)
     (student,) = Distilled().students(data.problem, [short], LIMITS, data.rows)
     assert student.proposed, student.reason
