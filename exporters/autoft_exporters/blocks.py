@@ -25,8 +25,9 @@ def narrowing_in_blocks(model: onnx.ModelProto) -> None:
     Why these: with one scale for all of a batch they made most of the error. MiniLM-L6 tuned on 77 classes, 600 validation rows: the root
     mean square of the error of the logits was 0.061 of their deviation, and 0.044 with these in blocks; with activations scaled by rows of
     the data 0.185 and 0.070, and 1.2 and 0.5 points of accuracy were lost. On 120 rows of two classes it was 0.056 and 0.044, 0.177 and
-    0.059. One text took 1 to 10 % longer, 512 tokens at once 14 to 16 %; the file is as small. In full precision they gave 0.044 and 0.030 at
-    half as much again of the size; with all products in blocks it was 0.024, and a text took a third longer (AVX-512 VNNI, 1 thread).
+    0.059. One text took 1 to 10 % longer, 512 tokens at once 14 to 17 %; the file is as small. In full precision they gave 0.044 and
+    0.030 at half as much again of the size; with all products in blocks it was 0.024, and a text took a third longer (AVX-512 VNNI, one
+    thread).
     """
     from onnx import helper, numpy_helper
 
