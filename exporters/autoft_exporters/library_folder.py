@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ class Transformers:
     def package(self, bundle: BundleFacts, folder: Path) -> Packaged:
         """Raises ExportError for a model that transformers does not know, where the run's own folder is gone, and where what was loaded
         answers otherwise."""
+        missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
+        if missing:
+            raise ExportError(
+                f"the folder is loaded to prove it, and {' and '.join(missing)} is not installed", hint="pip install 'autoft[train]'"
+            )
         model = bundle.folder.parent / MODEL
         architecture = _architecture(bundle.folder, model)
         if not (bundle.folder / graph_file(SINGLE)).is_file():

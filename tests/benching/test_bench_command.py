@@ -72,10 +72,11 @@ def test_the_tables_and_the_advice(tmp_path: Path) -> None:
 
 def test_one_of_several_formats(bundle: Path) -> None:
     """Under its own name, as if it rounded: the advice is for it."""
+    manifest = open_bundle(bundle).manifest
     shutil.copyfile(bundle / "onnx" / "model.onnx", bundle / "onnx" / "model_quantized.onnx")
     files = {"onnx": "onnx/model.onnx", "onnx-int8": "onnx/model_quantized.onnx"}
     formats = {name: FormatRecord(files=(file,), bytes=(bundle / file).stat().st_size) for name, file in files.items()}
-    write_manifest(bundle, open_bundle(bundle).manifest.model_copy(update={"formats": formats}))
+    write_manifest(bundle, manifest.model_copy(update={"formats": formats}))
     content = json.loads(bench(bundle, "--format", "onnx-int8", "--json").stdout)
     assert content["format"] == content["advice"]["format"] == "onnx-int8"
     with pytest.raises(BundleError, match="has no format 'onnx-int9'; it has onnx, onnx-int8"):

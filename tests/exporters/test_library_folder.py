@@ -87,3 +87,9 @@ def test_there_has_to_be_a_graph_to_prove_it_by(run, tmp_path):
     (run / "bundle" / "onnx" / "model.onnx").unlink()
     with pytest.raises(ExportError, match="no single graph in full precision"):
         package(run, tmp_path / "one")
+
+
+def test_without_the_library_it_says_what_to_do(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("autoft_exporters.library_folder.find_spec", lambda name: None if name == "torch" else name)
+    with pytest.raises(ExportError, match="torch is not installed"):
+        package(run, tmp_path / "one")

@@ -33,7 +33,7 @@ def test_the_student_is_served_and_told_of(tiny_source, tmp_path: Path, monkeypa
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("autoft.workflow.fit_baseline", lambda *_: None)  # else it wins, and has no layers
     with Path("data.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("text", "label"), *rows(700)])
+        csv.writer(file).writerows([("text", "label"), *rows(540)])
     source = tiny_source("bert").folder
     autoft("run", "data.csv", "--models", f"full:{source}", "--distill", "layers=1")
     result = Result.model_validate(result_of(tmp_path / "out"))
