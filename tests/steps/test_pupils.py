@@ -87,6 +87,9 @@ def test_only_what_is_quicker_than_the_winner(catalog):
     found = made(catalog, "smallest")
     assert found.quicker_than(Candidate("full", forward=30.0)).name == "teachable:small"
     assert found.quicker_than(Candidate("full", forward=10.0)) is None
+    alone = made(catalog, "smallest", licences=("mit",))
+    assert len(alone.candidates) == 1
+    assert alone.quicker_than(Candidate("full", forward=30.0)) is None, "it would teach itself"
 
 
 def test_layers(catalog):

@@ -19,17 +19,19 @@ from autoft.steps.choose import permitted
 
 @dataclass(frozen=True)
 class Pupils:
-    """What `--distill` asks for. `candidates` suit the data, the quickest first; none where `layers` of the winner's own are to learn."""
+    """What `--distill` asks for. `candidates` suit the data, the quickest first, or the one that the user `named`; none where
+    `layers` of the winner's own are to learn."""
 
     model: str
     limits: Limits
     candidates: tuple[Candidate, ...] = ()
     layers: int | None = None
+    named: bool = False
 
     def quicker_than(self, teacher: Candidate) -> Candidate | None:
         """The quickest, where it is quicker than the teacher; the one that was named, whatever it is."""
         first = self.candidates[0] if self.candidates else None
-        return first if first and (len(self.candidates) == 1 or first.forward < teacher.forward) else None
+        return first if first and (self.named or first.forward < teacher.forward) else None
 
 
 def pupils_of(
@@ -66,7 +68,7 @@ def pupils_of(
         reasons = "; ".join(f"{candidate.name}: {candidate.reason}" for candidate in made.passed_over)
         why = reasons or f"nothing learns a {problem.task} problem from a teacher, or no source for it is at hand"
         raise SettingsError(f"--distill: no source can learn from the winner ({why})", hint="--distill SOURCE names one: autoft models")
-    return Pupils(name, limits, tuple(sorted(made.tried, key=lambda candidate: candidate.forward)))
+    return Pupils(name, limits, tuple(sorted(made.tried, key=lambda candidate: candidate.forward)), named=wanted != SMALLEST)
 
 
 def _model(catalog: Catalog) -> tuple[str, Distils]:
