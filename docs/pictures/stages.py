@@ -28,6 +28,7 @@ SEEN: dict[str, tuple[str, _Shares]] = {
     "confirmation": ("was it luck? the best two again", _DEALT_ANEW),
     "refit": ("the winner learns from more rows", (("learn", _TRAIN + _VALIDATION), ("none", _TEST))),
     "averaging": ("or the mean of the best trials", _JUDGE),
+    "distillation": ("a smaller one, where you ask for it", _LEARN_AND_JUDGE),
     "export and proof": ("the served form answers alike", _JUDGE),
     "test": ("one look at untouched rows", (("none", _TRAIN + _VALIDATION), ("test", _TEST))),
     "outlook": ("would more time or rows help?", (("learn", 0.35), ("none", _TRAIN - 0.35), ("judge", _VALIDATION), ("none", _TEST))),

@@ -27,6 +27,7 @@ def autoft_register_exporters() -> Sequence[Exporter]:
 def autoft_register_packagers() -> Sequence[Packager]:
     """The places a bundle can be arranged for."""
     from autoft_exporters.docker import Docker
+    from autoft_exporters.library_folder import Transformers
     from autoft_exporters.triton import Triton
 
-    return [Docker(), Triton()]
+    return [Docker(), Triton(), Transformers()]

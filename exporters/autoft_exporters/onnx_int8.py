@@ -1,4 +1,5 @@
-"""ONNX with weights and products of 8 bits, by onnxruntime's own quantisers: activations scaled as they come, or by what was seen once."""
+"""ONNX with weights and products of 8 bits, by onnxruntime's own quantisers: activations scaled as they come, or by what was seen once.
+Products that narrow are scaled in blocks in both, see `autoft_exporters.blocks`."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ class OnnxInt8(FromOnnx):
     def _convert(self, source: Path, target: Path, samples: tuple[Arrays, ...]) -> None:  # noqa: ARG002
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        quantize_dynamic(_plain(source), target, op_types_to_quantize=OPERATORS, per_channel=True, weight_type=QuantType.QInt8)
+        quantize_dynamic(_prepared(source), target, op_types_to_quantize=OPERATORS, per_channel=True, weight_type=QuantType.QInt8)
 
 
 class OnnxInt8Static(FromOnnx):
@@ -49,7 +50,7 @@ class OnnxInt8Static(FromOnnx):
     def _convert(self, source: Path, target: Path, samples: tuple[Arrays, ...]) -> None:
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-        model = _plain(source)
+        model = _prepared(source)
         quantize_static(
             model,
             target,
@@ -63,15 +64,19 @@ class OnnxInt8Static(FromOnnx):
         )
 
 
-def _plain(path: Path) -> onnx.ModelProto:
-    """The graph without the noted shapes of weights: the quantisers transpose some of these, and would trip over the notes."""
+def _prepared(path: Path) -> onnx.ModelProto:
+    """The graph with its narrowing products in blocks, and without the noted shapes of weights: the quantisers transpose some of these, and
+    would trip over the notes."""
     import onnx
+
+    from autoft_exporters.blocks import narrowing_in_blocks
 
     model = onnx.load(path, load_external_data=False)
     weights = {weight.name for weight in model.graph.initializer}
     noted = [item for item in model.graph.value_info if item.name not in weights]
     del model.graph.value_info[:]
     model.graph.value_info.extend(noted)
+    narrowing_in_blocks(model)
     return model
 
 

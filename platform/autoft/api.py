@@ -204,11 +204,15 @@ def load(
     threads: int | None = None,
     format: str | None = None,
     abstain_below: float | None = None,
+    out_of_domain: bool = False,
 ) -> Predictor:
     """Open a bundle for answers, in one of its formats by name; needs neither torch nor transformers. Raises BundleError when a file is not
     what was proved.
 
-    With `abstain_below` an answer of one class says whether it is `sure`: whether its probability is no less.
+    With `abstain_below` an answer of one class says whether it is `sure`: whether its probability is no less. With
+    `out_of_domain` it has the share of the validation rows that are less strange to the model.
     """
     files = [Path(plugin) for plugin in plugins]
-    return load_predictor(Path(bundle), plugin_files=files, threads=threads, exporter=format, abstain_below=abstain_below)
+    return load_predictor(
+        Path(bundle), plugin_files=files, threads=threads, exporter=format, abstain_below=abstain_below, out_of_domain=out_of_domain
+    )

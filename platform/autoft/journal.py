@@ -33,7 +33,7 @@ Listener = Callable[[Event], None]
 Notify = Callable[[Event], Sequence[str]]
 """Hands an event to the plugins' hooks and returns warnings about plugins that raised."""
 KEPT = 3
-"""Trials whose weights stay on disk: the baseline's and the best others'."""
+"""Trials whose weights stay on disk: the baseline's and the best others'. What learned from the winner stays beside them."""
 
 
 class Tracking:
@@ -207,8 +207,9 @@ class Journal:
 def _kept(leaderboard: Leaderboard) -> list[int]:
     """Trials whose weights stay."""
     baseline = [row.trial for row in leaderboard.usable() if row.stage == "baselines"]
-    best = [row.trial for row in leaderboard.contenders() if row.stage != "baselines"]
-    return (baseline + best)[:KEPT]
+    best = [row.trial for row in leaderboard.contenders() if row.stage not in ("baselines", "distillation")]
+    taught = [row.trial for row in leaderboard.contenders() if row.stage == "distillation"]
+    return [*(baseline + best)[:KEPT], *taught[:1]]
 
 
 def _owner(listen: Listener) -> str:

@@ -32,6 +32,7 @@ STAGES = {
     "confirmation": "Confirmation: the best ones learn again from other splits of the rows",
     "refit": "Refit: the winner learns again, from all rows that are not test",
     "averaging": "Averaging: the mean of the weights of one candidate's best trials",
+    "distillation": "Distillation: a smaller model learns from the winner's answers",
     "export and proof": "Export and proof: writing the model for production, and comparing its answers with the trained one's",
     "test": "Test: one look at the rows that no choice was made on",
     "outlook": "Outlook: learning again from fewer rows, to tell whether more would help",

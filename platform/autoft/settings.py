@@ -76,6 +76,26 @@ def parse_size(value: object) -> int:
     return round(_measured(value, ("b", "kb", "mb", "gb", "kib", "mib", "gib"), SIZE))
 
 
+SMALLEST = "smallest"
+"""Of `--distill`, where no source is named."""
+DISTILL = "smallest, the name of a source, or layers=N, N of 1 or more"
+_LAYERS = re.compile(r"layers\s*=\s*(\d{1,3})", re.I | re.A)
+
+
+def parse_distill(value: object) -> str | None:
+    """None for nothing. Raises ValueError."""
+    text = "" if value is None or value is False else SMALLEST if value is True else str(value).strip()
+    if text.lower().startswith("layers") and "=" in text and not layers_of(text):
+        raise ValueError(DISTILL)
+    return text or None
+
+
+def layers_of(wanted: str) -> int | None:
+    """N of `layers=N`; None for any other value of `--distill`."""
+    found = _LAYERS.fullmatch(wanted)
+    return int(found[1]) if found else None
+
+
 def _names(value: object) -> object:
     """A list from `a,b` or JSON; every item may hold commas itself."""
     if isinstance(value, str):
@@ -128,6 +148,7 @@ def parse_ray_address(value: object) -> str | None:
     return text
 
 
+Distill = Annotated[str | None, BeforeValidator(parse_distill)]
 Latency = Annotated[float, BeforeValidator(parse_latency)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
@@ -180,6 +201,9 @@ class Settings(BaseSettings):
         ge=0,
         allow_inf_nan=False,
         description="points of the metric that the rounding of a format may cost",
+    )
+    distill: Distill = Field(
+        default=None, description="teach a smaller model by the winner: `smallest`, a source, or `layers=N` of the winner's own"
     )
     offline: bool = Field(default=False, description="fetch nothing")
     verbose: bool = Field(default=False, description="show what the libraries say")
@@ -282,6 +306,7 @@ _FORMATS: dict[str, str] = {
     "max_latency": LATENCY,
     "max_size": SIZE,
     "max_loss": "a number, 0 or more: points of the metric, e.g. 0.5",
+    "distill": DISTILL,
     "seed": f"a whole number from 0 to {2**32 - 1}",
     "columns": "ROLE=NAME, e.g. text=review",
     "models": "names by comma, e.g. full:all-MiniLM-L6-v2,linear",

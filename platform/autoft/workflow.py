@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,10 @@ from autoft.steps.choose import Choice, choose
 from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
 from autoft.steps.confirm import Bench, Confirmation, confirm, refit, refit_cost, round_cost
+from autoft.steps.distill import distil
 from autoft.steps.export import export
 from autoft.steps.parts import learning
+from autoft.steps.pupils import Pupils, pupils_of
 from autoft.steps.ranking import rank_sources
 from autoft.steps.reopen import limits_before, same_candidates, same_data
 from autoft.steps.search import fit_baseline, reach, search
@@ -77,14 +79,17 @@ def fine_tune(
             say=said.append,
         )
         choice = same_candidates(begun, choice) if begun else choice
+        pupils = pupils_of(settings, catalog, understood.problem, choice.tried, able, sample, said.append)
         reach(catalog.tuner(settings.tuner), None if begun and begun.searched else settings.ray_address)
         clock = clock.with_format(catalog.exporter(settings.exporter), several=bool(settings.max_latency or settings.max_size))
+        if pupils:
+            clock = clock.with_pupil(pupils.candidates[:1] or choice.tried)
         trackers = [catalog.tracker(name) for name in settings.trackers]
         folder = output_folder(settings.output, understood.data)
         journal = Journal(folder, understood.problem.metric, [*listeners, *map(Tracking, trackers)], catalog.notify, past)
         try:
             with interrupts(journal):
-                return _run(settings, catalog, understood, choice, limits, clock, journal, said)
+                return _run(settings, catalog, understood, choice, pupils, limits, clock, journal, said)
         except BaseException as error:
             _failed(journal, error)
             raise
@@ -97,6 +102,7 @@ def _run(
     catalog: Catalog,
     understood: Understood,
     choice: Choice,
+    pupils: Pupils | None,
     limits: Limits,
     clock: Clock,
     journal: Journal,
@@ -139,13 +145,16 @@ def _run(
 
     search(settings, catalog, choice, clock, journal, data, baseline, deadline, slots, lambda: later(len(journal.leaderboard)))
     clock = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
-    ranked = journal.leaderboard.contenders()
+    ranked = [row for row in journal.leaderboard.contenders() if row.candidate in candidates]
     if not ranked:
         more = f"; autoft resume {journal.folder} --budget TIME gives it more time" if clock.budget is not None else ""
         raise RunFailed(_why_nothing(journal.leaderboard), hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}{more}")
     confirmation, final = _confirm(bench, ranked, clock)
-    shipped = export(settings, bench, confirmation, final, clock)
-    conclusion = conclude(settings, bench, confirmation, shipped, baseline, clock)
+    clock, taught = replace(clock, behind=0.0), None
+    if pupils:
+        bench, taught = distil(bench, pupils, confirmation.order[0], final, clock)
+    shipped = export(settings, bench, confirmation, final, clock, taught)
+    conclusion = conclude(settings, bench, confirmation, shipped, baseline, clock, taught)
     result = conclusion.result
     write_report(journal.folder, result, journal.leaderboard, report_data(bench, conclusion, shipped.built, str(understood.data)))
     write_json(journal.folder / "result.json", result)

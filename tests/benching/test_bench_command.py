@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from autoft.benching.plan import BATCHES, pairs
 from autoft.cli.bench import command
 from autoft.errors import AutoftError, BundleError, DataError, InputError
 from autoft.loading import read_rows
-from autoft.runtime.bundle import open_bundle
+from autoft.runtime.bundle import FormatRecord, open_bundle, write_manifest
 from autoft.runtime.session import available_cores
 from report_page import Page
 from small_bundle import TRAIN, environment_without, make_bundle, problem
@@ -67,6 +68,19 @@ def test_the_tables_and_the_advice(tmp_path: Path) -> None:
     assert advice["machine"]["cores"] == cores
     assert advice["sessions"] * advice["threads"] == cores
     assert set(advice["measured"]) == {"p50_ms", "rows_per_second", "files_rows_per_second"}
+
+
+def test_one_of_several_formats(bundle: Path) -> None:
+    """Under its own name, as if it rounded: the advice is for it."""
+    manifest = open_bundle(bundle).manifest
+    shutil.copyfile(bundle / "onnx" / "model.onnx", bundle / "onnx" / "model_quantized.onnx")
+    files = {"onnx": "onnx/model.onnx", "onnx-int8": "onnx/model_quantized.onnx"}
+    formats = {name: FormatRecord(files=(file,), bytes=(bundle / file).stat().st_size) for name, file in files.items()}
+    write_manifest(bundle, manifest.model_copy(update={"formats": formats}))
+    content = json.loads(bench(bundle, "--format", "onnx-int8", "--json").stdout)
+    assert content["format"] == content["advice"]["format"] == "onnx-int8"
+    with pytest.raises(BundleError, match="has no format 'onnx-int9'; it has onnx, onnx-int8"):
+        bench(bundle, "--format", "onnx-int9")
 
 
 def test_json_alone_is_on_standard_output_and_is_what_the_schema_says(bundle: Path) -> None:

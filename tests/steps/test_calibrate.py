@@ -14,6 +14,7 @@ import pytest
 from autoft.calibration import certainty, error
 from autoft.interfaces.events import EVENTS, Remark
 from autoft.interfaces.task import Decoder
+from autoft.runtime.strangeness import measured
 from autoft.steps.bundle import held_out
 from autoft.steps.calibrate import CALIBRATION, calibration_of, in_words, served
 from autoft.steps.soup import average_best
@@ -102,6 +103,15 @@ def test_a_temperature_is_folded_and_recorded_and_no_decision_changes(tmp_path):
     assert error(*certainty(after, targets, "softmax")) < 0.5 * error(*certainty(before, targets, "softmax"))
     assert f"temperature {record['temperature']:.3g}" in in_words(decoder)
     assert calibration_of(decoder).temperature == record["temperature"]
+
+
+@pytest.mark.parametrize("kind", [None, Weighed])
+def test_the_decoder_knows_how_strange_the_served_logits_are(tmp_path, kind):
+    bench, _, fitted, (rows, outputs) = made(tmp_path) if kind is None else made(tmp_path, kind)
+    _, decoder = served(bench, fitted, rows, outputs)
+    served_logits = outputs["logits"] / decoder.config[CALIBRATION]["temperature"] if kind is None else outputs["logits"]
+    assert decoder.config["out_of_domain"] == measured(served_logits)
+    assert decoder.config["out_of_domain"]["rows"] == len(rows)
 
 
 def test_nobody_applies_a_folded_temperature_again(tmp_path):

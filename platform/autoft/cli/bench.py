@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 )
 @column_options
 @click.option("--seconds", type=click.FloatRange(1), default=30.0, show_default=True, help="About how long to measure.")
+@click.option("--format", "format_name", metavar="NAME", help="One of the bundle's formats.  [default: the one it was exported for]")
 @click.option("--json", "as_json", is_flag=True, help="Standard output holds the figures as JSON and nothing else.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Where the charts go, as HTML.  [default: bench.html in the run's folder]")
 @click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
@@ -32,6 +33,7 @@ def command(
     text: str | None,
     columns: tuple[str, ...],
     seconds: float,
+    format_name: str | None,
     as_json: bool,
     plot: Path | None,
     plugins: tuple[Path, ...],
@@ -62,6 +64,7 @@ def command(
             folder,
             _ask(input_file, given, run, plugins),
             plugin_files=plugins,
+            exporter=format_name,
             model=run / "model" if run else None,
             seconds=seconds,
             tell=tell,

@@ -37,6 +37,11 @@ abstain_option = click.option(
     metavar="P",
     help='Answers of one class with a lower probability have `"sure": false`, all others true.',
 )
+domain_option = click.option(
+    "--out-of-domain",
+    is_flag=True,
+    help='Answers of one class have `"out_of_domain"`: the share of the validation rows that are less strange to the model.',
+)
 """For commands that answer."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from autoft.cli.options import abstain_option, column_options
+from autoft.cli.options import abstain_option, column_options, domain_option
 
 if TYPE_CHECKING:
     from autoft.errors import DataError
@@ -36,6 +36,7 @@ _SHOWN = ("label", "labels", "score", "scores", "entities", "text")
 )
 @click.option("--format", "format_name", metavar="NAME", help="One of the bundle's formats.  [default: the one it was exported for]")
 @abstain_option
+@domain_option
 @click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
 def command(
     bundle: str,
@@ -48,6 +49,7 @@ def command(
     threads: int | None,
     format_name: str | None,
     abstain_below: float | None,
+    out_of_domain: bool,
     plugins: tuple[Path, ...],
 ) -> int:
     """Answer with BUNDLE: for each TEXT, or for each row of a file.
@@ -75,7 +77,14 @@ def command(
     if output_file is not None:
         _check_output(input_file, output_file)
     if input_file is None:
-        predictor = load_predictor(folder, plugin_files=plugins, threads=threads, exporter=format_name, abstain_below=abstain_below)
+        predictor = load_predictor(
+            folder,
+            plugin_files=plugins,
+            threads=threads,
+            exporter=format_name,
+            abstain_below=abstain_below,
+            out_of_domain=out_of_domain,
+        )
         rows = _rows(texts, predictor.problem)
         _show(zip(rows, predictor.predict(rows), strict=True), as_json)
         _tell_of_blank(sum(isinstance(row, str) and not row.strip() for row in rows), predictor.problem)
@@ -88,6 +97,7 @@ def command(
         purpose="file",
         exporter=format_name,
         abstain_below=abstain_below,
+        out_of_domain=out_of_domain,
     )
     file = open_rows(input_file, predictor, plugins, given)
     blank = _Blank(predictor.problem, given)

@@ -36,6 +36,13 @@ from autoft.cli.options import data_options
 @click.option("--max-latency", metavar="TIME", help="Take the best model that answers one row in this time here (95 of 100 rows): 10ms.")
 @click.option("--max-size", metavar="SIZE", help="Take the best model whose bundle is not larger: 50MB.")
 @click.option("--max-loss", type=float, metavar="POINTS", help="What the rounding of a format may cost in the metric.  [default: 0.5]")
+@click.option(
+    "--distill",
+    metavar="[SOURCE]",
+    is_flag=False,
+    flag_value="smallest",
+    help="Let the winner teach a smaller model, which is served: the smallest source at hand, SOURCE, or layers=N of its own.",
+)
 @click.option("--offline", is_flag=True, default=None, help="Fetch nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Standard output holds result.json and nothing else.")
 @click.option("-v", "--verbose", is_flag=True, default=None, help="Show what Ray, transformers and Python warnings say.")

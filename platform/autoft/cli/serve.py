@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autoft.cli.options import abstain_option
+from autoft.cli.options import abstain_option, domain_option
 
 if TYPE_CHECKING:
     from autoft.runtime.predictor import Predictor
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--sessions", type=click.IntRange(1), help="Batches in work at a time.  [default: as `autoft bench` advised, else 1]")
 @click.option("--format", "format_name", metavar="NAME", help="One of the bundle's formats.  [default: the one it was exported for]")
 @abstain_option
+@domain_option
 @click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
 def command(
     bundle: str,
@@ -32,6 +33,7 @@ def command(
     sessions: int | None,
     format_name: str | None,
     abstain_below: float | None,
+    out_of_domain: bool,
     plugins: tuple[Path, ...],
 ) -> int:
     """Serve BUNDLE over HTTP: POST /predict, POST / in the shapes of Hugging Face's API, GET /health/ready, /info, /docs.
@@ -58,6 +60,7 @@ def command(
         purpose="server",
         exporter=format_name,
         abstain_below=abstain_below,
+        out_of_domain=out_of_domain,
     )
     name = predictor.bundle.manifest.provenance.candidate
     setting = "" if threads or sessions else _setting(predictor, format_name)

@@ -52,7 +52,7 @@ class StopRequested(_Event):
 
 
 class StageStarted(_Event):
-    """baselines, ranking, first points, search, confirmation, refit, averaging, export and proof, test, outlook."""
+    """baselines, ranking, first points, search, confirmation, refit, averaging, distillation, export and proof, test, outlook."""
 
     event: Literal["stage_started"] = "stage_started"
     stage: str

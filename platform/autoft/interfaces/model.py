@@ -68,7 +68,8 @@ class FitData:
     """What a trial learns from. `rows` has columns named by role; `train` and `validation` are row numbers into it
     (`validation` is empty in a refit, and a sample where the task bounds it, see `Task.problem`); `cache` is a folder shared by the
     trials of a run. `folds`, (train, validation) each, are for `autoft.trial.run_trial`: it fits once a fold, judges by what all folds
-    held out, which is `validation` then, and fits `train` last; a model never sees them."""
+    held out, which is `validation` then, and fits `train` last; a model never sees them. `teacher` holds the `logits` that a better model
+    gave for the rows of the table, (rows, ...), float32, nan for those it was not asked about; models that are not `Distils` refuse it."""
 
     problem: Problem
     rows: Table
@@ -199,6 +200,21 @@ class Ranks(Protocol):
     def evidence(self, candidate: Candidate, data: FitData, *, threads: int, gpus: float, stop: Callable[[], bool]) -> Evidence | None:
         """Of the candidate's source, from the training rows of `data` alone; None where there can be none for such a problem. Raises
         TrialError once `stop`, asked again and again, is true."""
+        ...
+
+
+@runtime_checkable
+class Distils(Protocol):
+    """What a model may have beside: it learns from the outputs of a teacher, `FitData.teacher`, as well as from the labels. The default and
+    the first points of its spaces are tried in turn while there is time."""
+
+    def students(self, problem: Problem, sources: Sequence[Source], limits: Limits, rows: Table) -> list[Candidate]:
+        """A candidate a source, as `Model.candidates` gives them; empty where such a problem cannot be learned so."""
+        ...
+
+    def shortened(self, model: Path, source: Source, layers: int, folder: Path) -> Source:
+        """A source in `folder`, which it makes, of as many of the layers of `model`: a folder that a `Fitted.save` of a candidate of
+        `source` wrote, or that of `source` itself. Raises TrialError where its layers cannot be left out, or are no more than that."""
         ...
 
 

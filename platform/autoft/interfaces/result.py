@@ -120,6 +120,17 @@ class Calibration(Frozen):
     log_loss_after: float | None = None
 
 
+class Distilled(Frozen):
+    """A smaller model that learned from what the winner of the search answers."""
+
+    teacher: str = Field(description="the winner's candidate")
+    teacher_trial: int
+    teacher_validation: dict[str, float]
+    candidate: str
+    trial: int
+    validation: dict[str, float]
+
+
 class Verified(Frozen):
     """The proof in short; the whole of it is in the bundle's autoft.json."""
 
@@ -207,6 +218,7 @@ class Result(Frozen):
     bundle: str
     verified: Verified
     calibration: Calibration | None = Field(default=None, description="None where answers have no probabilities that a scale could change")
+    distilled: Distilled | None = Field(default=None, description="None where no smaller model was taught")
     limits: LimitsResult | None = Field(default=None, description="None where there were none")
     formats: list[FormatResult] = Field(default_factory=list, description="of the bundle, the one that is served first")
     utilisation: Utilisation

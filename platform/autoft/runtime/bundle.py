@@ -64,6 +64,7 @@ class Provenance(Frozen):
     candidate: str
     hyperparameters: dict[str, Any] = Field(default_factory=dict)
     averaged: tuple[int, ...] = Field(default=(), description="the trials of whose weights these are the mean; empty for one trial's own")
+    teacher: str | None = Field(default=None, description="the candidate whose answers it learned from; None where labels alone taught it")
     source: str | None = Field(default=None, description="name of the pretrained weights; None for a model without")
     source_sha256: str | None = None
     data_sha256: str = ""

@@ -19,6 +19,7 @@ from autoft.interfaces.task import Task
 from autoft.runtime.bundle import Bundle
 from autoft.runtime.schemas import answer_kind, stands_alone
 from autoft.runtime.session import available_cores
+from autoft.runtime.strangeness import OUT_OF_DOMAIN, strangeness
 
 ROWS_BY_LENGTH = 8
 """Rows a batch where rows have a length: on processors larger batches are slower."""
@@ -37,8 +38,9 @@ class Predictor:
     The plugins are passed in: the task and the encoder that the manifest names, and the exporter that wrote the graph. `threads` are
     those of one batch, `at_once` the batches in work at a time: one batch with all threads for the quickest answer, one thread a batch and
     as many batches as processors for the most answers. `batch` is the most rows of a batch, where that is not the default. With
-    `abstain_below`, a probability, an answer also says whether it is `sure`: its score is no less. Raises DataError where answers are not
-    one class with its probability.
+    `abstain_below`, a probability, an answer also says whether it is `sure`: its score is no less; with `out_of_domain` how strange its
+    row is, see `autoft.runtime.strangeness`. Raises DataError where answers are not one class with its probability, or the bundle does not
+    know how strange the rows of its own data are.
     """
 
     def __init__(
@@ -52,9 +54,13 @@ class Predictor:
         at_once: int = 1,
         batch: int | None = None,
         abstain_below: float | None = None,
+        out_of_domain: bool = False,
     ) -> None:
         self.bundle = bundle if abstain_below is None else _abstaining(bundle)
         self._abstain_below = abstain_below
+        self._domain: Mapping[str, Any] | None = None
+        if out_of_domain:
+            self._domain, self.bundle = _domain_of(bundle), _wondering(self.bundle)
         self.threads, self.at_once, self._batch = threads or available_cores(), at_once, batch
         self._task = task
         self._decoder = bundle.decoder()
@@ -194,9 +200,10 @@ class Predictor:
         answers: list[dict[str, Any]] = [{}] * len(rows)
         for numbers, batch, arrays in self._batches(rows):
             decoded = self._task.decode(self.problem, self._decoder, arrays, batch)
-            for number, answer in zip(numbers, decoded, strict=True):
+            strange = [] if self._domain is None else strangeness(self._domain, arrays["logits"]).tolist()
+            for place, (number, answer) in enumerate(zip(numbers, decoded, strict=True)):
                 sure = {} if self._abstain_below is None else {"sure": answer["score"] >= self._abstain_below}
-                answers[number] = {**answer, **sure}
+                answers[number] = {**answer, **sure, **({OUT_OF_DOMAIN: strange[place]} if strange else {})}
         return answers
 
     def _batches(self, rows: Table) -> Iterator[tuple[list[int], Table, Arrays]]:
@@ -230,14 +237,36 @@ class Predictor:
 
 def _abstaining(bundle: Bundle) -> Bundle:
     """With `sure` in the schema of an answer."""
+    return _widened(bundle, "sure", {"type": "boolean"}, "there is nothing to abstain by", "--abstain-below")
+
+
+def _wondering(bundle: Bundle) -> Bundle:
+    """With `out_of_domain` in the schema of an answer."""
+    schema = {
+        "type": "number", "minimum": 0, "maximum": 1,
+        "description": "the share of the validation rows that are less strange to the model, by the energy of their logits",
+    }  # fmt: skip
+    return _widened(bundle, OUT_OF_DOMAIN, schema, "their logits do not tell how strange a row is", "--out-of-domain")
+
+
+def _widened(bundle: Bundle, name: str, field: Mapping[str, Any], lacking: str, flag: str) -> Bundle:
     manifest = bundle.manifest
     schema = manifest.output_schema
     if answer_kind(schema) != "classes":
-        what = f"the answers of {manifest.problem.task} are not one class with its probability: there is nothing to abstain by"
-        raise DataError(what, hint="leave --abstain-below out")
-    properties, required = {**schema["properties"], "sure": {"type": "boolean"}}, [*schema.get("required", ()), "sure"]
+        what = f"the answers of {manifest.problem.task} are not one class with its probability: {lacking}"
+        raise DataError(what, hint=f"leave {flag} out")
+    properties, required = {**schema["properties"], name: dict(field)}, [*schema.get("required", ()), name]
     widened = {**schema, "properties": properties, "required": required}
     return replace(bundle, manifest=manifest.model_copy(update={"output_schema": widened}))
+
+
+def _domain_of(bundle: Bundle) -> Mapping[str, Any]:
+    found = bundle.manifest.decoder.get(OUT_OF_DOMAIN)
+    if isinstance(found, Mapping) and found.get("energies"):
+        return found
+    _wondering(bundle)  # answers of another kind have a reason of their own
+    what = f"{bundle.folder} does not say how strange the rows of its own data are"
+    raise DataError(what, hint="it is of an older autoft, or had too few validation rows: leave --out-of-domain out, or run again")
 
 
 def _opened(encoder: Encoder, bundle: Bundle) -> Encoding:

@@ -12,12 +12,16 @@ from autoft.data.table import Rows, Table
 from autoft.errors import AutoftError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.model import Fitted, Rescales
+from autoft.interfaces.problem import Problem
 from autoft.interfaces.result import Calibration
 from autoft.interfaces.task import Calibrates, Decoder
+from autoft.runtime.strangeness import OUT_OF_DOMAIN, measured
 from autoft.steps.confirm import Bench
 
 CALIBRATION = "calibration"
 """In the config of a decoder: what was measured and folded. Nobody applies it."""
+ONE_CLASS = "single_label_classification"
+"""The kind of head whose answers are one of several classes."""
 _ASKED = 8
 """Rows by which a fold is checked."""
 _CLOSE = 1e-3
@@ -37,12 +41,12 @@ def served(bench: Bench, fitted: Fitted, rows: Rows, outputs: Arrays) -> tuple[F
         return fitted, decoder
     scaling, found = calibrate(outputs["logits"], targets, task.link)
     if scaling is None:
-        return fitted, _recorded(decoder, found)
+        return fitted, _recorded(_measured(decoder, problem, outputs["logits"]), found)
     made, reason = _folded(bench, fitted, scaling, understood.rows.take(rows[:_ASKED]))
     if made is None:
         unchanged = Calibration(rows=found.rows, ece_before=found.ece_before, log_loss_before=found.log_loss_before, reason=reason)
-        return fitted, _recorded(decoder, unchanged)
-    decoder = task.rescaled(decoder, scaling.scale, scaling.shift)
+        return fitted, _recorded(_measured(decoder, problem, outputs["logits"]), unchanged)
+    decoder = _measured(task.rescaled(decoder, scaling.scale, scaling.shift), problem, scaling.applied(outputs["logits"]))
     return made, _recorded(decoder, found.model_copy(update={"folded": True}), scaling)
 
 
@@ -63,6 +67,12 @@ def calibration_of(decoder: Decoder) -> Calibration | None:
     """What the config of a decoder records."""
     record = decoder.config.get(CALIBRATION)
     return None if record is None else Calibration.model_validate(record)
+
+
+def _measured(decoder: Decoder, problem: Problem, logits: npt.NDArray[Any]) -> Decoder:
+    """With how strange rows are that were held out, by the logits that will be served; for answers of one class alone."""
+    record = measured(logits) if problem.head.kind == ONE_CLASS else None
+    return decoder if record is None else Decoder({**decoder.config, OUT_OF_DOMAIN: record}, decoder.arrays)
 
 
 def _recorded(decoder: Decoder, found: Calibration, scaling: Scaling | None = None) -> Decoder:

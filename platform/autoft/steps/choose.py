@@ -60,6 +60,12 @@ def choose(
     return made
 
 
+def permitted(found: Sequence[Candidate], licences: Collection[str], max_size: int | None) -> Choice:
+    """Of candidates that a model gave, those that suit, within the user's licences and size."""
+    made = _licensed(Choice(tuple(c for c in found if c.proposed), tuple(c for c in found if not c.proposed), frozenset()), licences)
+    return made if max_size is None else _small(made, max_size)
+
+
 def _licensed(choice: Choice, licences: Collection[str]) -> Choice:
     """`choice` with the sources passed over whose licence is none of `licences`."""
     tried: list[Candidate] = []

@@ -43,6 +43,8 @@ SLOWEST = 6.0
 """The most that the machine is taken to be slower than it seemed."""
 ROUNDED = 3
 """Exports of a format that rounds: full precision, itself, and both of other weights in about the time of one."""
+STUDYING = 0.35
+"""The most of a budget that is kept for a smaller model to learn from the winner."""
 LARGE = 110e6
 """Parameters of a base-size source."""
 LOADING = 4.0
@@ -62,6 +64,7 @@ class Clock:
     test: int
     pace: float = 1.0  # how many times longer things take than the machine's speed had promised
     exports: int = 1  # graphs that are written and proved
+    behind: float = 0.0  # seconds that come between refit and export: a smaller model learns from the winner
 
     @classmethod
     def of(cls, settings: Settings, started: float, limits: Limits, understood: Understood) -> Clock:
@@ -75,6 +78,13 @@ class Clock:
     def with_format(self, exporter: Exporter, *, several: bool) -> Clock:
         """The same for a bundle in this format, or for the choice of one of `several`."""
         return replace(self, exports=ROUNDED if several or isinstance(exporter, Approximates) else 1)
+
+    def with_pupil(self, candidates: Sequence[Candidate]) -> Clock:
+        """The same for a run whose winner teaches one of these, at the cost of the dearest: its trial, and its refit."""
+        if self.budget is None or not self.limits.flops:
+            return self
+        dearest = max((candidate.flops for candidate in candidates), default=0.0)
+        return replace(self, behind=min(STUDYING * self.budget, OVERHEAD * dearest / self.limits.flops * (1 + self.refit)))
 
     def at_pace(self, trials: Iterable[TrialFinished], candidates: Mapping[str, Candidate], slots: int) -> Clock:
         """The same for a machine as slow as the trials of the dearest candidate among `trials` were, with `slots` of them side by side: its
@@ -115,8 +125,8 @@ class Clock:
         return None if self.budget is None else self.started + self.budget - time.time()
 
     def closing(self, candidates: Sequence[Candidate]) -> float | None:
-        """When export, proof, test and report must begin."""
-        return None if self.budget is None else self.started + self.budget - max(map(self.closing_seconds, candidates))
+        """When export, proof, test and report must begin, or before them what is `behind`."""
+        return None if self.budget is None else self.started + self.budget - max(map(self.closing_seconds, candidates)) - self.behind
 
     def searching(self, candidates: Sequence[Candidate]) -> float | None:
         """When the search must end. Each candidate's first trial comes before all; then the refit of the largest; then the share."""

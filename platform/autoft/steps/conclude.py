@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Candidate
 from autoft.interfaces.task import Decoder
 from autoft.report import Outcome, ProofTable, ReportData, class_counts, findings, model_card
@@ -19,6 +20,7 @@ from autoft.steps.bundle import Built
 from autoft.steps.calibrate import calibration_of
 from autoft.steps.clock import Clock
 from autoft.steps.confirm import Bench, Confirmation
+from autoft.steps.distill import Taught
 from autoft.steps.export import Shipped
 from autoft.steps.formats import format_result
 from autoft.steps.judge import faultless, judge
@@ -38,7 +40,13 @@ class Conclusion:
 
 
 def conclude(
-    settings: Settings, bench: Bench, confirmation: Confirmation, shipped: Shipped, first: Candidate | None, clock: Clock
+    settings: Settings,
+    bench: Bench,
+    confirmation: Confirmation,
+    shipped: Shipped,
+    first: Candidate | None,
+    clock: Clock,
+    taught: Taught | None = None,
 ) -> Conclusion:
     """Evaluate once on the test rows, through the bundle as it will be served; then rename it into place. `first` is the baseline."""
     built, chosen = shipped.built, shipped.chosen
@@ -46,7 +54,7 @@ def conclude(
     problem, task, test = understood.problem, understood.task, understood.splits.test
     journal.stage("test", f"{len(test)} rows")
     rows, targets, winner = understood.rows.take(test), understood.targets[test], chosen.row
-    manifest = write_manifest(built.folder, manifest_of(settings, bench, built, chosen))
+    manifest = write_manifest(built.folder, manifest_of(settings, bench, built, chosen, taught))
     predictor = _predictor(bench, built)
     cpu = time.process_time()
     outputs = predictor.outputs(rows)
@@ -77,6 +85,7 @@ def conclude(
             crossed=bool(bench.data.folds),
             rivalry=rivalry,
             outlook=outlook,
+            taught=_taught(taught, winner, problem.metric.name),
             limits=limits_in_words(shipped.bounds, shipped.option, shipped.options) if shipped.bounds and shipped.option else "",
         )
     )
@@ -116,6 +125,7 @@ def conclude(
         "bundle": "bundle",
         "verified": _verified(built),
         "calibration": calibration.model_dump() if calibration else None,
+        "distilled": taught.as_result().model_dump() if taught else None,
         "limits": _limits(shipped),
         "formats": [format_result(name, one) for name, one in built.formats.items()],
         "verdict": said,
@@ -126,6 +136,16 @@ def conclude(
     result["seconds"] = seconds
     result["utilisation"] = {"busy_core_seconds": journal.busy_seconds, "core_seconds": cores, "share": journal.busy_seconds / cores}
     return Conclusion(result, Outcome(task, problem, decoder, rows, targets, decided, answers))
+
+
+def _taught(taught: Taught | None, winner: TrialFinished, metric: str) -> str:
+    """For the verdict, where what learned from the winner of the search is served."""
+    if taught is None or taught.chosen.row.trial != winner.trial:
+        return ""
+    teacher, own = taught.teacher, winner.value or 0.0
+    return (
+        f"It learned from {teacher.candidate}: {metric} {own:.3f} on the validation rows, where its teacher has {teacher.value or 0.0:.3f}."
+    )
 
 
 def _verified(built: Built) -> dict[str, Any]:

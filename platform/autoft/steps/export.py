@@ -19,6 +19,7 @@ from autoft.steps.bundle import Built, Chosen, build, held_out, judged_by
 from autoft.steps.calibrate import in_words, served
 from autoft.steps.clock import Clock
 from autoft.steps.confirm import Bench, Confirmation, refit
+from autoft.steps.distill import Taught
 from autoft.steps.formats import discard
 from autoft.trial import replace_folder
 
@@ -34,13 +35,17 @@ class Shipped:
     option: Option | None = None
 
 
-def export(settings: Settings, bench: Bench, confirmation: Confirmation, final: Chosen | None, clock: Clock) -> Shipped:
-    """An export that is refused is said, and the next is taken. Raises ExportError where none is proved right."""
+def export(
+    settings: Settings, bench: Bench, confirmation: Confirmation, final: Chosen | None, clock: Clock, taught: Taught | None = None
+) -> Shipped:
+    """The first in order: what was `taught`, since the user asked for it, then the winner; within limits all of them are candidates. An
+    export that is refused is said, and the next is taken. Raises ExportError where none is proved right."""
     bounds = Bounds.of(settings, bench.threads)
+    student = taught.chosen if taught else None
     if bounds is None:
-        shipped = _in_order(settings, bench, confirmation, final, clock)
+        shipped = _in_order(settings, bench, confirmation, [one for one in (student, final) if one], clock)
     else:
-        shipped = _within(settings, bench, confirmation, final, clock, bounds)
+        shipped = _within(settings, bench, confirmation, [one for one in (final, student) if one], clock, bounds)
     if shipped is None:
         where = bench.journal.folder / "events.jsonl"
         raise ExportError("no model of this run could be exported and proved", hint=f"see the warnings in {where}")
@@ -48,9 +53,8 @@ def export(settings: Settings, bench: Bench, confirmation: Confirmation, final: 
     return shipped
 
 
-def _in_order(settings: Settings, bench: Bench, confirmation: Confirmation, final: Chosen | None, clock: Clock) -> Shipped | None:
-    attempts = [final] if final else []
-    for chosen in [*attempts, *(Chosen(row) for row in confirmation.order if bench.kept(row))]:
+def _in_order(settings: Settings, bench: Bench, confirmation: Confirmation, first: Sequence[Chosen], clock: Clock) -> Shipped | None:
+    for chosen in [*first, *(Chosen(row) for row in confirmation.order if bench.kept(row))]:
         built = _built(settings, bench, chosen, [settings.exporter], bench.journal.folder / "bundle.new", clock)
         if built is not None:
             return Shipped(built, chosen)
@@ -58,13 +62,13 @@ def _in_order(settings: Settings, bench: Bench, confirmation: Confirmation, fina
 
 
 def _within(
-    settings: Settings, bench: Bench, confirmation: Confirmation, final: Chosen | None, clock: Clock, bounds: Bounds
+    settings: Settings, bench: Bench, confirmation: Confirmation, first: Sequence[Chosen], clock: Clock, bounds: Bounds
 ) -> Shipped | None:
     """Every candidate's best, in every format that there is time for; all wait in the cache until the best is known."""
     understood, metric, folder = bench.understood, bench.understood.problem.metric, bench.journal.folder
     formats = bounds.formats(settings, bench.catalog)
     tried: list[tuple[Built, Chosen, list[Option]]] = []
-    for chosen in _best_of_each(bench, confirmation, final, clock):
+    for chosen in _best_of_each(bench, confirmation, first, clock):
         if tried and not _time_for(bench, chosen, clock):
             bench.journal.say(f"the time does not carry an export of {chosen.row.candidate}", "warning")
             continue
@@ -87,12 +91,12 @@ def _within(
     return Shipped(moved, chosen, bounds, tuple(found), option)
 
 
-def _best_of_each(bench: Bench, confirmation: Confirmation, final: Chosen | None, clock: Clock) -> Iterator[Chosen]:
-    """The best trial of each candidate, the winner's first. One whose weights are gone learns again, where there is time."""
+def _best_of_each(bench: Bench, confirmation: Confirmation, first: Sequence[Chosen], clock: Clock) -> Iterator[Chosen]:
+    """The best trial of each candidate, those of `first` before others. One whose weights are gone learns again, where there is time."""
     seen: set[str] = set()
-    if final is not None:
-        seen.add(final.row.candidate)
-        yield final
+    for chosen in first:
+        seen.add(chosen.row.candidate)
+        yield chosen
     for row in confirmation.order:
         if row.candidate in seen:
             continue

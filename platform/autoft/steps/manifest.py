@@ -10,10 +10,11 @@ from autoft.runtime.schemas import input_schema, schema_of
 from autoft.settings import Settings
 from autoft.steps.bundle import Built, Chosen
 from autoft.steps.confirm import Bench
+from autoft.steps.distill import Taught
 from autoft.version import __version__
 
 
-def manifest_of(settings: Settings, bench: Bench, built: Built, chosen: Chosen) -> Manifest:
+def manifest_of(settings: Settings, bench: Bench, built: Built, chosen: Chosen, taught: Taught | None = None) -> Manifest:
     """Without figures and hashes; the decoder's arrays are written into the folder."""
     understood, problem = bench.understood, bench.understood.problem
     sample = understood.rows.take(understood.validated[:8])
@@ -34,6 +35,7 @@ def manifest_of(settings: Settings, bench: Bench, built: Built, chosen: Chosen) 
             candidate=chosen.row.candidate,
             hyperparameters=chosen.row.hyperparameters,
             averaged=chosen.averaged,
+            teacher=taught.teacher.candidate if taught and taught.chosen.row.trial == chosen.row.trial else None,
             source=source.name if source else None,
             source_sha256=source.sha256 if source else None,
             data_sha256=problem.data_sha256,

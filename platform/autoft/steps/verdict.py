@@ -19,7 +19,7 @@ class Findings:
     """What the verdict is of. `baseline` is the name of what the winner is held against by `judgement`; `itself`: they are the same;
     `alone`: nothing else was asked for; `all_right`: no test row was answered wrongly; `rows` are test rows, `learned` those that the model
     learned from; `folds` and `seeds` confirmed the choice; `averaged` trials' weights were averaged (0: none); `crossed`: trials were
-    cross-validated; `limits` says whether those of the user are kept."""
+    cross-validated; `limits` says whether those of the user are kept, `taught` from whom it learned."""
 
     problem: Problem
     winner: str
@@ -38,11 +38,20 @@ class Findings:
     rivalry: Rivalry | None = None
     outlook: Outlook | None = None
     limits: str = ""
+    taught: str = ""
 
 
 def verdict(found: Findings) -> str:
     """Some ten sentences at most: how good, against what, how sure, what more would give."""
-    said = [*_reached(found), found.limits, _against_baseline(found), _against_runner_up(found), _confirmed(found), _learned(found)]
+    said = [
+        *_reached(found),
+        found.limits,
+        found.taught,
+        _against_baseline(found),
+        _against_runner_up(found),
+        _confirmed(found),
+        _learned(found),
+    ]
     if found.outlook:
         rows = found.outlook.rows
         said += [time_in_words(found.outlook.time), rows_in_words(rows, found.winner) if rows else ""]

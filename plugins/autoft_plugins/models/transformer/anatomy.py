@@ -24,7 +24,7 @@ from autoft_plugins.encoders.tokens import TOKENIZER_FILE
 DEFAULT_LENGTH = 256
 """Tokens a text may have where the problem names no length."""
 
-_TOKENIZER_FILES = (
+TOKENIZER_FILES = (
     "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model", "*.spm", "*.tiktoken",
 )  # fmt: skip
 _LOOKUPS = ("word_embeddings", "position_embeddings", "token_type_embeddings", "embed_tokens", "shared.", "tok_embeddings", "wte.", "wpe.")
@@ -105,7 +105,7 @@ def _shapes(folder: Path, name: str) -> dict[str, tuple[int, ...]]:
 
 def tokenizer_sha256(source: Source) -> str:
     """One hash over the files of a source's tokenizer, which `Source.sha256` leaves out. Raises SourceError."""
-    found = {path for pattern in _TOKENIZER_FILES for path in source.folder.glob(pattern) if path.is_file()}
+    found = {path for pattern in TOKENIZER_FILES for path in source.folder.glob(pattern) if path.is_file()}
     try:
         lines = [f"{path.name} {file_sha256(path)}" for path in sorted(found)]
     except OSError as error:

@@ -98,7 +98,7 @@ class Stepper:
                 piece = slice(start, start + size)
                 with self._device.autocast():
                     logits = self._objective.forward(self._model, cut(inputs, piece))
-                loss = (self._objective.loss(logits.float(), cut(targets, piece)) * share[piece]).sum()
+                loss = (self._objective.taught(logits.float(), cut(targets, piece)) * share[piece]).sum()
                 self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
                 total += loss.detach()
         except (RuntimeError, MemoryError) as error:

@@ -44,8 +44,9 @@ class Trainer:
     """Fits a loaded model by an objective to the training rows of `data`, reporting on the validation rows."""
 
     def __init__(self, spec: TrialSpec, data: FitData, loaded: Loaded, objective: Objective, device: Device) -> None:
-        if data.teacher is not None:
-            raise TrialError("full fine-tuning cannot learn from a teacher", hint="leave the teacher out")
+        if data.teacher is not None and objective.teaching is None:
+            what = f"the kind of head {objective.kind} learns from labels only and cannot follow a teacher"
+            raise TrialError(what, hint="leave --distill out")
         self._data, self._objective, self._device = data, objective, device
         self._settings = settings = spec.hyperparameters
         self._seed = spec.seed
@@ -124,7 +125,7 @@ class Trainer:
     def _update(self, units: Units, rate: float) -> Tensor:
         objective, device = self._objective, self._device.device
         inputs = to_tensors(self._table.translated(objective.inputs(units)), device)
-        targets = to_tensors(objective.targets(units), device)
+        targets = to_tensors(objective.all_targets(units), device)
         weights = torch.from_numpy(objective.weights[units]).to(device)
         return self._step(inputs, targets, weights, rate)
 

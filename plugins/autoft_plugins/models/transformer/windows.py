@@ -52,12 +52,13 @@ class WindowedRows:
         """The windows of some rows."""
         return np.flatnonzero(np.isin(self.owners, rows))
 
-    def by_window(self, values: Ints, windows: Ints, fill: int) -> Ints:
-        """Values of words (k,) side by side: (windows, most words), `fill` behind the last."""
+    def by_window(self, values: npt.NDArray[Any], windows: Ints, fill: float) -> npt.NDArray[Any]:
+        """Values of words, (k,) or (k, n), side by side: (windows, most words) or (windows, most words, n), `fill` behind the last."""
         firsts, counts = self._firsts[windows], self.word_counts[windows]
         columns = np.arange(max(1, int(counts.max(initial=1))))
         mask = columns < counts[:, None]
-        return np.where(mask, values[np.where(mask, firsts[:, None] + columns, 0)] if len(values) else fill, fill)
+        shown = mask.reshape(*mask.shape, *[1] * (values.ndim - 1))
+        return np.where(shown, values[np.where(mask, firsts[:, None] + columns, 0)] if len(values) else fill, fill)
 
     def inputs(self, windows: Ints) -> Arrays:
         """What a model takes, and `places` (windows, most words): the token at which each word is read."""

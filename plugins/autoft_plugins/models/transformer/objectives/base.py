@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 from autoft.interfaces.encoder import Arrays, EncoderSpec
@@ -19,6 +20,7 @@ from autoft.interfaces.source import Source
 from autoft_plugins.models.transformer.batches import shuffled
 from autoft_plugins.models.transformer.encoding import save_encoder
 from autoft_plugins.models.transformer.objectives import HEAD_FILE
+from autoft_plugins.models.transformer.objectives.teaching import TEACHER, Teaching
 
 if TYPE_CHECKING:
     from autoft_plugins.models.transformer.inference import Runner
@@ -32,7 +34,8 @@ class Objective(ABC):
 
     `encoder`, what is served in front of the model; `lengths` (units,), tokens of each unit, int64; `flops` (units,), floating-point
     operations of a forward pass over it, float64; `weights` (units,), how much each counts in the mean of a batch's losses, float32; `own`,
-    what is learned beside the model, a CRF for instance, else None.
+    what is learned beside the model, a CRF for instance, else None; `teaching`, what a teacher gave, else None: one that never sets it
+    learns from labels only.
     """
 
     kind: ClassVar[str]
@@ -45,6 +48,7 @@ class Objective(ABC):
     flops: npt.NDArray[np.float64]
     weights: npt.NDArray[np.float32]
     own: nn.Module | None = None
+    teaching: Teaching | None = None
 
     @abstractmethod
     def __init__(self, source: Source, spec: TrialSpec, data: FitData) -> None: ...
@@ -98,6 +102,30 @@ class Objective(ABC):
     def loss(self, logits: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         """The loss a unit, (units,), float32, of `forward`'s values in float32."""
         ...
+
+    def lesson(self, teaching: Teaching, units: Units) -> npt.NDArray[np.float32]:
+        """What the teacher gave for these units, of the shape of `forward`'s values; nan for a unit that it was not asked about."""
+        return teaching.logits[units]
+
+    def imitation(self, teaching: Teaching, logits: Tensor, lesson: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        """The loss a unit, (units,), by what the teacher gave. For objectives that set `teaching`."""
+        raise NotImplementedError
+
+    def all_targets(self, units: Units) -> Arrays:
+        """`targets`, and where there is a teacher what it gave."""
+        own = self.targets(units)
+        return own if self.teaching is None else {**own, TEACHER: self.lesson(self.teaching, units)}
+
+    def taught(self, logits: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        """The loss a unit by the labels, mixed with that by the teacher where there is one that was asked."""
+        own = self.loss(logits, targets)
+        if self.teaching is None:
+            return own
+        given = targets[TEACHER]
+        known = ~torch.isnan(given.reshape(len(given), -1)).any(1)
+        # Not a single nan may come near the logits: what is not chosen has a gradient, too, and 0 times nan is nan.
+        soft = self.imitation(self.teaching, logits, torch.nan_to_num(given), targets)
+        return torch.where(known, self.teaching.mixed(own, soft), own)
 
     @abstractmethod
     def outputs(self, model: Any, run: Runner, rows: Units) -> Arrays | None:

@@ -18,6 +18,7 @@ from autoft_plugins.models.transformer.objectives.base import Units
 from autoft_plugins.models.transformer.objectives.focal import focal
 from autoft_plugins.models.transformer.objectives.last_layer import start_at
 from autoft_plugins.models.transformer.objectives.sequence import SequenceObjective
+from autoft_plugins.models.transformer.objectives.teaching import Teaching
 
 
 class MultiLabel(SequenceObjective):
@@ -43,3 +44,6 @@ class MultiLabel(SequenceObjective):
         positive = self._positive.to(logits.device)
         losses = functional.binary_cross_entropy_with_logits(logits, targets["targets"], reduction="none", pos_weight=positive)
         return (focal(losses) if self._balance == "focal" else losses).mean(1)
+
+    def imitation(self, teaching: Teaching, logits: Tensor, lesson: Tensor, targets: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002
+        return teaching.labels(logits, lesson).mean(1)

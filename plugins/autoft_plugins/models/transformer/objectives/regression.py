@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.objectives.base import Units
 from autoft_plugins.models.transformer.objectives.last_layer import fold, last_linear
 from autoft_plugins.models.transformer.objectives.sequence import SequenceObjective
+from autoft_plugins.models.transformer.objectives.teaching import Teaching
 
 
 class Regression(SequenceObjective):
@@ -39,10 +41,20 @@ class Regression(SequenceObjective):
         return f"{type(model).__name__} does not end in a linear layer with a bias, into which a scale could be folded"
 
     def targets(self, units: Units) -> Arrays:
-        return {"targets": ((self._data.targets[units] - self._mean) / self._scale).astype(np.float32)}
+        return {"targets": self._scaled(self._data.targets[units])}
+
+    def lesson(self, teaching: Teaching, units: Units) -> npt.NDArray[np.float32]:
+        return self._scaled(super().lesson(teaching, units))
+
+    def _scaled(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        scaled: npt.NDArray[np.float32] = ((values - self._mean) / self._scale).astype(np.float32)
+        return scaled
 
     def loss(self, logits: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         return (logits[:, 0] - targets["targets"]) ** 2
+
+    def imitation(self, teaching: Teaching, logits: Tensor, lesson: Tensor, targets: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002
+        return (logits[:, 0] - lesson[:, 0]) ** 2
 
     def outputs(self, model: Any, run: Runner, rows: Units) -> Arrays | None:
         made = super().outputs(model, run, rows)

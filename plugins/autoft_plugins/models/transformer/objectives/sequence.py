@@ -18,6 +18,7 @@ from autoft_plugins.models.transformer.encoding import encoder_spec, token_confi
 from autoft_plugins.models.transformer.fitted import FittedClassifier, load_classifier
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
+from autoft_plugins.models.transformer.objectives.teaching import Teaching
 from autoft_plugins.models.transformer.tokenization import tokenised
 
 
@@ -28,6 +29,7 @@ class SequenceObjective(Objective):
 
     def __init__(self, source: Source, spec: TrialSpec, data: FitData) -> None:
         self._data = data
+        self.teaching = Teaching.of(spec, data)
         self._balance = str(spec.hyperparameters.get("balance", "none"))
         shape = anatomy(source)
         config = token_config(source, shape.max_length(data.problem.max_length), data.problem.inputs)

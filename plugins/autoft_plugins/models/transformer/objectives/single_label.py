@@ -14,6 +14,7 @@ from autoft_plugins.models.transformer.batches import balanced_weights, oversamp
 from autoft_plugins.models.transformer.objectives.base import Units
 from autoft_plugins.models.transformer.objectives.focal import focal
 from autoft_plugins.models.transformer.objectives.sequence import SequenceObjective
+from autoft_plugins.models.transformer.objectives.teaching import Teaching
 
 
 class SingleLabel(SequenceObjective):
@@ -39,3 +40,6 @@ class SingleLabel(SequenceObjective):
     def loss(self, logits: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         losses = functional.cross_entropy(logits, targets["targets"], reduction="none")
         return focal(losses) if self._balance == "focal" else losses
+
+    def imitation(self, teaching: Teaching, logits: Tensor, lesson: Tensor, targets: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002
+        return teaching.classes(logits, lesson)

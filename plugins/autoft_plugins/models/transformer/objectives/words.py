@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 from torch.nn import functional
 
+from autoft.errors import TrialError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.model import FitData, TrialSpec
 from autoft.interfaces.source import Source
@@ -20,6 +22,7 @@ from autoft_plugins.models.transformer.fitted_words import FittedTagger, load_ta
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
 from autoft_plugins.models.transformer.objectives.last_layer import start_at
+from autoft_plugins.models.transformer.objectives.teaching import Teaching
 from autoft_plugins.models.transformer.windows import Ints, WindowedRows, cached_windows
 from autoft_plugins.tasks.entities import TAGS
 
@@ -45,6 +48,9 @@ class WordTags(Objective):
         weights = np.ones(len(data.rows)) if data.weights is None else np.asarray(data.weights, np.float64)
         self.weights = (weights[self._windows.owners] * self._windows.word_counts).astype(np.float32)
         self.own: Crf | None = Crf(data.problem.head.outputs) if spec.hyperparameters.get("crf", False) else None
+        self.teaching = Teaching.of(spec, data)
+        if self.own is not None and self.teaching is not None:
+            raise TrialError("a CRF learns from tags only and cannot follow a teacher", hint="crf=False")
 
     def prepare(self, model: Any) -> None:
         tags = self._data.targets[self._data.train]
@@ -71,6 +77,13 @@ class WordTags(Objective):
         tags = self._windows.by_window(self._tags, units, _NONE)
         return {"tags": tags, **{name: edge.astype(np.float32) for name, edge in edges.items()}}
 
+    def lesson(self, teaching: Teaching, units: Units) -> npt.NDArray[np.float32]:
+        """(windows, most words, tags), zeros behind the last word."""
+        logits, places = teaching.logits, self._windows.places
+        # A word beyond the axis is of a row that the teacher was not asked about: all of that row is nan.
+        words = np.minimum(places.words, logits.shape[1] - 1)
+        return self._windows.by_window(logits[places.rows, words], units, 0.0).astype(np.float32)
+
     def forward(self, model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
         return word_scores(model, inputs)
 
@@ -82,6 +95,12 @@ class WordTags(Objective):
         else:
             losses = self.own(logits, tags, mask, targets["opens"], targets["closes"])
         return losses / mask.sum(1).clamp_min(1)
+
+    def imitation(self, teaching: Teaching, logits: Tensor, lesson: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
+        """The mean over the words of a window."""
+        mask = targets["tags"] != _NONE
+        losses = teaching.classes(logits, lesson)
+        return losses.where(mask, 0.0).sum(1) / mask.sum(1).clamp_min(1)
 
     def outputs(self, model: Any, run: Runner, rows: Units) -> Arrays | None:
         tags = self._data.problem.head.outputs
