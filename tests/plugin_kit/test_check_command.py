@@ -1,0 +1,69 @@
+"""`autoft plugins check` and `autoft plugins new`, as they are typed; `autoft plugins` alone does what it did."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from autoft.scaffold import plugin_text
+from support import autoft
+
+SPDX = "# SPDX-License-Identifier: MIT\n"
+
+
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that is right, and one that prints, imports torch, states no licence, and reads as it should not."""
+    folder = tmp_path_factory.mktemp("files")
+    text = plugin_text("reader", "my-reader", "my_reader")
+    (folder / "right.py").write_text(SPDX + text)
+    broken = text.replace("return path.is_file() and path.suffix.lower() in self.suffixes", "return True")
+    (folder / "wrong.py").write_text("import torch\nprint('hello')\n" + broken)
+    return folder
+
+
+def found(folder: Path, file: str, *more: str, check: bool = True) -> tuple[dict[str, str], dict[str, str], int]:
+    done = autoft("plugins", "check", "--plugin", str(folder / file), "--json", *more, cwd=folder, check=check)
+    findings = json.loads(done.stdout)
+    return {one["check"]: one["status"] for one in findings}, {one["check"]: one["detail"] for one in findings}, done.returncode
+
+
+def test_a_file_that_is_right_passes(readers: Path) -> None:
+    status, detail, code = found(readers, "right.py")
+    assert code == 0
+    assert status == {
+        "loads": "passed", "import": "passed", "licence": "passed", "contract of reader my-reader": "not checked",
+        "rebuilt in a worker": "passed",
+    }  # fmt: skip
+    assert detail["licence"] == "MIT"
+    assert "--data" in detail["contract of reader my-reader"]
+
+
+def test_what_is_wrong_is_told_and_the_exit_status_is_one(readers: Path) -> None:
+    status, detail, code = found(readers, "wrong.py", check=False)
+    assert code == 1
+    assert status["import"] == status["licence"] == status["contract of reader my-reader"] == "failed"
+    assert "torch" in detail["import"]
+    assert "takes a file of no format" in detail["contract of reader my-reader"]
+    assert status["rebuilt in a worker"] == "passed"
+
+
+def test_a_name_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    done = autoft("plugins", "check", "bultin", cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "there is no installed plugin 'bultin'; known: builtin" in done.stderr
+    done = autoft("plugins", "check", cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "Name an installed plugin" in done.stderr
+
+
+def test_new_says_what_it_wrote_and_what_is_next(tmp_path: Path) -> None:
+    said = autoft("plugins", "new", "my-tracker", "--kind", "tracker", "--licence", "MIT", cwd=tmp_path).stdout
+    assert "my-tracker/src/my_tracker/__init__.py" in said
+    assert "autoft plugins check my-tracker" in said
+    assert 'license = "MIT"' in (tmp_path / "my-tracker" / "pyproject.toml").read_text()
+    again = autoft("plugins", "new", "my-tracker", "--kind", "tracker", cwd=tmp_path, check=False)
+    assert again.returncode == 2
+    assert "there already" in again.stderr
