@@ -10,6 +10,7 @@ import pytest
 from autoft.catalog import Catalog
 from autoft.data.table import Table
 from autoft.interfaces.source import Source
+from autoft.plugins import load_plugin_file, read_plugin_file
 from autoft.testing import (
     check_encoder,
     check_exporter,
@@ -18,6 +19,7 @@ from autoft.testing import (
     check_task,
     entities,
     make_source,
+    numbers,
     pairs,
     ratings,
     reviews,
@@ -43,6 +45,12 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
 @pytest.mark.parametrize("name", CATALOG.tasks)
 def test_tasks(name: str) -> None:
     check_task(CATALOG.task(name), OWN.get(name))
+
+
+def test_the_example_of_one_file() -> None:
+    module = load_plugin_file(read_plugin_file(Path(__file__).parents[2] / "examples" / "numeric_plugin.py"))
+    check_task(module.NumericClassification(), numbers())
+    check_model(module.Softmax(), numbers(), plugin=module)
 
 
 def test_the_tiny_tables_are_what_they_say() -> None:
