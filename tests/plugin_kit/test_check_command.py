@@ -20,7 +20,9 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = plugin_text("reader", "my-reader", "my_reader")
     (folder / "right.py").write_text(SPDX + text)
     broken = text.replace("return path.is_file() and path.suffix.lower() in self.suffixes", "return True")
-    (folder / "wrong.py").write_text("import torch\nprint('hello')\n" + broken)
+    future = "from __future__ import annotations\n"
+    (folder / "wrong.py").write_text(broken.replace(future, f"{future}\nimport torch\nprint('hello')\n"))
+    (folder / "raises.py").write_text(f"{text}\nraise RuntimeError('no luck')\n")
     return folder
 
 
@@ -48,6 +50,12 @@ def test_what_is_wrong_is_told_and_the_exit_status_is_one(readers: Path) -> None
     assert "torch" in detail["import"]
     assert "takes a file of no format" in detail["contract of reader my-reader"]
     assert status["rebuilt in a worker"] == "passed"
+
+
+def test_one_that_does_not_load_is_a_finding(readers: Path) -> None:
+    status, detail, code = found(readers, "raises.py", check=False)
+    assert (status, code) == ({"loads": "failed"}, 1)
+    assert "RuntimeError: no luck" in detail["loads"]
 
 
 def test_a_name_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -70,12 +70,13 @@ def _findings(name: str, file: Path | None, data: Path | None, ray: bool) -> Seq
     import tempfile
 
     from autoft.errors import PluginError
-    from autoft.plugins import read_plugin_file
 
     if data is not None and not data.exists():
         raise PluginError(f"--data {data}: there is no such file", hint="give rows of the kind that the plugin is for")
-    if file is not None:
-        read_plugin_file(file)
+    if file is not None and not file.is_file():
+        raise PluginError(
+            f"--plugin {file}: there is no such file", hint="--plugin takes one Python file with functions marked @autoft.hookimpl"
+        )
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "findings.jsonl"
         told = {"name": name, "file": str(file) if file else None, "data": str(data) if data else None, "ray": ray, "output": str(output)}

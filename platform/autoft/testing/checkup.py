@@ -17,7 +17,7 @@ from typing import Any, Literal
 from autoft.catalog import Catalog, PluginRecord
 from autoft.errors import AutoftError, DataError, PluginError
 from autoft.interfaces.tuner import PluginFile
-from autoft.plugins import Loaded, load_installed, load_plugin_file
+from autoft.plugins import Loaded, load_installed, load_plugin_file, read_plugin_file
 from autoft.testing.contract import ContractBroken
 
 Status = Literal["passed", "failed", "not checked"]
@@ -62,6 +62,8 @@ def check_plugin(name: str, file: Path | None = None, data: Path | None = None, 
     record = subject.record
     if record.failure:
         yield Finding("loads", "failed", record.failure)
+        if subject.loaded.plugin is None:
+            return
     else:
         yield Finding("loads", "passed", f"{record.name} ({record.origin}) gives {_gives(record)}")
     yield _imports(subject)
@@ -75,17 +77,8 @@ def check_plugin(name: str, file: Path | None = None, data: Path | None = None, 
 
 
 def _found(name: str, file: Path | None, data: Path | None) -> Subject:
-    before = set(sys.modules)
     if file is not None:
-        content = file.read_text(encoding="utf-8-sig")
-        import hashlib
-
-        one = PluginFile(file.name, hashlib.sha256(file.read_bytes()).hexdigest(), content)
-        started = time.perf_counter()
-        module = load_plugin_file(one)
-        seconds = time.perf_counter() - started
-        loaded = Loaded(file.name, f"file {file.name}", module)
-        return Subject(loaded, _record(loaded), seconds, _heavy(before), one, data)
+        return _file(file, data)
     found: list[Subject] = []
     known: list[str] = []
     entries = iter(load_installed())
@@ -107,6 +100,19 @@ def _found(name: str, file: Path | None, data: Path | None) -> Subject:
         names = ", ".join(one.loaded.name for one in found)
         raise PluginError(f"{name} has several plugins: {names}", hint=f"name one: autoft plugins check {found[0].loaded.name}")
     return found[0]
+
+
+def _file(path: Path, data: Path | None) -> Subject:
+    """The plugin in a file; one that does not load is a finding like any other."""
+    before, started = set(sys.modules), time.perf_counter()
+    try:
+        file = read_plugin_file(path)
+    except PluginError as error:
+        loaded = Loaded(path.name, f"file {path.name}", None, error.message)
+        return Subject(loaded, _record(loaded), 0.0, (), None, data)
+    seconds = time.perf_counter() - started
+    loaded = Loaded(file.name, f"file {file.name} ({file.sha256[:8]})", load_plugin_file(file))
+    return Subject(loaded, _record(loaded), seconds, _heavy(before), file, data)
 
 
 def _record(loaded: Loaded) -> PluginRecord:

@@ -13,7 +13,7 @@ from autoft.interfaces.encoder import Arrays, EncoderSpec, Tensor
 from autoft.interfaces.model import Candidate, FitData, Limits, Part, Program, Report, TrialSpec
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.source import Source, SourceCard
-from autoft.interfaces.space import Choice, Integer, LogUniform, Space
+from autoft.interfaces.space import Choice, Integer, LogUniform, Parameter, Space
 from autoft_digits.images import PixelEncoding, Pixels
 
 AT_ONCE = 256
@@ -30,7 +30,7 @@ class VitFitted:
         import torch
 
         self.module.eval()
-        pixels = torch.from_numpy(self.encoding.encode(rows).arrays["pixel_values"])
+        pixels: Any = torch.from_numpy(self.encoding.encode(rows).arrays["pixel_values"])
         with torch.inference_mode():
             found = [self.module(pixel_values=some).logits.float().numpy() for some in pixels.split(AT_ONCE)] if len(rows) else []
         return {"logits": np.concatenate(found) if found else np.zeros((0, self.problem.head.outputs), np.float32)}
@@ -66,7 +66,11 @@ class VisionTransformer:
         return []
 
     def space(self, candidate: Candidate, problem: Problem, rows: int) -> Space:
-        parameters = {"learning_rate": LogUniform(3e-4, 1e-2), "epochs": Integer(4, 30), "batch_size": Choice((32, 64, 128))}
+        parameters: dict[str, Parameter] = {
+            "learning_rate": LogUniform(3e-4, 1e-2),
+            "epochs": Integer(4, 30),
+            "batch_size": Choice((32, 64, 128)),
+        }
         return Space(parameters, {"learning_rate": 3e-3, "epochs": 12, "batch_size": 64})
 
     def fit(self, spec: TrialSpec, data: FitData, report: Report) -> VitFitted:
@@ -88,7 +92,7 @@ class VisionTransformer:
                 if report.stop_requested():
                     return fitted
                 places = torch.from_numpy(some)
-                loss = torch.nn.functional.cross_entropy(fitted.module(pixel_values=pixels[places]).logits, codes[places])
+                loss: Any = torch.nn.functional.cross_entropy(fitted.module(pixel_values=pixels[places]).logits, codes[places])
                 loss.backward()
                 optimizer.step()
                 optimizer.zero_grad()

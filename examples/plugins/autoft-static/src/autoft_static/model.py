@@ -58,9 +58,9 @@ class StaticFitted:
         table = np.asarray(self.static.embedding, np.float32) @ self.weight
         for name, array in (("table", table), ("bias", self.bias), ("one", np.array([1], np.int64))):
             graph.graph.initializer.append(numpy_helper.from_array(array, name))
-        example = {"ids": np.zeros((2, 3), np.int64), "shares": np.full((2, 3), 1 / 3, np.float32)}
+        example: Arrays = {"ids": np.zeros((2, 3), np.int64), "shares": np.full((2, 3), 1 / 3, np.float32)}
         part = Part("model", graph, StaticEncoding.inputs, (Tensor("logits", "float32", ("batch", n)),), example)
-        config = {"model_type": "static", "architectures": ["StaticModel"], "problem_type": self.problem.head.kind}
+        config: dict[str, Any] = {"model_type": "static", "architectures": ["StaticModel"], "problem_type": self.problem.head.kind}
         config["id2label"] = dict(enumerate(self.problem.labels))
         encoder = {"unknown": self.static.unk_token_id, "max_length": LONGEST}
         files = {"tokenizer.json": self.static.tokenizer.to_str().encode()}

@@ -14,7 +14,7 @@ from autoft.testing import check_reader
 
 def write(path: Path, *tables: str) -> Path:
     connection = sqlite3.connect(path)
-    for table in tables:
+    for table in (table.replace('"', '""') for table in tables):
         connection.execute(f'CREATE TABLE "{table}" (text TEXT, label TEXT)')
         connection.executemany(f'INSERT INTO "{table}" VALUES (?, ?)', [("a fine phone", "good"), ("a dull case", "bad")])
     connection.commit()

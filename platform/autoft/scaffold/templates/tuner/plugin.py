@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -67,7 +68,7 @@ def drawn(parameter: Parameter, generator: random.Random) -> float | int | str |
     if isinstance(parameter, Integer):
         return generator.randint(parameter.low, parameter.high)
     if isinstance(parameter, LogUniform):
-        value = parameter.low * float(parameter.high / parameter.low) ** generator.random()
+        value = math.exp(generator.uniform(math.log(parameter.low), math.log(parameter.high)))
         return min(max(value, parameter.low), parameter.high)
     return generator.uniform(parameter.low, parameter.high)
 
