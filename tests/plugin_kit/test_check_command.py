@@ -75,3 +75,14 @@ def test_new_says_what_it_wrote_and_what_is_next(tmp_path: Path) -> None:
     again = autoft("plugins", "new", "my-tracker", "--kind", "tracker", cwd=tmp_path, check=False)
     assert again.returncode == 2
     assert "there already" in again.stderr
+
+
+@pytest.mark.examples
+def test_a_model_learns_on_a_worker_of_ray_and_its_encoder_serves_without_torch(tmp_path: Path) -> None:
+    """In processes of its own: Ray starts once, and ends with them."""
+    (tmp_path / "model.py").write_text(SPDX + plugin_text("model", "my-model", "model"))
+    status, detail, code = found(tmp_path, "model.py", check=False)
+    assert code == 0, detail
+    assert set(status.values()) == {"passed"}
+    assert "a trial of my-model on a worker of Ray" in status
+    assert detail["serves without torch"] == "encoder my-model-words"

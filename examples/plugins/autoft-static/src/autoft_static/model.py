@@ -123,6 +123,8 @@ def features(static: StaticModel, rows: Table) -> npt.NDArray[np.float32]:
     """Means of token embeddings (n, width)."""
     texts = [str(text or "") for text in rows["text"]]
     width = static.embedding.shape[1]
+    if not texts:
+        return np.zeros((0, width), np.float32)  # the library joins what it has, and has nothing
     return np.asarray(static.encode(texts, use_multiprocessing=False), np.float32).reshape(len(texts), width)
 
 
