@@ -11,7 +11,7 @@ STARTED := $(shell date +%s)
 DEMO ?= runs/demo-$(STARTED)
 LOADERS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/autoft-loaders
 
-.PHONY: help install dev demo test loaders lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu bench-portfolio bench-formats
+.PHONY: help install dev demo test loaders examples lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu bench-portfolio bench-formats
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,11 +39,14 @@ demo: install ## Fine-tune three real models on 600 real product reviews.
 	$(BIN)/autoft run runs/reviews.csv --models $(MODELS) --budget $(BUDGET) --output $(DEMO)
 
 test: dev ## All tests a newcomer runs (15 minutes at most on 2 cores).
-	$(BIN)/python -m pytest -m "not soak and not loaders" --numprocesses 2 --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not soak and not loaders and not examples" --numprocesses 2 --no-loadscope-reorder
 
 loaders: dev ## Other people's loaders on a bundle of every kind (needs node and npm; they are kept in LOADERS).
 	tests/loaders/install.sh $(LOADERS) $(BIN)/python
 	AUTOFT_LOADERS=$(LOADERS) $(BIN)/python -m pytest -m loaders --numprocesses 2 tests/loaders
+
+examples: dev ## Packages of other people: what `autoft plugins new` writes, the tutorial, examples/plugins; each installed and used.
+	$(BIN)/python -m pytest -m examples --numprocesses 2 tests
 
 lint: dev ## ruff, mypy, import contracts, docs in step with the code.
 	$(BIN)/ruff check .
@@ -61,7 +64,7 @@ soak: dev ## Floods, repeats, long kill series.
 test-newest: ## The newest releases of everything, unpinned; may fail.
 	$(PYTHON) -m venv .venv-newest
 	.venv-newest/bin/python -m pip install --quiet --upgrade '.[dev]' torch==2.13.0
-	.venv-newest/bin/python -m pytest -m "not soak and not loaders"
+	.venv-newest/bin/python -m pytest -m "not soak and not loaders and not examples"
 
 clean: ## Remove the environment and caches.
 	rm -rf $(VENV) .venv-newest .mypy_cache .ruff_cache .pytest_cache

@@ -47,14 +47,55 @@ def settings() -> str:
     return "\n".join([GENERATED, head, *rows, ""])
 
 
-def hooks() -> str:
+def hooks() -> dict[str, str]:
+    """A page a hook, and one that lists them."""
     from autoft.hookspecs import Hooks
 
-    text = [GENERATED, "# Hooks\n\nEvery hook, with when and where it is called.\n"]
-    for name, hook in vars(Hooks).items():
-        if name.startswith("autoft_"):
-            text.append(f"## {name}\n\n```text\n{inspect.getdoc(hook)}\n```\n")
-    return "\n".join(text)
+    found = {name: _parts(inspect.getdoc(hook) or "") for name, hook in vars(Hooks).items() if name.startswith("autoft_")}
+    rows = [f"| [{name}]({name}.md) | {parts['What']} |" for name, parts in found.items()]
+    head = (
+        "# Hooks\n\nA plugin is a module with some of these functions, marked `@autoft.hookimpl`.\n\n| hook | what it is for |\n|---|---|"
+    )
+    pages = {"plugins/hooks/README.md": "\n".join([GENERATED, head, *rows, ""])}
+    return pages | {f"plugins/hooks/{name}.md": _hook_page(name, parts) for name, parts in found.items()}
+
+
+def _parts(text: str) -> dict[str, str]:
+    """The parts of a hook's docstring by their names; what stands before the first is `What`."""
+    parts, name = {"What": ""}, "What"
+    for line in text.splitlines():
+        word, colon, rest = line.partition(":")
+        if colon and word in ("When", "Process", "Parameters", "Returns", "Example"):
+            name, line = word, rest.strip()
+        parts[name] = f"{parts.get(name, '')}\n{line}"
+    return {name: inspect.cleandoc(part).strip() for name, part in parts.items()}
+
+
+def _hook_page(name: str, parts: dict[str, str]) -> str:
+    from autoft.catalog import KINDS
+
+    text = [GENERATED, f"# {name}\n", f"{parts['What']}\n"]
+    text += [f"- **{part}**: {' '.join(parts[part].split())}" for part in ("When", "Process", "Parameters", "Returns")]
+    text.append(f"\n```python\nimport autoft\n\n\n{parts['Example']}\n```\n")
+    kind = name.removeprefix("autoft_register_")
+    if kind in KINDS:
+        text.append(f"## The interface\n\n{_interface(KINDS[kind])}")
+    else:
+        schema = "[the schema of events.jsonl](../../schemas/events.json)"
+        text.append(f"Fields of every event are in {schema}. A hook that raises is said once and\nheard no more.\n")
+    return "\n".join(text) + "\n[All hooks](README.md), [how to begin](../index.md), [contract checks](../checks.md)\n"
+
+
+def _interface(interface: type) -> str:
+    text = [f"`{interface.__module__}.{interface.__name__}`: {inspect.getdoc(interface)}\n"]
+    for name, kind in interface.__annotations__.items():
+        text.append(f"- `{name}: {kind}`")
+    for name, method in vars(interface).items():
+        if inspect.isfunction(method) and not name.startswith("_"):
+            told = " ".join((inspect.getdoc(method) or "").split())
+            signature = str(inspect.signature(method)).replace("'", "").replace("self, ", "").replace("self", "")
+            text.append(f"- `{name}{signature}`" + (f": {told}" if told else ""))
+    return "\n".join(text) + "\n"
 
 
 def schemas() -> dict[str, str]:
@@ -80,14 +121,20 @@ def pictures() -> dict[str, str]:
 
 
 def main() -> int:
-    pages = {"commands.md": commands(), "settings.md": settings(), "hooks.md": hooks(), **schemas(), **pictures()}
+    pages = {"commands.md": commands(), "settings.md": settings(), **hooks(), **schemas(), **pictures()}
     stale = [name for name, text in pages.items() if not (DOCS / name).exists() or (DOCS / name).read_text(encoding="utf-8") != text]
+    left = [path.relative_to(DOCS).as_posix() for path in (DOCS / "plugins" / "hooks").glob("*.md")]
+    gone = [name for name in left if name not in pages]
     if "--check" in sys.argv:
         for name in stale:
             sys.stderr.write(f"docs/{name} is not in step with the code: run `make docs`\n")
-        return 1 if stale else 0
+        for name in gone:
+            sys.stderr.write(f"docs/{name} is of a hook that is not there: run `make docs`\n")
+        return 1 if stale or gone else 0
+    for name in gone:
+        (DOCS / name).unlink()
     for name in stale:
-        (DOCS / name).parent.mkdir(exist_ok=True)
+        (DOCS / name).parent.mkdir(parents=True, exist_ok=True)
         (DOCS / name).write_text(pages[name], encoding="utf-8")
     return 0
 

@@ -15,7 +15,7 @@ import numpy as np
 
 import autoft
 from autoft.data.table import Table
-from autoft.errors import DataError
+from autoft.errors import DataError, SettingsError
 from autoft.interfaces.encoder import Encoded, EncoderSpec, Tensor
 from autoft.interfaces.model import Candidate, Part, Program
 from autoft.interfaces.problem import Head, Metric, Problem
@@ -49,13 +49,15 @@ class NumericClassification:
         labels = tuple(sorted({str(v) for v in table[match.columns["label"][0]] if v is not None}))
         if len(labels) < 2:
             raise DataError("there is one class only", hint="a second class is needed to learn from")
+        if metric not in (None, "accuracy"):
+            raise SettingsError(f"there is no metric {metric!r} in {self.name}", hint="--metric accuracy")
         return Problem(
             task=self.name,
             fields=dict(match.columns),
             inputs=("features",),
             labels=labels,
             head=Head(kind="single_label_classification", outputs=len(labels)),
-            metric=Metric(name=metric or "accuracy"),
+            metric=Metric(name="accuracy"),
             seed=seed,
         )
 

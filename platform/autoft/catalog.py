@@ -216,7 +216,7 @@ class _Builder:
                 faults.append((failure if missing else f"{hook} raised {failure}", missing))
                 continue
             for one in objects:
-                fault = _fault(kind, one) or self._keep(kind, one, f"{record.name} ({record.origin})")
+                fault = fault_of(kind, one) or self._keep(kind, one, f"{record.name} ({record.origin})")
                 if fault:
                     faults.append((f"{hook}: {fault}", False))
                 else:
@@ -251,7 +251,7 @@ def _hook_faults(manager: pluggy.PluginManager, plugin: object) -> str | None:
     return f"{unmarked[0]} is not marked with @autoft.hookimpl" if unmarked else "has no hook: no function marked with @autoft.hookimpl"
 
 
-def _fault(kind: str, one: object) -> str | None:
+def fault_of(kind: str, one: object) -> str | None:
     """What an object lacks of its interface, or None."""
     interface = KINDS[kind]
     what = f"{type(one).__name__} is no {interface.__name__}"

@@ -176,3 +176,10 @@ def _processes_with(marker):
         except OSError:
             continue
     return left
+
+
+def test_the_tuner_keeps_the_contract_of_tuners(ray_instance: None) -> None:
+    from autoft.testing import check_tuner
+    from autoft_autotune import RayTuner
+
+    check_tuner(RayTuner())

@@ -1,4 +1,4 @@
-"""`autoft plugins`."""
+"""`autoft plugins`; its commands for authors are in `autoft.cli.authors`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from autoft.cli.authors import check, new
+
 if TYPE_CHECKING:
     from autoft.catalog import Catalog
 
 
-@click.command("plugins")
+@click.group("plugins", invoke_without_command=True)
 @click.option("--plugin", "files", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin to list with the others.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
-def command(files: tuple[Path, ...], as_json: bool) -> None:
+@click.pass_context
+def command(context: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
     """Show every plugin, where it came from, what it gives, and what failed to load and why."""
+    if context.invoked_subcommand is not None:
+        return
     from autoft.catalog import Catalog
     from autoft.plugins import read_plugin_file
 
@@ -42,6 +47,10 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
             ["NOT LOADED", "ORIGIN", "WHY"],
             [[record.name, record.origin + (", in part" if record.gives else ""), record.failure or ""] for record in failed],
         )
+
+
+command.add_command(new)
+command.add_command(check)
 
 
 def _json(catalog: Catalog) -> str:

@@ -1,0 +1,131 @@
+"""Every block of code in docs/plugins is run, and every hook has its page."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import autoft
+from autoft.catalog import KINDS, Catalog
+from autoft.hookspecs import Hooks
+from autoft.interfaces.events import RunFailedEvent, RunFinished, RunResumed, RunStarted, TrialFinished, TrialReported, TrialStarted
+from autoft.interfaces.source import SourceCard
+from autoft.plugins import Loaded
+from autoft.scaffold import KINDS as TEMPLATES
+from autoft.scaffold import plugin_text
+from autoft_exporters.docker import Docker
+from support import autoft as command
+
+PLUGINS = Path(__file__).parents[2] / "docs" / "plugins"
+HOOKS = [name for name in vars(Hooks) if name.startswith("autoft_")]
+OURS = {"task": "Grades", "model": "NearestCentroid", "exporter": "OrtExporter", "tuner": "RandomTuner", "encoder": "CharacterEncoder"}
+OURS |= {"reader": "SqliteReader", "tracker": "CsvTracker"}
+"""The classes that are generated, which stand in for the author's own."""
+FACTS = {"run_id": "r", "folder": "f", "data": "d", "task": "t", "candidates": ("linear",), "budget": None, "metric": "m"}
+TRIAL = {"trial": 1, "candidate": "linear", "hyperparameters": {"C": 1.0}}
+EVENTS: dict[str, Any] = {
+    "run_started": RunStarted(**FACTS),
+    "run_resumed": RunResumed(**FACTS, started=1.0, spent=2.0),
+    "trial_started": TrialStarted(**TRIAL),
+    "trial_reported": TrialReported(trial=1, progress=50, metrics={"m": 0.5}),
+    "trial_finished": TrialFinished(**TRIAL, status="done", progress=100, metrics={"m": 0.5}, value=0.5, seconds=1.0),
+    "run_finished": RunFinished(run_id="r", status="done", result={"verdict": "good"}),
+    "run_failed": RunFailedEvent(run_id="r", status="failed", reason="nothing learned"),
+}
+SAID = {"run_started": "r", "run_resumed": "r 2.0", "trial_started": "linear {'C': 1.0}", "trial_reported": "1 {'m': 0.5}"}
+SAID |= {"trial_finished": "1 done 0.5", "run_finished": "good", "run_failed": "nothing learned"}
+
+
+def blocks(page: Path, language: str = "python") -> list[str]:
+    return [text for found, text in re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S) if found == language]
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ModuleType]]:
+    """`my_task`, `my_model` and so on, as they are generated, importable."""
+    folder = tmp_path_factory.mktemp("modules")
+    for kind in TEMPLATES:
+        (folder / f"my_{kind}.py").write_text(plugin_text(kind, f"my-{kind}", f"my_{kind}"), encoding="utf-8")
+    sys.path.insert(0, str(folder))
+    yield {kind: importlib.import_module(f"my_{kind}") for kind in TEMPLATES}
+    sys.path.remove(str(folder))
+    for kind in TEMPLATES:
+        del sys.modules[f"my_{kind}"]
+
+
+def test_every_hook_has_a_page_and_a_line() -> None:
+    pages = {path.stem for path in (PLUGINS / "hooks").glob("*.md")} - {"README"}
+    assert pages == set(HOOKS)
+    listed = (PLUGINS / "hooks" / "README.md").read_text(encoding="utf-8")
+    assert all(f"[{name}]({name}.md)" in listed for name in HOOKS)
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_the_example_of_a_hook_runs(name: str, packages: dict[str, ModuleType], capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks(PLUGINS / "hooks" / f"{name}.md")
+    module = ModuleType("example")
+    kind = name.removeprefix("autoft_register_")
+    own = {f"My{one.capitalize()}": getattr(packages[one], OURS[one]) for one in OURS} | {"MyPackager": Docker, "SourceCard": SourceCard}
+    vars(module).update(own)
+    exec(compile(code, name, "exec"), vars(module))
+    catalog = Catalog.of([Loaded("example", "here", module)])
+    assert not catalog.plugins[0].failure
+    if kind in KINDS:
+        assert [given.kind for given in catalog.plugins[0].gives] == [kind[:-1]]
+        return
+    event = name.removeprefix(f"{autoft.__name__}_")
+    assert catalog.notify(EVENTS[event]) == ()
+    assert capsys.readouterr().out == f"{SAID[event]}\n"
+
+
+def test_the_blocks_on_the_checks_run(packages: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they define as tests is run by pytest, from the same folder."""
+    monkeypatch.chdir(tmp_path)
+    codes = blocks(PLUGINS / "checks.md")
+    assert len(codes) == 9
+    for code in codes:
+        if "def test_" not in code:
+            exec(compile(code, "checks.md", "exec"), {})
+    for number, code in enumerate(code for code in codes if "def test_" in code):
+        (tmp_path / f"test_{number}.py").write_text(code, encoding="utf-8")
+    folder = str(Path(next(iter(packages.values())).__file__ or "").parent)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")])}
+    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "test_0.py", "test_1.py"]
+    done = subprocess.run(run, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+
+
+@pytest.mark.examples
+def test_the_tutorial_goes_as_it_says(tmp_path: Path) -> None:
+    page = (PLUGINS / "index.md").read_text(encoding="utf-8")
+    site, said = tmp_path / "site", []
+    path = os.pathsep.join([str(site), *(os.environ["PYTHONPATH"].split(os.pathsep) if "PYTHONPATH" in os.environ else [])])
+    env = {"PYTHONPATH": path, "AUTOFT_DATABASE": f"sqlite:///{tmp_path / 'runs.sqlite'}", "AUTOFT_CACHE": str(tmp_path / "cache")}
+    for language, text in re.findall(r"^```(\w*)\n(.*?)^```", page, re.M | re.S):
+        if language == "python":
+            subprocess.run([sys.executable, "-c", text], cwd=tmp_path, env={**os.environ, **env}, check=True, timeout=100)
+            continue
+        for line in text.splitlines():
+            words = shlex.split(line)
+            if words[0] == "autoft":
+                said.append(command(*words[1:], cwd=tmp_path, env=env).stdout)
+                continue
+            if "pip" in words:  # into a folder of the test's own, not into the environment that runs it
+                words = [word for word in words if word != "--editable"] + ["--quiet", "--no-index", "--target", str(site)]
+            done = subprocess.run(
+                [sys.executable, *words[1:]], cwd=tmp_path, env={**os.environ, **env}, capture_output=True, text=True, timeout=200
+            )
+            assert done.returncode == 0, line + done.stdout + done.stderr
+    assert '"label": "good"' in said[-1]
+    assert (tmp_path / "out" / "bundle" / "autoft.json").exists()

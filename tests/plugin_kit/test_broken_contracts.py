@@ -1,0 +1,345 @@
+"""Each check finds what is broken, and says which rule it is: the generated plugins, with one thing wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autoft.scaffold.templates.model.plugin as centroid
+from autoft.data.table import Table
+from autoft.errors import DataError
+from autoft.interfaces.events import TrialFinished
+from autoft.interfaces.exporter import Exported
+from autoft.interfaces.space import LogUniform, Space
+from autoft.scaffold.templates.encoder.plugin import CharacterEncoder, CharacterEncoding
+from autoft.scaffold.templates.exporter.plugin import OrtExporter
+from autoft.scaffold.templates.reader.plugin import SqliteReader
+from autoft.scaffold.templates.task.plugin import Grades
+from autoft.scaffold.templates.tracker.plugin import CsvTracker
+from autoft.scaffold.templates.tuner.plugin import RandomTuner
+from autoft.testing import (
+    ContractBroken,
+    check_encoder,
+    check_exporter,
+    check_model,
+    check_reader,
+    check_task,
+    check_tracker,
+    check_tuner,
+    grades,
+)
+from autoft.testing.contract import HOMES, difference
+
+ROOT = Path(__file__).parents[2]
+
+
+def but(kind: type, **members: Any) -> Any:
+    """An object of the class with other members."""
+    return type(kind.__name__, (kind,), members)()
+
+
+def finds(check: Callable[[], None], sentence: str) -> None:
+    with pytest.raises(ContractBroken, match=sentence) as caught:
+        check()
+    assert isinstance(caught.value, AssertionError)
+    told = str(caught.value)
+    anchor = told.rpartition("#")[2]
+    headings = re.findall(r"^## (\w+)$", (ROOT / "docs" / "plugins" / "checks.md").read_text(encoding="utf-8"), re.M)
+    assert anchor in [heading.lower() for heading in headings], told
+    assert caught.value.home.startswith("autoft.interfaces.")
+
+
+TASKS: dict[str, tuple[str, Any]] = {
+    "is no Task: it lacks decode": ("decode", property()),
+    "its summary is 'two\\\\nlines'": ("summary", "two\nlines"),
+    "match raised KeyError": ("match", lambda self, table, given: table["absent"]),
+    "match takes a table of empty cells": (
+        "match", lambda self, table, given: dataclasses.replace(Grades.match(self, grades(), given), columns={"text": (table.names[0],)}),
+    ),
+    "it was given 3": ("problem", lambda self, table, match, metric, seed: Grades.problem(self, table, match, metric=metric, seed=0)),
+    "problem took the metric 'no-such-metric'": (
+        "problem", lambda self, table, match, metric, seed: Grades.problem(self, table, match, metric=None, seed=seed),
+    ),
+    "usable gave no booleans": ("usable", lambda self, problem, table: [True] * len(table)),
+    "inputs lack the role": ("inputs", lambda self, problem, table: Table({"words": ["a"] * len(table)})),
+    "inputs took a table without its columns": ("inputs", lambda self, problem, table: Table({"text": ["a"] * len(table)})),
+    "targets have 1 rows": ("targets", lambda self, problem, table: np.zeros(1, np.int64)),
+    "strata have shape": ("strata", lambda self, problem, targets: targets[:2]),
+    "constant gives logits 2 wide": ("constant", lambda self, problem, targets, rows: {"logits": np.zeros((rows, 2))}),
+    "holds what is no number": ("constant", lambda self, problem, targets, rows: {"logits": np.full((rows, 5), np.nan)}),
+    "decide made 1 decisions": ("decide", lambda self, problem, decoder, outputs: np.zeros(1)),
+    "score has no 'mae'": ("score", lambda self, problem, targets, decisions: {"accuracy": 1.0}),
+    "an answer of decode cannot be written as JSON": (
+        "decode", lambda self, problem, decoder, outputs, inputs: [{"score": np.float32(1)}] * len(inputs),
+    ),
+    "check_inputs took a request without its inputs": (
+        "check_inputs", lambda self, problem, records: Table({"text": [record.get("text", "") for record in records]}),
+    ),
+    "gives \\['text'\\] another way": (
+        "check_inputs", lambda self, problem, records: Table({"text": [str(one.get("text", "")).upper() for one in records]}),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", TASKS)
+def test_tasks(sentence: str) -> None:
+    member, broken = TASKS[sentence]
+    finds(lambda: check_task(but(Grades, **{member: broken}), grades()), sentence)
+
+
+def test_a_task_that_takes_no_tiny_table_needs_one() -> None:
+    finds(lambda: check_task(but(Grades, match=lambda self, table, given: None)), "give rows of its kind")
+
+
+def fit(change: Callable[..., Any]) -> Callable[..., Any]:
+    def fitting(self: Any, spec: Any, data: Any, report: Any) -> Any:
+        return change(spec, data, report, lambda told=report: centroid.NearestCentroid().fit(spec, data, told))
+
+    return fitting
+
+
+def quiet(*_: Any, **__: Any) -> str:
+    return "go"
+
+
+def noisy(spec: Any, data: Any, report: Any, learn: Any) -> Any:
+    fitted = learn(quiet)
+    fitted.arrays["bias"] = fitted.arrays["bias"] + np.random.default_rng().normal(size=2).astype(np.float32)
+    report(1.0, fitted.outputs(data.rows.take(data.validation)), fitted.save)
+    return fitted
+
+
+def neighbours(spec: Any, data: Any, report: Any, learn: Any) -> Any:
+    fitted = learn()
+    right = fitted.outputs
+    fitted.outputs = lambda rows: {"logits": right(rows)["logits"] + len(rows)}
+    report(1.0, fitted.outputs(data.rows.take(data.validation)), fitted.save)
+    return fitted
+
+
+def pickled(spec: Any, data: Any, report: Any, learn: Any) -> Any:
+    fitted = learn()
+    right = fitted.save
+    fitted.save = lambda folder: (right(folder), (folder / "model.pkl").write_bytes(b""))
+    return fitted
+
+
+def halfway(spec: Any, data: Any, report: Any, learn: Any) -> Any:
+    return learn(lambda progress, outputs, save: report(0.5, outputs, save))
+
+
+def deaf(spec: Any, data: Any, report: Any, learn: Any) -> Any:
+    for progress in (0.3, 0.6, 1.0):
+        fitted = learn(lambda _, outputs, save, progress=progress: report(progress, outputs, save))
+    return fitted
+
+
+MODELS: dict[str, dict[str, Any]] = {
+    "candidates gives none": {"candidates": lambda self, problem, sources, limits, rows: []},
+    "a task and a head that nobody knows": {"candidates": lambda self, *_: [centroid.Candidate(self.name)]},
+    "lies outside the space": {"space": lambda self, *_: Space({"sharpness": LogUniform(1.0, 2.0)}, {"sharpness": 8.0})},
+    "fit reports nothing": {"fit": fit(lambda spec, data, report, learn: learn(quiet))},
+    "the last report of fit is at 0.5": {"fit": fit(halfway)},
+    "two trials of one seed": {"fit": fit(noisy)},
+    "a row alone and among others": {"fit": fit(neighbours)},
+    "nothing is pickled": {"fit": fit(pickled)},
+    "went on for 2 reports": {"fit": fit(deaf)},
+    "load raised KeyError": {"load": lambda self, folder: {}["weight"]},
+}
+
+
+@pytest.mark.parametrize("sentence", MODELS)
+def test_models(sentence: str) -> None:
+    model = but(centroid.NearestCentroid, **MODELS[sentence])
+    finds(lambda: check_model(model, plugin=centroid, prove=False), sentence)
+
+
+def test_a_model_without_its_encoder_is_told_so() -> None:
+    finds(lambda: check_model(centroid.NearestCentroid(), prove=False), "give the module that gives it")
+
+
+def test_a_wrong_graph_is_refused_by_the_proof() -> None:
+    def shifted(spec: Any, data: Any, report: Any, learn: Any) -> Any:
+        fitted = learn()
+        fitted.program = lambda: centroid.Centroids(fitted.problem, fitted.arrays["weight"] * 2, fitted.arrays["bias"]).program()
+        return fitted
+
+    finds(lambda: check_model(but(centroid.NearestCentroid, fit=fit(shifted)), plugin=centroid), "refused by the proof")
+
+
+ENCODERS: dict[str, Callable[..., Any]] = {
+    "is float64, float32 was promised": lambda right, rows: {name: array.astype(np.float64) for name, array in right.items()},
+    "was promised": lambda right, rows: {name: array[:, :-1] for name, array in right.items()},
+    "encode fills": lambda right, rows: {"other": next(iter(right.values()))},
+    "other arrays the second time": lambda right, rows: {
+        name: array + np.float32(np.random.default_rng().random()) for name, array in right.items()
+    },
+    "depends on the rows beside it": lambda right, rows: {name: array * np.float32(len(rows)) for name, array in right.items()},
+    "there is no `collect`": lambda right, rows: {name: np.repeat(array, 2, axis=0) for name, array in right.items()},
+}
+
+
+@pytest.mark.parametrize("sentence", ENCODERS)
+def test_encoders(sentence: str) -> None:
+    class Broken(CharacterEncoding):
+        def encode(self, rows: Table, **options: Any) -> Any:
+            found = super().encode(rows)
+            return dataclasses.replace(found, arrays=ENCODERS[sentence](found.arrays, rows))
+
+    encoder = but(CharacterEncoder, open=lambda self, folder, config: Broken(64, 3))
+    finds(lambda: check_encoder(encoder, {}), sentence)
+
+
+def test_an_encoder_that_does_not_miss_its_files() -> None:
+    finds(lambda: check_encoder(CharacterEncoder(), {}, {"vocabulary.json": b"{}"}), "open took a folder without its files")
+
+
+READERS: dict[str, dict[str, Any]] = {
+    "suffixes is '.sqlite'": {"suffixes": ".sqlite"},
+    "takes a file of no format": {"matches": lambda self, path: True},
+    "does not take sample.sqlite": {"matches": lambda self, path: False},
+    "read raised ValueError": {"read": lambda self, path: int("x")},
+    "does not name the file": {"read": lambda self, path: (_ for _ in ()).throw(DataError("no"))},
+    "finds no rows": {"read": lambda self, path: Table({"text": []}, str(path))},
+    "has no origin": {"read": lambda self, path: Table({"text": ["a"]})},
+    "gives the columns": {"read": lambda self, path: Table({"words": ["a"]}, str(path))},
+    "read changes sample.sqlite": {"read": lambda self, path: (path.write_bytes(b"x" * 9), Table({"text": ["a"]}, str(path)))[1]},
+}
+
+
+@pytest.mark.parametrize("sentence", READERS)
+def test_readers(sentence: str, tmp_path: Path) -> None:
+    import sqlite3
+
+    sample = tmp_path / "sample.sqlite"
+    connection = sqlite3.connect(sample)
+    connection.execute("CREATE TABLE one (text TEXT)")
+    connection.execute("INSERT INTO one VALUES ('a')")
+    connection.commit()
+    connection.close()
+    finds(lambda: check_reader(but(SqliteReader, **READERS[sentence]), sample, ["text"]), sentence)
+
+
+TRACKERS: dict[str, Callable[..., Any]] = {
+    "event raised AttributeError": lambda self, event: event.trial,
+    "it prints 'heard": lambda self, event: print("heard"),  # noqa: T201
+    "it changes 'run.json'|it changes \\['run.json'\\]": lambda self, event: (self._path.parent / self._run / "run.json").write_text("{}"),
+}
+
+
+@pytest.mark.parametrize("sentence", TRACKERS)
+def test_trackers(sentence: str) -> None:
+    finds(lambda: check_tracker(but(CsvTracker, event=TRACKERS[sentence])), sentence)
+
+
+def tuner(change: Callable[[Any, Any], Any]) -> Any:
+    """A random search whose events are changed on their way: what is None is not told."""
+
+    def search(self: Any, request: Any, on_event: Any) -> None:
+        def hear(event: Any) -> None:
+            for told in change(event, request):
+                on_event(told)
+
+        RandomTuner.search(self, request, hear)
+
+    return but(RandomTuner, search=search)
+
+
+def wrong_point(event: Any, request: Any) -> list[Any]:
+    return [event.model_copy(update={"hyperparameters": {"other": 1}}) if isinstance(event, TrialFinished) else event]
+
+
+def no_end(event: Any, request: Any) -> list[Any]:
+    return [] if isinstance(event, TrialFinished) and event.trial == 2 else [event]
+
+
+def two_ends(event: Any, request: Any) -> list[Any]:
+    return [event, event] if isinstance(event, TrialFinished) else [event]
+
+
+def fine(event: Any, request: Any) -> list[Any]:
+    return [event.model_copy(update={"status": "done"}) if isinstance(event, TrialFinished) else event]
+
+
+TUNERS = {"the trials \\[2\\] have no end": no_end, "told of after its end": two_ends, "trial . has \\['other'\\]": wrong_point}
+TUNERS["failed, and is told as done"] = fine
+
+
+@pytest.mark.parametrize("sentence", TUNERS)
+def test_tuners(sentence: str) -> None:
+    finds(lambda: check_tuner(tuner(TUNERS[sentence])), sentence)
+
+
+def test_a_tuner_that_forgets_what_had_ended() -> None:
+    def search(self: Any, request: Any, on_event: Any) -> None:
+        RandomTuner.search(self, dataclasses.replace(request, history=()), on_event)
+
+    finds(lambda: check_tuner(but(RandomTuner, search=search)), "had ended before the run was resumed, and is told of again")
+
+
+def untold(self: Any, program: Any, problem: Any, folder: Path) -> Exported:
+    (folder / "notes.txt").write_text("more")
+    return OrtExporter.export(self, program, problem, folder)
+
+
+def meddling(self: Any, program: Any, problem: Any, folder: Path) -> Exported:
+    (folder / "vocabulary.json").write_text("{}")
+    return OrtExporter.export(self, program, problem, folder)
+
+
+EXPORTERS: dict[str, dict[str, Any]] = {
+    "leaves \\['notes.txt'\\]": {"export": untold},
+    "changes \\['vocabulary.json'\\]": {"export": meddling},
+    "which is not there": {"export": lambda self, *_: Exported(("absent.bin",), {})},
+    "says no to the model": {"supports": lambda self, program, problem: "it is a Tuesday"},
+    "converts is 'absent'": {"converts": "absent"},
+}
+
+
+@pytest.mark.parametrize("sentence", EXPORTERS)
+def test_exporters(sentence: str) -> None:
+    finds(lambda: check_exporter(but(OrtExporter, **EXPORTERS[sentence])), sentence)
+
+
+def test_every_kind_has_a_home_that_is_there() -> None:
+    from importlib import import_module
+
+    for home in HOMES.values():
+        module, name = home.split(".")
+        assert hasattr(import_module(f"autoft.interfaces.{module}"), name)
+
+
+def test_what_is_broken_survives_a_process() -> None:
+    broken = ContractBroken("a rule", "a home", "a page")
+    assert str(pickle.loads(pickle.dumps(broken))) == str(broken) == "a rule. The rule: a home; a page"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ([[1.0, 2.0]], [[1.0, 2.5]], 0.5),
+        ([[1.0, 0.0]], [[1.0]], 0.0),
+        ([[1.0, 3.0]], [[1.0]], None),
+        ([["a"]], [["a"]], 0.0),
+        ([["a"]], [["b"]], None),
+        ([1.0, 2.0], [1.0], None),
+    ],
+)
+def test_the_difference_of_outputs(one: list[Any], other: list[Any], apart: float | None) -> None:
+    assert difference(np.array(one), np.array(other)) == apart
+
+
+def test_the_checks_need_neither_pytest_nor_torch() -> None:
+    heavy = ("pytest", "torch", "transformers", "ray", "sklearn", "onnx")
+    code = f"import sys, autoft.testing; sys.stdout.write(' '.join({{*{heavy!r}}} & {{*sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr

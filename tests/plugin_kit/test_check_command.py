@@ -1,0 +1,88 @@
+"""`autoft plugins check` and `autoft plugins new`, as they are typed; `autoft plugins` alone does what it did."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from autoft.scaffold import plugin_text
+from support import autoft
+
+SPDX = "# SPDX-License-Identifier: MIT\n"
+
+
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that is right, and one that prints, imports torch, states no licence, and reads as it should not."""
+    folder = tmp_path_factory.mktemp("files")
+    text = plugin_text("reader", "my-reader", "my_reader")
+    (folder / "right.py").write_text(SPDX + text)
+    broken = text.replace("return path.is_file() and path.suffix.lower() in self.suffixes", "return True")
+    future = "from __future__ import annotations\n"
+    (folder / "wrong.py").write_text(broken.replace(future, f"{future}\nimport torch\nprint('hello')\n"))
+    (folder / "raises.py").write_text(f"{text}\nraise RuntimeError('no luck')\n")
+    return folder
+
+
+def found(folder: Path, file: str, *more: str, check: bool = True) -> tuple[dict[str, str], dict[str, str], int]:
+    done = autoft("plugins", "check", "--plugin", str(folder / file), "--json", *more, cwd=folder, check=check)
+    findings = json.loads(done.stdout)
+    return {one["check"]: one["status"] for one in findings}, {one["check"]: one["detail"] for one in findings}, done.returncode
+
+
+def test_a_file_that_is_right_passes(readers: Path) -> None:
+    status, detail, code = found(readers, "right.py")
+    assert code == 0
+    assert status == {
+        "loads": "passed", "import": "passed", "licence": "passed", "contract of reader my-reader": "not checked",
+        "rebuilt in a worker": "passed",
+    }  # fmt: skip
+    assert detail["licence"] == "MIT"
+    assert "--data" in detail["contract of reader my-reader"]
+
+
+def test_what_is_wrong_is_told_and_the_exit_status_is_one(readers: Path) -> None:
+    status, detail, code = found(readers, "wrong.py", check=False)
+    assert code == 1
+    assert status["import"] == status["licence"] == status["contract of reader my-reader"] == "failed"
+    assert "torch" in detail["import"]
+    assert "takes a file of no format" in detail["contract of reader my-reader"]
+    assert status["rebuilt in a worker"] == "passed"
+
+
+def test_one_that_does_not_load_is_a_finding(readers: Path) -> None:
+    status, detail, code = found(readers, "raises.py", check=False)
+    assert (status, code) == ({"loads": "failed"}, 1)
+    assert "RuntimeError: no luck" in detail["loads"]
+
+
+def test_a_name_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    done = autoft("plugins", "check", "bultin", cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "there is no installed plugin 'bultin'; known: builtin" in done.stderr
+    done = autoft("plugins", "check", cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "Name an installed plugin" in done.stderr
+
+
+def test_new_says_what_it_wrote_and_what_is_next(tmp_path: Path) -> None:
+    said = autoft("plugins", "new", "my-tracker", "--kind", "tracker", "--licence", "MIT", cwd=tmp_path).stdout
+    assert "my-tracker/src/my_tracker/__init__.py" in said
+    assert "autoft plugins check my-tracker" in said
+    assert 'license = "MIT"' in (tmp_path / "my-tracker" / "pyproject.toml").read_text()
+    again = autoft("plugins", "new", "my-tracker", "--kind", "tracker", cwd=tmp_path, check=False)
+    assert again.returncode == 2
+    assert "there already" in again.stderr
+
+
+@pytest.mark.examples
+def test_a_model_learns_on_a_worker_of_ray_and_its_encoder_serves_without_torch(tmp_path: Path) -> None:
+    """In processes of its own: Ray starts once, and ends with them."""
+    (tmp_path / "model.py").write_text(SPDX + plugin_text("model", "my-model", "model"))
+    status, detail, code = found(tmp_path, "model.py", check=False)
+    assert code == 0, detail
+    assert set(status.values()) == {"passed"}
+    assert "a trial of my-model on a worker of Ray" in status
+    assert detail["serves without torch"] == "encoder my-model-words"
