@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from autoft.errors import SettingsError
+from autoft.plugins import plugin_paths
 from autoft.store.address import masked
 
 FILE = "autoft.toml"
@@ -235,6 +236,8 @@ def _refusal(problems: Sequence[str]) -> SettingsError:
 
 def _environment(cls: type[Settings], problems: list[str]) -> dict[str, Any]:
     values = {name: os.environ[PREFIX + name.upper()] for name in cls.model_fields if os.environ.get(PREFIX + name.upper(), "").strip()}
+    if "plugins" in values:  # the same variable says which installed plugins may be loaded
+        values["plugins"] = plugin_paths()
     for name in sorted(os.environ):
         field = name.removeprefix(PREFIX).lower()
         close = get_close_matches(field, cls.model_fields, n=1, cutoff=0.8)

@@ -1,0 +1,79 @@
+"""A finished run as its stream tells it, and what a tracker's record of it has to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from autoft.interfaces.events import Event, RunFinished, RunResumed, RunStarted, TrialFinished, TrialReported, TrialStarted
+from autoft.interfaces.tracker import Tracker
+from autoft.tracking import Trackers
+from stream_of_events import events
+
+CUT = 9
+"""How many events the first session of the interrupted run told: trial 2 had reported, trial 3 had not."""
+
+
+def left_behind(folder: Path) -> list[Event]:
+    """The stream, and beside it the files that a run leaves."""
+    stream = events(folder)
+    (folder / "bundle" / "onnx").mkdir(parents=True)
+    (folder / "bundle" / "autoft.json").write_text("{}")
+    (folder / "bundle" / "onnx" / "model.onnx").write_bytes(b"graph")
+    for name in ("report.html", "leaderboard.csv", "result.json"):
+        (folder / name).write_text(f"this is {name}\n")
+    return stream
+
+
+def resumed(stream: list[Event]) -> RunResumed:
+    begun = next(event for event in stream if isinstance(event, RunStarted))
+    return RunResumed(**begun.model_dump(exclude={"event", "time"}), time=begun.time + 300, started=begun.time + 290, spent=45.0)
+
+
+def tell(tracker: Tracker, stream: Iterable[Event]) -> list[str]:
+    """As a run does; the warnings."""
+    trackers = Trackers([tracker], seconds=120)
+    return [warning for event in stream for warning in trackers.notify(event)]
+
+
+def tell_in_two_sessions(make: type, stream: list[Event]) -> None:
+    """The process is killed behind the event `CUT`, and another one goes on: trials 2 and 3 begin again."""
+    first = make()
+    begun = stream[0]
+    assert isinstance(begun, RunStarted)
+    first.open(begun.run_id, Path(begun.folder))
+    for event in stream[:CUT]:
+        first.event(event)
+    again = [event for event in stream[:CUT] if isinstance(event, TrialStarted | TrialReported) and event.trial in (2, 3)]
+    assert tell(make(), [resumed(stream), *again, *stream[CUT:]]) == []
+
+
+def parameters(stream: list[Event]) -> dict[int, dict[str, object]]:
+    return {event.trial: {"candidate": event.candidate, **event.hyperparameters} for event in stream if isinstance(event, TrialFinished)}
+
+
+def steps(stream: list[Event]) -> dict[int, list[tuple[str, int, float]]]:
+    """By trial: name, percent and value of all that was reported, and of its best at its end."""
+    found: dict[int, list[tuple[str, int, float]]] = {trial: [] for trial in parameters(stream)}
+    for event in stream:
+        if isinstance(event, TrialReported):
+            found[event.trial] += [(name, event.progress, value) for name, value in {**event.metrics, **event.measures}.items()]
+        if isinstance(event, TrialFinished):
+            found[event.trial] += [(f"best_{name}", event.progress, value) for name, value in event.metrics.items()]
+            found[event.trial].append(("seconds", event.progress, event.seconds))
+    return {trial: sorted(one) for trial, one in found.items()}
+
+
+def final(stream: list[Event]) -> dict[str, float]:
+    """Of the parent."""
+    ended = stream[-1]
+    assert isinstance(ended, RunFinished)
+    best, baseline = ended.result["best"], ended.result["baseline"]
+    return {
+        "trials": ended.result["trials"],
+        "seconds": ended.result["seconds"],
+        **{f"validation_{name}": value for name, value in best["validation"].items()},
+        **{f"test_{name}": value for name, value in best["test"].items()},
+        **{f"baseline_validation_{name}": value for name, value in baseline["validation"].items()},
+        **{f"baseline_test_{name}": value for name, value in baseline["test"].items()},
+    }

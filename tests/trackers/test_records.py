@@ -1,0 +1,278 @@
+"""What each tracker wrote of a run, read back with its own library: every trial, step and parameter."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoft.disk import write_json
+from autoft.interfaces.events import Event
+from tracked_run import final, left_behind, parameters, steps, tell, tell_in_two_sessions
+
+Told = tuple[Path, list[Event]]
+
+for library in ("mlflow", "wandb", "tensorboard"):
+    if find_spec(library) is None:
+        pytest.skip(f"{library} is not installed: pip install 'autoft[{library}]'", allow_module_level=True)
+
+
+@pytest.fixture(params=["whole", "resumed"], scope="module")
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[type], Told]:
+    """`told(Tracker)`: a run that this tracker heard of, in one session or in two."""
+
+    def tell_of(make: type) -> Told:
+        folder = tmp_path_factory.mktemp(make.__name__) / "run"
+        stream = left_behind(folder)
+        if request.param == "whole":
+            assert tell(make(), stream) == []
+        else:
+            tell_in_two_sessions(make, stream)
+        return folder, stream
+
+    return tell_of
+
+
+def close(found: list[tuple[str, int, float]], wanted: list[tuple[str, int, float]]) -> bool:
+    """Event files hold numbers of 32 bits."""
+    return [one[:2] for one in found] == [one[:2] for one in wanted] and [one[2] for one in found] == pytest.approx(
+        [one[2] for one in wanted]
+    )
+
+
+def test_json_lines(told: Callable[[type], Told]) -> None:
+    from autoft_plugins.trackers.json_lines import JsonLines
+
+    folder, stream = told(JsonLines)
+    lines = [json.loads(line) for line in (folder / "tracked.jsonl").read_text().splitlines()]
+    assert {line["run"] for line in lines} == {"reviews-1"}
+    ended = {line["trial"]: line for line in lines if line["what"] == "trial_finished"}
+    assert {trial: {"candidate": line["candidate"], **line["parameters"]} for trial, line in ended.items()} == parameters(stream)
+    found: dict[int, list[tuple[str, int, float]]] = {}
+    for line in lines:
+        if line["what"] == "trial_started":
+            found[line["trial"]] = []  # what a trial told before it began again is before this line
+        if line["what"] in ("trial_reported", "trial_finished"):
+            found[line["trial"]] += [(name, line["step"], value) for name, value in line["metrics"].items()]
+    assert {trial: sorted(one) for trial, one in found.items()} == steps(stream)
+    assert lines[-1]["metrics"] == final(stream)
+    assert lines[-1]["bundle"] == str(folder / "bundle")
+    assert [Path(path).name for path in lines[-1]["files"]] == ["report.html", "leaderboard.csv", "result.json"]
+
+
+def test_a_shared_file_of_json_lines_goes_on_behind_a_torn_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from autoft_plugins.trackers.json_lines import JsonLines
+
+    shared = tmp_path / "all.jsonl"
+    shared.write_text('{"time": 1')
+    monkeypatch.setenv("AUTOFT_JSONL", str(shared))
+    assert tell(JsonLines(), left_behind(tmp_path / "run")) == []
+    torn, *lines = shared.read_text().splitlines()
+    assert torn == '{"time": 1'
+    assert json.loads(lines[0])["what"] == "started"
+    assert not (tmp_path / "run" / "tracked.jsonl").exists()
+
+
+@pytest.fixture(scope="module")
+def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A store in a database, in a folder of its own: artefacts lie beside the working directory."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        patch.setenv("AUTOFT_MLFLOW_MODEL", "reviews")
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        yield str(folder)
+
+
+def test_mlflow(told: Callable[[type], Told], mlflow_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from autoft_plugins.trackers.ml_flow import MLflow
+
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", f"mine-{len(os.listdir(mlflow_store))}-{id(told)}")  # noqa: PTH208
+    folder, stream = told(MLflow)
+    check_mlflow(stream)
+    assert (folder / "trackers" / "mlflow.json").exists()
+
+
+def check_mlflow(stream: list[Event]) -> None:
+    """One parent with the figures, the files and the bundle; a child a trial with its parameters and steps."""
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient()
+    experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"])
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = {int(run.data.tags["autoft.trial"]): run for run in runs if run.info.run_id != parent.info.run_id}
+    assert {run.data.tags["mlflow.parentRunId"] for run in children.values()} == {parent.info.run_id}
+    wanted = {trial: {name: str(value) for name, value in one.items()} for trial, one in parameters(stream).items()}
+    assert {trial: run.data.params for trial, run in children.items()} == wanted
+    found = {
+        trial: sorted((name, one.step, one.value) for name in run.data.metrics for one in client.get_metric_history(run.info.run_id, name))
+        for trial, run in children.items()
+    }
+    assert found == steps(stream)
+    assert {trial: run.info.status for trial, run in children.items()} == {1: "FINISHED", 2: "KILLED", 3: "FINISHED", 4: "FAILED"}
+    assert parent.info.status == "FINISHED"
+    assert parent.data.params["task"] == "text-classification"
+    assert parent.data.params["seed"] == "7"
+    assert {name: value for name, value in parent.data.metrics.items() if name != "value"} == final(stream)
+    assert [one.step for one in client.get_metric_history(parent.info.run_id, "value")] == [1, 2, 3]
+    listed = {one.path for one in client.list_artifacts(parent.info.run_id)}
+    assert listed == {"report.html", "leaderboard.csv", "result.json", "bundle"}
+    assert {one.path for one in client.list_artifacts(parent.info.run_id, "bundle")} == {"bundle/autoft.json", "bundle/onnx"}
+    newest = max(client.search_model_versions("name='reviews'"), key=lambda one: int(one.version))
+    assert newest.run_id == parent.info.run_id
+
+
+def test_tensorboard(told: Callable[[type], Told]) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    from autoft_plugins.trackers.tensor_board import TensorBoard
+
+    folder, stream = told(TensorBoard)
+    home = folder / "tensorboard"
+    trials = {int(path.name.partition("-")[2]): path for path in home.glob("trial-*")}
+    assert set(trials) == set(parameters(stream))
+    for trial, path in trials.items():
+        read = EventAccumulator(str(path)).Reload()
+        found = sorted((name, one.step, one.value) for name in read.Tags()["scalars"] for one in read.Scalars(name))
+        assert close(found, steps(stream)[trial])
+        (start,) = [
+            data.session_start_info
+            for content in read.PluginTagToContent("hparams").values()
+            if (data := HParamsPluginData.FromString(content)).HasField("session_start_info")
+        ]
+        told_of = {name: value.string_value or value.number_value for name, value in start.hparams.items()}
+        assert told_of == parameters(stream)[trial]
+        assert start.group_name == path.name
+    read = EventAccumulator(str(home / "run")).Reload()
+    scalars = {name: read.Scalars(name) for name in read.Tags()["scalars"]}
+    assert {name: one[-1].value for name, one in scalars.items() if name != "value"} == pytest.approx(final(stream))
+    assert [one.step for one in scalars["value"]] == [1, 2, 3]
+    assert str(folder / "bundle") in read.Tensors("files/text_summary")[-1].tensor_proto.string_val[0].decode()
+
+
+def test_tensorboard_imports_neither_torch_nor_tensorflow(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib\n"
+        "from tracked_run import left_behind, tell\n"
+        "from autoft_plugins.trackers.tensor_board import TensorBoard\n"
+        "assert tell(TensorBoard(), left_behind(pathlib.Path(sys.argv[1]))) == []\n"
+        "print(sorted({'torch', 'tensorflow', 'transformers', 'ray'} & set(sys.modules)))\n"
+    )
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(here.parent), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "run")], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.fixture(scope="module")
+def wandb_offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing of the user's, nothing over the network."""
+    home = tmp_path_factory.mktemp("wandb")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("WANDB_API_KEY", "WANDB_PROJECT", "WANDB_DIR", "WANDB_MODE"):
+            patch.delenv(name, raising=False)
+        for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR", "NETRC"):
+            patch.setenv(name, str(home / name.lower()))
+        patch.setenv("HOME", str(home))
+        yield
+
+
+def test_wandb_is_offline_without_a_key(told: Callable[[type], Told], wandb_offline: None) -> None:
+    from autoft_plugins.trackers.weights_and_biases import WeightsAndBiases
+
+    folder, stream = told(WeightsAndBiases)
+    runs: dict[str, list[Any]] = {}
+    for path in sorted((folder / "wandb").glob("offline-run-*/run-*.wandb")):
+        records = list(wandb_records(path))
+        runs[next(one.run.run_id for one in records if one.HasField("run"))] = records
+    trials = {int(run.rpartition("-")[2]): records for run, records in runs.items() if "-trial-" in run}
+    assert set(runs) - {f"reviews-1-trial-{trial}" for trial in trials} == {"reviews-1"}
+    configs = {trial: _config(records) for trial, records in trials.items()}
+    wanted = {trial: {"trial": trial, **one} for trial, one in parameters(stream).items()}
+    assert {trial: {name: value for name, value in one.items() if name in wanted[trial]} for trial, one in configs.items()} == wanted
+    for trial, records in trials.items():
+        assert {one.run.run_group for one in records if one.HasField("run")} == {"reviews-1"}
+        found = []
+        for one in records:
+            values = {item.key or item.nested_key[0]: json.loads(item.value_json) for item in one.history.item}
+            if "progress" in values:
+                found += [(name, values["progress"], value) for name, value in values.items() if name != "progress" and name[0] != "_"]
+        reported = [one for one in steps(stream)[trial] if not one[0].startswith("best_") and one[0] != "seconds"]
+        assert sorted(found) == reported
+        summary = _summary(records)
+        ended = {name: value for name, _, value in steps(stream)[trial] if name.startswith("best_") or name == "seconds"}
+        assert {name: summary[name] for name in ended} == ended
+    parent = runs["reviews-1"]
+    assert {name: _summary(parent)[name] for name in final(stream)} == final(stream)
+    assert [one.artifact.type for one in parent if one.HasField("artifact")] == ["model"] or any(
+        one.HasField("request") and one.request.HasField("log_artifact") for one in parent
+    )
+
+
+def _config(records: list[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in records:
+        updates = one.run.config.update if one.HasField("run") else one.config.update
+        found |= {item.key or item.nested_key[0]: json.loads(item.value_json) for item in updates}
+    return found
+
+
+def _summary(records: list[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in records:
+        found |= {item.key or item.nested_key[0]: json.loads(item.value_json) for item in one.summary.update}
+    return found
+
+
+def wandb_records(path: Path) -> Iterator[Any]:
+    """The records of an offline run's file, which is a log of blocks as LevelDB writes them, parsed by the library's own messages."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    header, block = 7, 32768
+    data = path.read_bytes()
+    assert data[:4] == b":W&B"
+    place, parts = header, b""
+    while place + header <= len(data):
+        room = block - place % block
+        if room < header:
+            place += room
+            continue
+        _, length, kind = struct.unpack("<IHB", data[place : place + header])
+        if kind == 0:
+            place += room
+            continue
+        parts += data[place + header : place + header + length]
+        place += header + length
+        if kind in (1, 4):  # whole, or the last part
+            yield Record.FromString(parts)
+            parts = b""
+
+
+def test_what_wandb_is_told_by_the_environment_holds(tmp_path: Path, wandb_offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    from autoft_plugins.trackers.weights_and_biases import WeightsAndBiases
+
+    asked = []
+    tracker = WeightsAndBiases()
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    tracker.open("reviews-1", tmp_path)
+    asked.append(tracker._mode)
+    monkeypatch.delenv("WANDB_MODE")
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    tracker.open("reviews-1", tmp_path)
+    asked.append(tracker._mode)
+    write_json(tmp_path / "run.json", {"settings": {"offline": True}})
+    tracker.open("reviews-1", tmp_path)
+    assert [*asked, tracker._mode] == ["disabled", "online", "offline"]
