@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +13,16 @@ from autoft.interfaces.tracker import Tracker
 from autoft.tracking import Trackers
 from stream_of_events import events
 
+KILLED = """
+import importlib, os, pathlib, sys
+from autoft.interfaces.events import EVENTS
+module, name, run_id, folder = sys.argv[1:]
+tracker = getattr(importlib.import_module(module), name)()
+tracker.open(run_id, pathlib.Path(folder))
+for line in sys.stdin:
+    tracker.event(EVENTS.validate_json(line))
+os._exit(9)
+"""
 CUT = 9
 """How many events the first session of the interrupted run told: trial 2 had reported, trial 3 had not."""
 
@@ -38,12 +51,13 @@ def tell(tracker: Tracker, stream: Iterable[Event]) -> list[str]:
 
 def tell_in_two_sessions(make: type, stream: list[Event]) -> None:
     """The process is killed behind the event `CUT`, and another one goes on: trials 2 and 3 begin again."""
-    first = make()
     begun = stream[0]
     assert isinstance(begun, RunStarted)
-    first.open(begun.run_id, Path(begun.folder))
-    for event in stream[:CUT]:
-        first.event(event)
+    lines = "\n".join(event.model_dump_json() for event in stream[:CUT])
+    command = [sys.executable, "-c", KILLED, make.__module__, make.__name__, begun.run_id, begun.folder]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, input=lines, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 9, done.stderr
     again = [event for event in stream[:CUT] if isinstance(event, TrialStarted | TrialReported) and event.trial in (2, 3)]
     assert tell(make(), [resumed(stream), *again, *stream[CUT:]]) == []
 

@@ -184,7 +184,7 @@ def test_a_plugin_that_hangs_is_waited_for_once(site: Path, monkeypatch: pytest.
 def test_a_one_file_plugin_that_hangs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "waits.py").write_text("import threading\nthreading.Event().wait()")
     monkeypatch.setenv("AUTOFT_PLUGIN_TIMEOUT", "0.2")
-    with pytest.raises(PluginError, match="--plugin waits.py did not answer within 0.2 s"):
+    with pytest.raises(PluginError, match=r"--plugin waits\.py did not answer within 0.2 s"):
         read_plugin_file(tmp_path / "waits.py")
 
 
@@ -207,7 +207,7 @@ def test_what_hangs_prints_to_standard_error_for_ever(capsys: pytest.CaptureFixt
 
     def chatter() -> None:
         on.wait(60)
-        print("still here")
+        sys.stdout.write("still here\n")
         said.set()
 
     monkeypatch.setenv("AUTOFT_PLUGIN_TIMEOUT", "0.1")
@@ -216,7 +216,7 @@ def test_what_hangs_prints_to_standard_error_for_ever(capsys: pytest.CaptureFixt
         guarded(chatter, "mine")
     on.set()
     assert said.wait(60)
-    print("mine own")
+    sys.stdout.write("mine own\n")
     assert capsys.readouterr() == ("mine own\n", "plugin mine: still here\n")
 
 
