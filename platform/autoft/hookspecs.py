@@ -156,7 +156,7 @@ class Hooks:
         """Give trackers, chosen by `--tracker NAME`.
 
         When: once, as the catalog is built.
-        Process: the command; a tracker hears events in the driver only.
+        Process: the command; a tracker hears events in the driver only, in a thread of its own.
         Parameters: none.
         Returns: objects with the methods of `autoft.interfaces.tracker.Tracker`; names must be new.
         Example:
