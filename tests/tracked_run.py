@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from autoft.interfaces.events import Event, RunFinished, RunResumed, RunStarted, TrialFinished, TrialReported, TrialStarted
 from autoft.interfaces.tracker import Tracker
@@ -91,3 +95,51 @@ def final(stream: list[Event]) -> dict[str, float]:
         **{f"baseline_validation_{name}": value for name, value in baseline["validation"].items()},
         **{f"baseline_test_{name}": value for name, value in baseline["test"].items()},
     }
+
+
+def check_json_lines(folder: Path, stream: list[Event]) -> list[dict[str, Any]]:
+    """Every trial, step and parameter of `stream` is in `tracked.jsonl`, whose records are returned."""
+    lines = [json.loads(line) for line in (folder / "tracked.jsonl").read_text().splitlines()]
+    assert {line["run"] for line in lines} == {stream[0].run_id}
+    ended = {line["trial"]: line for line in lines if line["what"] == "trial_finished"}
+    assert {trial: {"candidate": line["candidate"], **line["parameters"]} for trial, line in ended.items()} == parameters(stream)
+    found: dict[int, list[tuple[str, int, float]]] = {}
+    for line in lines:
+        if line["what"] == "trial_started":
+            found[line["trial"]] = []  # what a trial told before it began again is before this line
+        if line["what"] in ("trial_reported", "trial_finished"):
+            found[line["trial"]] += [(name, line["step"], value) for name, value in line["metrics"].items()]
+    assert {trial: sorted(one) for trial, one in found.items()} == steps(stream)
+    return lines
+
+
+def close(found: list[tuple[str, int, float]], wanted: list[tuple[str, int, float]]) -> bool:
+    """Event files hold numbers of 32 bits."""
+    return [one[:2] for one in found] == [one[:2] for one in wanted] and [one[2] for one in found] == pytest.approx(
+        [one[2] for one in wanted]
+    )
+
+
+def check_tensorboard(folder: Path, stream: list[Event]) -> Path:
+    """The same of the event files, in the folder that is returned."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    from autoft_plugins.trackers.telling import plain
+
+    home = folder / "tensorboard"
+    trials = {int(path.name.partition("-")[2]): path for path in home.glob("trial-*")}
+    assert set(trials) == set(parameters(stream))
+    for trial, path in trials.items():
+        read = EventAccumulator(str(path)).Reload()
+        found = sorted((name, one.step, one.value) for name in read.Tags()["scalars"] for one in read.Scalars(name))
+        assert close(found, steps(stream)[trial])
+        (start,) = [
+            data.session_start_info
+            for content in read.PluginTagToContent("hparams").values()
+            if (data := HParamsPluginData.FromString(content)).HasField("session_start_info")
+        ]
+        told_of = {name: getattr(value, str(value.WhichOneof("kind"))) for name, value in start.hparams.items()}
+        assert told_of == {name: plain(value) for name, value in parameters(stream)[trial].items()}
+        assert start.group_name == path.name
+    return home

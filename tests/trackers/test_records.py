@@ -16,7 +16,7 @@ import pytest
 
 from autoft.disk import write_json
 from autoft.interfaces.events import Event
-from tracked_run import final, left_behind, parameters, steps, tell, tell_in_two_sessions
+from tracked_run import check_json_lines, check_tensorboard, final, left_behind, parameters, steps, tell, tell_in_two_sessions
 
 Told = tuple[Path, list[Event]]
 
@@ -41,28 +41,11 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return tell_of
 
 
-def close(found: list[tuple[str, int, float]], wanted: list[tuple[str, int, float]]) -> bool:
-    """Event files hold numbers of 32 bits."""
-    return [one[:2] for one in found] == [one[:2] for one in wanted] and [one[2] for one in found] == pytest.approx(
-        [one[2] for one in wanted]
-    )
-
-
 def test_json_lines(told: Callable[[type], Told]) -> None:
     from autoft_plugins.trackers.json_lines import JsonLines
 
     folder, stream = told(JsonLines)
-    lines = [json.loads(line) for line in (folder / "tracked.jsonl").read_text().splitlines()]
-    assert {line["run"] for line in lines} == {"reviews-1"}
-    ended = {line["trial"]: line for line in lines if line["what"] == "trial_finished"}
-    assert {trial: {"candidate": line["candidate"], **line["parameters"]} for trial, line in ended.items()} == parameters(stream)
-    found: dict[int, list[tuple[str, int, float]]] = {}
-    for line in lines:
-        if line["what"] == "trial_started":
-            found[line["trial"]] = []  # what a trial told before it began again is before this line
-        if line["what"] in ("trial_reported", "trial_finished"):
-            found[line["trial"]] += [(name, line["step"], value) for name, value in line["metrics"].items()]
-    assert {trial: sorted(one) for trial, one in found.items()} == steps(stream)
+    lines = check_json_lines(folder, stream)
     assert lines[-1]["metrics"] == final(stream)
     assert lines[-1]["bundle"] == str(folder / "bundle")
     assert [Path(path).name for path in lines[-1]["files"]] == ["report.html", "leaderboard.csv", "result.json"]
@@ -135,26 +118,11 @@ def check_mlflow(stream: list[Event]) -> None:
 
 def test_tensorboard(told: Callable[[type], Told]) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
     from autoft_plugins.trackers.tensor_board import TensorBoard
 
     folder, stream = told(TensorBoard)
-    home = folder / "tensorboard"
-    trials = {int(path.name.partition("-")[2]): path for path in home.glob("trial-*")}
-    assert set(trials) == set(parameters(stream))
-    for trial, path in trials.items():
-        read = EventAccumulator(str(path)).Reload()
-        found = sorted((name, one.step, one.value) for name in read.Tags()["scalars"] for one in read.Scalars(name))
-        assert close(found, steps(stream)[trial])
-        (start,) = [
-            data.session_start_info
-            for content in read.PluginTagToContent("hparams").values()
-            if (data := HParamsPluginData.FromString(content)).HasField("session_start_info")
-        ]
-        told_of = {name: value.string_value or value.number_value for name, value in start.hparams.items()}
-        assert told_of == parameters(stream)[trial]
-        assert start.group_name == path.name
+    home = check_tensorboard(folder, stream)
     read = EventAccumulator(str(home / "run")).Reload()
     scalars = {name: read.Scalars(name) for name in read.Tags()["scalars"]}
     assert {name: one[-1].value for name, one in scalars.items() if name != "value"} == pytest.approx(final(stream))

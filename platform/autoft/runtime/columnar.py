@@ -179,7 +179,7 @@ def _type_of(schema: Mapping[str, Any], arrow: Any) -> Any:
         values = _type_of(schema["additionalProperties"], arrow)
         return None if values is None else arrow.map_(arrow.string(), values)
     fields = {name: _type_of(one, arrow) for name, one in schema.get("properties", {}).items()}
-    return arrow.struct(list(fields.items())) if fields and None not in fields.values() else None
+    return arrow.struct(list(fields.items())) if fields and all(kind is not None for kind in fields.values()) else None
 
 
 def _fitting(value: Any, kind: Any, arrow: Any) -> Any:
