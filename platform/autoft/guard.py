@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
@@ -68,7 +67,7 @@ def _diverted(name: str) -> Iterator[Callable[[], None]]:
     """Standard output is standard error for all threads but those that are there already; for children of this process, and for what
     writes past Python, too. `keep()` leaves it so for the threads that began meanwhile."""
     real = sys.stdout
-    diversion = _Diversion(real, name)
+    diversion: Any = _Diversion(real, name)
     kept: list[bool] = []
     sys.stdout = diversion
     with _descriptor_diverted(real):
@@ -98,7 +97,7 @@ def _descriptor_diverted(real: Any) -> Iterator[None]:
             os.close(saved)
 
 
-class _Diversion(io.TextIOBase):
+class _Diversion:
     """In the place of a text stream: whoever was there before writes to it, all others to standard error, line by line behind a name."""
 
     def __init__(self, real: Any, name: str) -> None:
@@ -124,8 +123,9 @@ class _Diversion(io.TextIOBase):
             self._say(self._line)
             self._line = ""
 
-    def writable(self) -> bool:
-        return True
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
 
     def isatty(self) -> bool:
         return threading.get_ident() in self._before and bool(self._real.isatty())
@@ -136,10 +136,6 @@ class _Diversion(io.TextIOBase):
     def _say(self, line: str) -> None:
         if line.strip():
             say(f"plugin {self._name}: {line}")
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return getattr(self._real, "encoding", None) or "utf-8"
 
 
 def say(line: str) -> None:

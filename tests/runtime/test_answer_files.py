@@ -37,6 +37,7 @@ KILLED = """
 import os, sys
 from autoft.console.filling import Filling
 from autoft.cli.main import main
+from autoft.runtime import answers
 
 left = [2]
 def advance(self, rows):
@@ -44,6 +45,7 @@ def advance(self, rows):
     if not left[0]:
         os.kill(os.getpid(), 9)
 Filling.advance = advance
+answers.COMMIT_SECONDS = 1e9
 sys.argv[0] = "autoft"
 main()
 """
@@ -219,7 +221,7 @@ class Watched:
 
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_a_stream_reads_little_ahead_and_answers_what_it_read_before_a_fault(home: Path, at_once: int) -> None:
-    predictor = load_predictor(home / "bundle", at_once=at_once)
+    predictor = load_predictor(home / "bundle", threads=1, at_once=at_once)
     rows, furthest = Watched(6 * CHUNK), 0
     for count, (row, _) in enumerate(predictor.stream(rows)):
         assert row["review"] == f"great {count}"
@@ -329,6 +331,11 @@ def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
     assert caught.value.hint == "pip install 'autoft[parquet]'"
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def test_a_log_gets_a_line_now_and_then_and_a_terminal_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([0.0, 0.0, 10.0, 40.0, 50.0])
     monkeypatch.setattr("autoft.console.filling.time.monotonic", lambda: next(moments))
@@ -338,7 +345,8 @@ def test_a_log_gets_a_line_now_and_then_and_a_terminal_a_bar(monkeypatch: pytest
             shown.advance(2_000)
     assert log.getvalue() == "5,000 of about 10,000 rows, 100 rows a second, 50s left\n"
     monkeypatch.undo()
-    screen = io.StringIO()
-    with Filling(10, stream=screen, live=True) as shown:
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Terminal()
+    with Filling(10, stream=screen) as shown:
         shown.advance(12)
     assert "12 rows" in screen.getvalue()

@@ -20,10 +20,10 @@ LINE_EVERY = 30.0
 class Filling:
     """A context manager on standard error. `total` is about how many rows there will be, where that is known; `done` are there already."""
 
-    def __init__(self, total: int | None, done: int = 0, stream: TextIO | None = None, *, live: bool | None = None) -> None:
+    def __init__(self, total: int | None, done: int = 0, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._total, self._done, self._before = total, done, done
-        self._live = is_terminal(self._stream) if live is None else live
+        self._live = is_terminal(self._stream)
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._started = self._told = time.monotonic()

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +34,7 @@ def work_of(
 ) -> dict[str, Any]:
     """What answers follow from: a file that was begun is gone on with only where all of it is the same."""
     manifest = predictor.bundle.manifest
-    told = manifest.model_dump_json(exclude={"advice"})
+    told = manifest.model_dump_json(exclude={"advice", "output_schema"})  # the one may change, the other follows from a flag, too
     return {
         "input": fingerprint(source),
         "bundle": hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest(),
@@ -83,7 +84,7 @@ class AnswerFile:
         self.left_behind = _rows_of(self._journal)
         state = self._state() if resume else {}
         self._done: tuple[int, Any] = (int(state.get("rows", 0)), state.get("body"))  # rows, and the body that holds just them
-        self._committed, self._at = self.rows, 0.0
+        self._committed, self._at = self.rows, -math.inf
         with _disk(path):
             kind = path.suffix.lower()
             self._body: _Body
