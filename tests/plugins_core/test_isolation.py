@@ -178,7 +178,7 @@ def test_a_plugin_that_hangs_is_waited_for_once(site: Path, monkeypatch: pytest.
     monkeypatch.setenv("AUTOFT_PLUGIN_TIMEOUT", "0.2")
     failures = [next(one for one in load_installed() if one.name == "hangs_once").failure for _ in range(2)]
     assert failures == ["did not answer within 0.2 s (AUTOFT_PLUGIN_TIMEOUT gives it more)", "it did not answer in time before"]
-    assert capsys.readouterr().err.count("hangs_once") == 1
+    assert capsys.readouterr().err.count("did not answer") == 1
 
 
 def test_a_one_file_plugin_that_hangs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

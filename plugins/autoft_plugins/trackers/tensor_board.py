@@ -96,8 +96,8 @@ class _Writer:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder.mkdir(parents=True, exist_ok=True)
-        stamp = f"{time.time():.6f}".replace(".", "")
-        path = folder / f"events.out.tfevents.{stamp[:10]}.{socket.gethostname()}.{os.getpid()}.{stamp[10:]}.{number}"
+        # Files are read in the order of their names: those of a resumed run come behind.
+        path = folder / f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}.{number}"
         self._records = RecordWriter(path.open("xb"))
         self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
 

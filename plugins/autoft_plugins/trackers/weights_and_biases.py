@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import netrc
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from autoft.interfaces.events import RunFailedEvent, TrialFinished, TrialReported, TrialStarted
 from autoft_plugins.trackers.telling import Begun, Ended, Telling, best_figures, figures, plain, run_parameters
 
 PROJECT = "autoft"
+HOST = "https://api.wandb.ai"
 FINISH_SECONDS = 20
 """Most seconds that the library may hold the process for what it has not sent; what is left lies in its folder, for `wandb sync`."""
 
+_QUIET = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
 _SETTINGS = {
     "console": "off",
     "silent": True,
@@ -40,7 +45,8 @@ class WeightsAndBiases(Telling):
 
     def open(self, run_id: str, folder: Path) -> None:
         super().open(run_id, folder)
-        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+        for name, value in _QUIET.items():
+            os.environ.setdefault(name, value)
         import wandb
 
         self._wandb = wandb
@@ -100,7 +106,7 @@ class WeightsAndBiases(Telling):
             offline = bool(json.loads((self.folder / "run.json").read_text(encoding="utf-8"))["settings"]["offline"])
         except (OSError, ValueError, KeyError, TypeError):
             offline = False
-        return "online" if self._wandb.api.api_key and not offline else "offline"
+        return "online" if _has_key() and not offline else "offline"
 
     def _begin(self, trial: int, candidate: str, stage: str, hyperparameters: Mapping[str, Any]) -> None:
         config = {"trial": trial, "candidate": candidate, "stage": stage, **hyperparameters}
@@ -125,6 +131,18 @@ class WeightsAndBiases(Telling):
             reinit="create_new",
             settings=settings,
         )
+
+
+def _has_key() -> bool:
+    """Whether the user has logged in: by an environment variable, or by `wandb login`, which leaves it in the netrc file."""
+    if any(os.environ.get(name) for name in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE")):
+        return True
+    host = urlsplit(os.environ.get("WANDB_BASE_URL") or HOST).hostname or ""
+    for path in [os.environ["NETRC"]] if os.environ.get("NETRC") else ["~/.netrc", "~/_netrc"]:
+        with contextlib.suppress(OSError, netrc.NetrcParseError):
+            if netrc.netrc(Path(path).expanduser()).authenticators(host):
+                return True
+    return False
 
 
 def _id(name: str) -> str:
