@@ -145,3 +145,34 @@ def check_tensorboard(folder: Path, stream: list[Event]) -> Path:
         assert told_of == {name: plain(value) for name, value in parameters(stream)[trial].items()}
         assert start.group_name == path.name
     return home
+
+
+def check_mlflow(stream: list[Event]) -> None:
+    """One parent with the figures, the files and the bundle; a child a trial with its parameters and steps."""
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient()
+    experiment = client.get_experiment_by_name(os.environ["MLFLOW_EXPERIMENT_NAME"])
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = {int(run.data.tags["autoft.trial"]): run for run in runs if run.info.run_id != parent.info.run_id}
+    assert {run.data.tags["mlflow.parentRunId"] for run in children.values()} == {parent.info.run_id}
+    wanted = {trial: {name: str(value) for name, value in one.items()} for trial, one in parameters(stream).items()}
+    assert {trial: run.data.params for trial, run in children.items()} == wanted
+    found = {
+        trial: sorted((name, one.step, one.value) for name in run.data.metrics for one in client.get_metric_history(run.info.run_id, name))
+        for trial, run in children.items()
+    }
+    assert found == steps(stream)
+    assert {trial: run.info.status for trial, run in children.items()} == {1: "FINISHED", 2: "KILLED", 3: "FINISHED", 4: "FAILED"}
+    assert parent.info.status == "FINISHED"
+    assert parent.data.params["task"] == "text-classification"
+    assert parent.data.params["seed"] == "7"
+    assert {name: value for name, value in parent.data.metrics.items() if name != "value"} == final(stream)
+    assert [one.step for one in client.get_metric_history(parent.info.run_id, "value")] == [1, 2, 3]
+    listed = {one.path for one in client.list_artifacts(parent.info.run_id)}
+    assert listed == {"report.html", "leaderboard.csv", "result.json", "bundle"}
+    assert {one.path for one in client.list_artifacts(parent.info.run_id, "bundle")} == {"bundle/autoft.json", "bundle/onnx"}
+    newest = max(client.search_model_versions("name='reviews'"), key=lambda one: int(one.version))
+    assert newest.run_id == parent.info.run_id

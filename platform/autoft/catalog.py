@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
@@ -176,6 +177,10 @@ class Catalog:
         return [record for record in self.plugins if record.failure]
 
 
+def _given(caller: Callable[[], Iterable[Iterable[Any]]]) -> list[Any]:
+    return [one for given in caller() for one in given]
+
+
 def _asked(loaded: Loaded, call: Callable[[], Any]) -> Any:
     """What a plugin answers; under guard, but for the built-in ones."""
     return call() if loaded.origin == BUILT_IN else guarded(call, loaded.name)
@@ -230,7 +235,7 @@ class _Builder:
                 continue
             try:
                 with traced(hook, f"{loaded.name} ({loaded.origin})"):
-                    objects = _asked(loaded, lambda caller=caller: [one for given in caller() for one in given])
+                    objects = _asked(loaded, partial(_given, caller))
             except PluginHangs as error:
                 told = f"{hook} {hanging(loaded.name, loaded.origin, error)}"
                 return replace(record, gives=tuple(gives), failure="; ".join([*(text for text, _ in faults), told]), left_out=True)

@@ -235,7 +235,9 @@ def _refusal(problems: Sequence[str]) -> SettingsError:
 
 
 def _environment(cls: type[Settings], problems: list[str]) -> dict[str, Any]:
-    values = {name: os.environ[PREFIX + name.upper()] for name in cls.model_fields if os.environ.get(PREFIX + name.upper(), "").strip()}
+    values: dict[str, Any] = {
+        name: os.environ[PREFIX + name.upper()] for name in cls.model_fields if os.environ.get(PREFIX + name.upper(), "").strip()
+    }
     if "plugins" in values:  # the same variable says which installed plugins may be loaded
         values["plugins"] = plugin_paths()
     for name in sorted(os.environ):

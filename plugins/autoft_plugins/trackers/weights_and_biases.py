@@ -49,7 +49,7 @@ class WeightsAndBiases(Telling):
             os.environ.setdefault(name, value)
         import wandb
 
-        self._wandb = wandb
+        self._wandb: Any = wandb
         self._mode = os.environ.get("WANDB_MODE") or self._configured()
         self._parent: Any = None
         self._trials: dict[int, Any] = {}
