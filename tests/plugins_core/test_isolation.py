@@ -25,9 +25,11 @@ from autoft.plugins import (
     allowed_plugins,
     interface_fault,
     load_installed,
+    loading_variables,
     plugin_paths,
     read_plugin_file,
 )
+from autoft.settings import Settings
 from small_bundle import make_bundle
 
 GIVES = """
@@ -171,6 +173,21 @@ def test_the_variable_holds_names_and_paths(monkeypatch: pytest.MonkeyPatch) -> 
     ):
         monkeypatch.setenv(PLUGINS_VARIABLE, text)
         assert (allowed_plugins(), plugin_paths()) == (names, paths)
+
+
+def test_names_leave_the_one_file_plugins_of_the_settings_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "autoft.toml").write_text('plugins = ["of_the_file.py"]')
+    monkeypatch.chdir(tmp_path)
+    for text, paths in (("one,two", ["of_the_file.py"]), (f"one{os.pathsep}mine.py", ["mine.py"])):
+        monkeypatch.setenv(PLUGINS_VARIABLE, text)
+        assert [str(path) for path in Settings.collect({}).plugins] == paths
+
+
+def test_a_worker_that_does_not_inherit_the_environment_is_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PLUGINS_VARIABLE, "none")
+    monkeypatch.setenv("AUTOFT_PLUGIN_TIMEOUT", "7")
+    found = loading_variables()
+    assert (found[PLUGINS_VARIABLE], found["AUTOFT_PLUGIN_TIMEOUT"]) == ("none", "7")
 
 
 def test_a_plugin_that_hangs_is_waited_for_once(site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
