@@ -168,7 +168,9 @@ class Settings(BaseSettings):
     group: Word = Field(default=None, description="column whose values stay together in one part of the split")
     time: Word = Field(default=None, description="column of dates or numbers: train on earlier rows, test on later ones")
     plugins: Paths = Field(default=(), description="one-file plugins")
-    trackers: Names = Field(default=(), description="trackers that the events are copied to: jsonl, mlflow, tensorboard, wandb, or a plugin's")
+    trackers: Names = Field(
+        default=(), description="trackers that the events are copied to: jsonl, mlflow, tensorboard, wandb, or a plugin's"
+    )
     tuner: str = Field(default="ray", min_length=1, description="tuner plugin")
     ray_address: RayAddress = Field(default=None, description="the Ray cluster that searches: HOST:PORT of its head, or auto")
     exporter: str = Field(default="onnx", min_length=1, description="exporter plugin: the format of the bundle")
