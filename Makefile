@@ -11,7 +11,7 @@ STARTED := $(shell date +%s)
 DEMO ?= runs/demo-$(STARTED)
 LOADERS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/autoft-loaders
 
-.PHONY: help install dev demo test loaders examples lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu bench-portfolio bench-formats
+.PHONY: help install dev demo test loaders examples lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu bench-portfolio bench-formats bench-predict
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ bench-formats: dev ## What each format costs in the metric, its size and its spe
 
 bench-startup: dev ## Cold start of the commands (BUNDLE).
 	$(BIN)/python benchmarks/startup.py $(BUNDLE)
+
+bench-predict: dev ## A file of many rows against bare onnxruntime over the same rows (BUNDLE, FILE).
+	$(BIN)/python benchmarks/predict_file.py $(BUNDLE) $(FILE)
 
 bench-search: dev ## autoft against its peers; goes on where it was stopped (BENCH_DATA).
 	PYTHONPATH=benchmarks $(BIN)/python -m search measure

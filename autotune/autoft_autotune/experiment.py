@@ -13,6 +13,7 @@ from autoft import hardware
 from autoft.errors import SettingsError
 from autoft.interfaces.events import Event
 from autoft.interfaces.tuner import SearchRequest
+from autoft.plugins import loading_variables
 from autoft_autotune.book import Book
 from autoft_autotune.limits import Limits
 from autoft_autotune.places import HERE, Place
@@ -143,6 +144,7 @@ def _trainable(request: SearchRequest, plan: Plan, site: Site) -> Any:
         # A Ray instance of the user's own may give trials other GPUs than this machine has.
         peaks=request.peaks if bool(plan.gpus) == bool(hardware.gpus()) else {},
         verbose=request.verbose,
+        variables=loading_variables(),
     )
     return tune.with_resources(tune.with_parameters(TrialWorker, shared=shared), site.needs)
 

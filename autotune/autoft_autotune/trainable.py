@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ray.tune import Trainable
@@ -30,7 +30,7 @@ HANGS = 70
 @dataclass(frozen=True)
 class Shared:
     """What all trials of a search have in common; it goes through Ray's object store once. `places` are by the id of the node, or that of
-    all workers is `HERE`."""
+    all workers is `HERE`. `variables` say which plugins a worker loads, as in the driver: on a cluster nothing else would."""
 
     data: FitData
     candidates: dict[str, Candidate]
@@ -40,6 +40,7 @@ class Shared:
     gpus: float
     peaks: Mapping[str, float]
     verbose: bool
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class TrialWorker(Trainable):  # type: ignore[misc, unused-ignore]
@@ -53,7 +54,7 @@ class TrialWorker(Trainable):  # type: ignore[misc, unused-ignore]
             os.environ[name] = str(shared.threads)
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         self._shared, self._place = shared, _place(shared)
-        os.environ.update(self._place.variables)
+        os.environ.update({**shared.variables, **self._place.variables})
         self._data = replace(shared.data, cache=self._place.cache)
         self._attendance = liveness.attend(self._place.folder)
         self._catalog = Catalog.build(shared.plugin_files)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
@@ -12,6 +14,7 @@ import pluggy
 
 from autoft.data.names import nearest
 from autoft.errors import PluginError
+from autoft.guard import PluginHangs, guarded, traced
 from autoft.hookspecs import PROJECT, Hooks
 from autoft.interfaces.encoder import Encoder
 from autoft.interfaces.exporter import Exporter
@@ -22,7 +25,7 @@ from autoft.interfaces.source import SourceCard
 from autoft.interfaces.task import Task
 from autoft.interfaces.tracker import Tracker
 from autoft.interfaces.tuner import PluginFile, Tuner
-from autoft.plugins import Loaded, explain, load_installed, load_plugin_file
+from autoft.plugins import BUILT_IN, INTERFACE_ATTRIBUTE, Loaded, explain, hanging, interface_fault, load_installed, load_plugin_file
 
 if TYPE_CHECKING:
     from autoft.interfaces.events import Event
@@ -58,7 +61,8 @@ class PluginRecord:
     """A plugin as `autoft plugins` shows it. `failure` may stand beside things given: what works is kept.
 
     `missing_extra`: it failed only since an optional library is not installed; no other command speaks of it. `requirement`: the package
-    that holds it, `name==version`; none for what is built in and for files.
+    that holds it, `name==version`; none for what is built in and for files. `left_out`: it was not wanted, or hangs, which was told
+    when it happened.
     """
 
     name: str
@@ -67,6 +71,7 @@ class PluginRecord:
     failure: str | None = None
     missing_extra: bool = False
     requirement: str = ""
+    left_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,11 +139,11 @@ class Catalog:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One line a broken plugin, for every command to say once; a plugin whose extra is absent is not among them."""
+        """One line a broken plugin, for every command to say once; a plugin whose extra is absent is not among them, nor one left out."""
         return tuple(
             f"plugin {record.name} ({record.origin}) is broken and was left out: {record.failure}"
             for record in self.plugins
-            if record.failure and not record.missing_extra
+            if record.failure and not record.missing_extra and not record.left_out
         )
 
     def notify(self, event: Event) -> tuple[str, ...]:
@@ -152,7 +157,8 @@ class Catalog:
             if name in self._silenced or not hasattr(manager.hook, hook):
                 continue
             try:
-                getattr(manager.hook, hook)(event=event)
+                with traced(hook, name) if getattr(manager.hook, hook).get_hookimpls() else nullcontext():
+                    getattr(manager.hook, hook)(event=event)
             except (Exception, SystemExit) as error:
                 self._silenced.add(name)
                 warnings.append(f"plugin {name} failed in {hook} and hears no more events: {explain(error)[0]}")
@@ -171,6 +177,15 @@ class Catalog:
         return [record for record in self.plugins if record.failure]
 
 
+def _given(caller: Callable[[], Iterable[Iterable[Any]]]) -> list[Any]:
+    return [one for given in caller() for one in given]
+
+
+def _asked(loaded: Loaded, call: Callable[[], Any]) -> Any:
+    """What a plugin answers; under guard, but for the built-in ones."""
+    return call() if loaded.origin == BUILT_IN else guarded(call, loaded.name)
+
+
 def _manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Hooks)
@@ -187,13 +202,19 @@ class _Builder:
         self._givers: dict[tuple[str, str], str] = {}
 
     def add(self, loaded: Loaded) -> PluginRecord:
-        record = PluginRecord(loaded.name, loaded.origin, (), loaded.failure, loaded.missing_extra, loaded.requirement)
+        failed = (loaded.failure, loaded.missing_extra, loaded.requirement, loaded.left_out)
+        record = PluginRecord(loaded.name, loaded.origin, (), *failed)
         if loaded.plugin is None:
             return record
+        fault = interface_fault(getattr(loaded.plugin, INTERFACE_ATTRIBUTE, None))
+        if fault:
+            return replace(record, failure=fault)
         manager = _manager()
         try:
-            plugin = loaded.plugin() if inspect.isclass(loaded.plugin) else loaded.plugin
+            plugin = _asked(loaded, loaded.plugin) if inspect.isclass(loaded.plugin) else loaded.plugin
             manager.register(plugin, name=loaded.name)
+        except PluginHangs as error:
+            return replace(record, failure=hanging(loaded.name, loaded.origin, error), left_out=True)
         except (Exception, SystemExit) as error:
             failure, missing = explain(error, loaded.distribution)
             return replace(record, failure=failure, missing_extra=missing)
@@ -209,8 +230,15 @@ class _Builder:
         faults: list[tuple[str, bool]] = []
         for kind in self._kinds:
             hook = f"{PROJECT}_register_{kind}"
+            caller = getattr(manager.hook, hook)
+            if not caller.get_hookimpls():
+                continue
             try:
-                objects = [one for given in getattr(manager.hook, hook)() for one in given]
+                with traced(hook, f"{loaded.name} ({loaded.origin})"):
+                    objects = _asked(loaded, partial(_given, caller))
+            except PluginHangs as error:
+                told = f"{hook} {hanging(loaded.name, loaded.origin, error)}"
+                return replace(record, gives=tuple(gives), failure="; ".join([*(text for text, _ in faults), told]), left_out=True)
             except (Exception, SystemExit) as error:
                 failure, missing = explain(error, loaded.distribution)
                 faults.append((failure if missing else f"{hook} raised {failure}", missing))

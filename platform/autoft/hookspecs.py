@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 PROJECT = "autoft"
 """The name of the pluggy project and of the entry-point group."""
 
+INTERFACE = 1
+"""The version of all that a plugin meets: these hooks and `autoft.interfaces`. It grows when a plugin that was right would no longer be."""
+
+OLDEST_INTERFACE = 1
+"""The oldest that still works here."""
+
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
@@ -150,7 +156,7 @@ class Hooks:
         """Give trackers, chosen by `--tracker NAME`.
 
         When: once, as the catalog is built.
-        Process: the command; a tracker hears events in the driver only.
+        Process: the command; a tracker hears events in the driver only, in a thread of its own.
         Parameters: none.
         Returns: objects with the methods of `autoft.interfaces.tracker.Tracker`; names must be new.
         Example:

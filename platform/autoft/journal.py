@@ -16,8 +16,6 @@ from autoft.history import History, mend
 from autoft.interfaces.events import (
     Event,
     Remark,
-    RunFailedEvent,
-    RunFinished,
     RunResumed,
     RunStarted,
     StageStarted,
@@ -25,7 +23,6 @@ from autoft.interfaces.events import (
     TrialStarted,
 )
 from autoft.interfaces.problem import Metric
-from autoft.interfaces.tracker import Tracker
 from autoft.leaderboard import Leaderboard
 from autoft.store import liveness
 
@@ -34,20 +31,6 @@ Notify = Callable[[Event], Sequence[str]]
 """Hands an event to the plugins' hooks and returns warnings about plugins that raised."""
 KEPT = 3
 """Trials whose weights stay on disk: the baseline's and the best others'. What learned from the winner stays beside them."""
-
-
-class Tracking:
-    """A tracker as a listener: opened as the run starts or goes on, closed as it ends."""
-
-    def __init__(self, tracker: Tracker) -> None:
-        self._tracker = tracker
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, RunStarted | RunResumed):
-            self._tracker.open(event.run_id, Path(event.folder))
-        self._tracker.event(event)
-        if isinstance(event, RunFinished | RunFailedEvent):
-            self._tracker.close()
 
 
 class Journal:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -14,7 +16,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from autoft.errors import PluginError
-from autoft.hookspecs import PROJECT
+from autoft.guard import TIMEOUT_VARIABLE, TRACE_VARIABLE, PluginHangs, guarded, say, traced
+from autoft.hookspecs import INTERFACE, OLDEST_INTERFACE, PROJECT
 from autoft.interfaces.tuner import PluginFile
 
 _PACKAGES = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml", "cv2": "opencv-python", "huggingface_hub": "huggingface-hub"}
@@ -24,10 +27,23 @@ _WIDE_EXTRAS = ("all", "dev")
 """Extras that repeat others: named only where no narrower one holds the package."""
 
 
+BUILT_IN = "built-in"
+PLUGINS_VARIABLE = "AUTOFT_PLUGINS"
+"""Names of the installed plugins that may be loaded, or NONE; paths of one-file plugins (.py) in it are a setting of `run`."""
+NONE = "none"
+HANGING_VARIABLE = "AUTOFT_HANGING_PLUGINS"
+"""Those that a process of this command waited for in vain: neither it nor its children wait for them again."""
+
+INTERFACE_GROUP = f"{PROJECT}.interface"
+"""The entry-point group whose one value is the version of the interface that a distribution's plugins are made for."""
+INTERFACE_ATTRIBUTE = f"{PROJECT}_interface"
+"""The same, said by the plugin itself."""
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A plugin that was looked for. `plugin` is None where it failed; `missing_extra` tells an optional library
-    that is absent, which is no fault, from a plugin that is broken."""
+    that is absent, which is no fault, from a plugin that is broken; `left_out` one that was not wanted, or was told of already."""
 
     name: str
     origin: str
@@ -35,6 +51,7 @@ class Loaded:
     failure: str | None = None
     missing_extra: bool = False
     distribution: Distribution | None = None
+    left_out: bool = False
 
     @property
     def requirement(self) -> str:
@@ -44,19 +61,105 @@ class Loaded:
 
 
 def load_installed() -> Iterator[Loaded]:
-    """Every entry point of the group `autoft`, each loaded by itself, in order of distribution and name."""
-    for entry in sorted(entry_points(group=PROJECT), key=lambda e: (_origin(e) != "built-in", _origin(e), e.name)):
+    """Every entry point of the group `autoft`, each loaded by itself, in order of distribution and name.
+
+    Those that are not built in are loaded under guard (`guard.guarded`), and only where AUTOFT_PLUGINS allows.
+    """
+    allowed = allowed_plugins()
+    for entry in sorted(entry_points(group=PROJECT), key=lambda e: (_origin(e) != BUILT_IN, _origin(e), e.name)):
+        origin = _origin(entry)
+        unwanted = None if origin == BUILT_IN else _unwanted(entry, allowed)
+        if unwanted:
+            yield Loaded(entry.name, origin, None, unwanted, distribution=entry.dist, left_out=True)
+            continue
+        fault = None if entry.dist is None else interface_fault(_declared(entry.dist))
+        if fault:
+            yield Loaded(entry.name, origin, None, fault, distribution=entry.dist)
+            continue
         try:
-            yield Loaded(entry.name, _origin(entry), entry.load(), distribution=entry.dist)
+            with traced("load", f"{entry.name} ({origin})"):
+                plugin = entry.load() if origin == BUILT_IN else guarded(entry.load, entry.name)
+            yield Loaded(entry.name, origin, plugin, distribution=entry.dist)
+        except PluginHangs as error:
+            yield Loaded(entry.name, origin, None, hanging(entry.name, origin, error), distribution=entry.dist, left_out=True)
         except (Exception, SystemExit) as error:
             failure, missing = explain(error, entry.dist, own=entry.module)
-            yield Loaded(entry.name, _origin(entry), None, failure, missing, entry.dist)
+            yield Loaded(entry.name, origin, None, failure, missing, entry.dist)
+
+
+def hanging(name: str, origin: str, error: PluginHangs) -> str:
+    """Say that a plugin hangs, so that whoever waited knows what for, and remember it; why it was left out."""
+    say(f"plugin {name} ({origin}) {error} and was left out")
+    known = [one for one in os.environ.get(HANGING_VARIABLE, "").split("\n") if one]
+    os.environ[HANGING_VARIABLE] = "\n".join(dict.fromkeys([*known, f"{name} ({origin})"]))
+    return str(error)
+
+
+def allowed_plugins() -> frozenset[str] | None:
+    """The names of plugins or of their packages that AUTOFT_PLUGINS allows; none for `none`, None where it names none."""
+    names = [item for item in _listed() if not item.endswith(".py")]
+    if not names:
+        return None
+    return frozenset(_normal(name) for name in names if name.lower() != NONE)
+
+
+def plugin_paths() -> list[str]:
+    """The one-file plugins that AUTOFT_PLUGINS names."""
+    return [item for item in _listed() if item.endswith(".py")]
+
+
+def loading_variables() -> dict[str, str]:
+    """The environment variables, as far as they are set, that say what is loaded and how: for processes that do not inherit them."""
+    names = (PLUGINS_VARIABLE, HANGING_VARIABLE, TIMEOUT_VARIABLE, TRACE_VARIABLE)
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def _listed() -> list[str]:
+    """What AUTOFT_PLUGINS holds: a JSON list, or items with the separator of PATH between them; names may have commas between them."""
+    text = os.environ.get(PLUGINS_VARIABLE, "").strip()
+    if text.startswith("["):
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = []
+        return [item for item in found if isinstance(item, str)]
+    items = [part.strip() for part in text.split(os.pathsep)]
+    return [one.strip() for item in items for one in ([item] if item.endswith(".py") else item.split(",")) if one.strip()]
+
+
+def _unwanted(entry: EntryPoint, allowed: frozenset[str] | None) -> str | None:
+    names = {_normal(entry.name), *([_normal(entry.dist.name)] if entry.dist is not None else [])}
+    if allowed is not None and not names & allowed:
+        return f"not wanted: {PLUGINS_VARIABLE} does not name it" if allowed else "not wanted: no plugins (--no-plugins)"
+    if f"{entry.name} ({_origin(entry)})" in os.environ.get(HANGING_VARIABLE, "").split("\n"):
+        return "it did not answer in time before"
+    return None
+
+
+def interface_fault(version: object) -> str | None:
+    """What is wrong with a plugin made for this version of the interface, and what to do; None for one that fits, and for None."""
+    if version is None:
+        return None
+    if not isinstance(version, int) or isinstance(version, bool):
+        return f"says that it was made for the plugin interface {version!r}, which is no version: they are whole numbers, here {INTERFACE}"
+    if version > INTERFACE:
+        return f"was made for version {version} of the plugin interface, this autoft has {INTERFACE}: upgrade autoft"
+    if version < OLDEST_INTERFACE:
+        return f"was made for version {version} of the plugin interface, this autoft takes {OLDEST_INTERFACE} or later: upgrade the plugin"
+    return None
+
+
+def _declared(distribution: Distribution) -> object:
+    """The version in a distribution's metadata, which can be read where the plugin itself cannot be imported any more."""
+    for entry in distribution.entry_points.select(group=INTERFACE_GROUP):
+        return int(entry.value) if entry.value.isascii() and entry.value.isdigit() else entry.value
+    return None
 
 
 def _origin(entry: EntryPoint) -> str:
     if entry.dist is None:
         return entry.value
-    return "built-in" if entry.dist.name == PROJECT else f"{entry.dist.name} {entry.dist.version}"
+    return BUILT_IN if entry.dist.name == PROJECT else f"{entry.dist.name} {entry.dist.version}"
 
 
 def explain(error: BaseException, distribution: Distribution | None = None, own: str = "") -> tuple[str, bool]:
@@ -100,6 +203,8 @@ def read_plugin_file(path: Path) -> PluginFile:
     Raises PluginError when there is no such file, it is no Python file, or it raises as it is loaded.
     """
     hint = "--plugin takes one Python file with functions marked @autoft.hookimpl"
+    if allowed_plugins() == frozenset():
+        raise PluginError(f"--plugin {path}: no plugins are wanted here", hint=f"leave out --no-plugins, or {PLUGINS_VARIABLE}={NONE}")
     if path.suffix != ".py":
         raise PluginError(f"--plugin {path}: not a .py file", hint=hint)
     try:
@@ -128,7 +233,11 @@ def load_plugin_file(file: PluginFile) -> ModuleType:
     module.__file__ = file.name
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)  # type: ignore[union-attr]
+        loader = spec.loader
+        with traced("load", f"file {file.name}"):
+            guarded(lambda: loader.exec_module(module), file.name)  # type: ignore[union-attr]
+    except PluginHangs as error:
+        raise PluginError(f"--plugin {file.name} {error}", hint="what a plugin needs long for belongs into its methods") from None
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         where = _line(error, file.name)

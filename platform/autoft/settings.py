@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, field
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from autoft.errors import SettingsError
+from autoft.plugins import plugin_paths
 from autoft.store.address import masked
 
 FILE = "autoft.toml"
@@ -188,7 +189,9 @@ class Settings(BaseSettings):
     group: Word = Field(default=None, description="column whose values stay together in one part of the split")
     time: Word = Field(default=None, description="column of dates or numbers: train on earlier rows, test on later ones")
     plugins: Paths = Field(default=(), description="one-file plugins")
-    trackers: Names = Field(default=(), description="tracker plugins")
+    trackers: Names = Field(
+        default=(), description="trackers that the events are copied to: jsonl, mlflow, tensorboard, wandb, or a plugin's"
+    )
     tuner: str = Field(default="ray", min_length=1, description="tuner plugin")
     ray_address: RayAddress = Field(default=None, description="the Ray cluster that searches: HOST:PORT of its head, or auto")
     exporter: str = Field(default="onnx", min_length=1, description="exporter plugin: the format of the bundle")
@@ -258,7 +261,13 @@ def _refusal(problems: Sequence[str]) -> SettingsError:
 
 
 def _environment(cls: type[Settings], problems: list[str]) -> dict[str, Any]:
-    values = {name: os.environ[PREFIX + name.upper()] for name in cls.model_fields if os.environ.get(PREFIX + name.upper(), "").strip()}
+    values: dict[str, Any] = {
+        name: os.environ[PREFIX + name.upper()] for name in cls.model_fields if os.environ.get(PREFIX + name.upper(), "").strip()
+    }
+    if "plugins" in values:  # the same variable says which installed plugins may be loaded
+        values = {name: value for name, value in values.items() if name != "plugins"}
+        if plugin_paths():
+            values["plugins"] = plugin_paths()
     for name in sorted(os.environ):
         field = name.removeprefix(PREFIX).lower()
         close = get_close_matches(field, cls.model_fields, n=1, cutoff=0.8)

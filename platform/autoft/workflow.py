@@ -16,7 +16,7 @@ from autoft.errors import AutoftError, RunFailed
 from autoft.history import History
 from autoft.interfaces.events import RunFailedEvent, RunFinished, RunStatus, TrialFinished
 from autoft.interfaces.model import Limits
-from autoft.journal import Journal, Listener, Tracking, output_folder, refuse_taken
+from autoft.journal import Journal, Listener, output_folder, refuse_taken
 from autoft.leaderboard import Leaderboard
 from autoft.process import interrupts, quiet
 from autoft.report import write_report
@@ -36,6 +36,7 @@ from autoft.steps.reopen import limits_before, same_candidates, same_data
 from autoft.steps.search import fit_baseline, reach, search
 from autoft.steps.soup import average_best
 from autoft.steps.understand import Understood, understand
+from autoft.tracking import Trackers, both
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,9 @@ def fine_tune(
         clock = clock.with_format(catalog.exporter(settings.exporter), several=bool(settings.max_latency or settings.max_size))
         if pupils:
             clock = clock.with_pupil(pupils.candidates[:1] or choice.tried)
-        trackers = [catalog.tracker(name) for name in settings.trackers]
+        trackers = Trackers.named(settings.trackers, catalog)
         folder = output_folder(settings.output, understood.data)
-        journal = Journal(folder, understood.problem.metric, [*listeners, *map(Tracking, trackers)], catalog.notify, past)
+        journal = Journal(folder, understood.problem.metric, listeners, both(catalog.notify, trackers.notify), past)
         try:
             with interrupts(journal):
                 return _run(settings, catalog, understood, choice, pupils, limits, clock, journal, said)

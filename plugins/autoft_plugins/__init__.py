@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from autoft.interfaces.reader import Reader
     from autoft.interfaces.source import SourceCard
     from autoft.interfaces.task import Task
+    from autoft.interfaces.tracker import Tracker
 
 
 @hookimpl
@@ -53,3 +54,11 @@ def autoft_register_sources() -> Sequence[SourceCard]:
     from autoft_plugins.sources import CARDS
 
     return CARDS
+
+
+@hookimpl
+def autoft_register_trackers() -> Sequence[Tracker]:
+    """Where a run's events can be copied to."""
+    from autoft_plugins.trackers import TRACKERS
+
+    return TRACKERS

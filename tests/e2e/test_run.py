@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autoft.history import read_events
 from autoft.interfaces.events import EVENTS, TrialFinished, TrialStarted
 from autoft.interfaces.result import Result
 from autoft.leaderboard import COLUMNS
 from autoft.runtime.bundle import open_bundle
 from support import autoft, result_of, reviews
+from tracked_run import check_json_lines, check_tensorboard, final
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -38,9 +40,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory, bert_tiny: str) -> Path:
     write_csv(folder / "shop.csv", ("opinion", "mood"), reviews())
     autoft(
         "run", "shop.csv", "--models", f"full:{bert_tiny},frozen:{bert_tiny}", "--trials", "4", "--concurrency", "1", "--seed", "7",
-        "--output", "out", cwd=folder,
+        "--output", "out", "--tracker", "jsonl", "--tracker", "tensorboard", cwd=folder,
     )  # fmt: skip
     return folder / "out"
+
+
+def test_trackers_hold_every_trial_step_and_parameter(finished: Path) -> None:
+    stream = read_events(finished / "events.jsonl")
+    lines = check_json_lines(finished, stream)
+    assert lines[-1]["metrics"] == final(stream)
+    check_tensorboard(finished, stream)
 
 
 def test_leaves_what_the_contract_says(finished: Path) -> None:

@@ -211,7 +211,7 @@ def home() -> Path:
     """Where tests/loaders/install.sh has put the loaders."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     folder = Path(os.environ.get("AUTOFT_LOADERS", cache / "autoft-loaders"))
-    absent = [name for name in ("js", "mlflow", "optimum") if not (folder / name / ".made").is_file()]
+    absent = [name for name in ("js", "mlflow", "mlflow-server", "optimum") if not (folder / name / ".made").is_file()]
     assert not absent, f"{folder} lacks {', '.join(absent)}: make loaders"
     return folder
 

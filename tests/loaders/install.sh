@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The loaders of other people that the tests of this folder ask, each in a place of its own below FOLDER, made anew where what it is made of
-# has changed: js/ (transformers.js), mlflow/, and optimum/, which needs an older transformers and has the rest, torch above all, from the
+# has changed: js/ (transformers.js), mlflow/, mlflow-server/ (the whole of it, which goes with no pandas of ours), and optimum/, which needs an older transformers and has the rest, torch above all, from the
 # environment that PYTHON belongs to.
 #
 #   tests/loaders/install.sh FOLDER PYTHON
@@ -35,6 +35,10 @@ transformers_js &
 if ! made mlflow "$here/mlflow.txt" "$pins"; then
   environment mlflow --constraint "$pins" --requirement "$here/mlflow.txt"
   done_with mlflow
+fi
+if ! made mlflow-server "$here/mlflow_server.txt"; then
+  environment mlflow-server --requirement "$here/mlflow_server.txt"
+  done_with mlflow-server
 fi
 if ! made optimum "$here/optimum.txt"; then
   environment optimum --no-deps --requirement "$here/optimum.txt"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 import task_bundles
 from autoft.cli.predict import command
 from autoft.errors import DataError
-from autoft.runtime.files import write_answers
+from autoft.runtime.answers import AnswerFile
 
 
 def predict(*arguments: object) -> list[str]:
@@ -88,15 +89,21 @@ def test_half_a_pair_is_refused(pairs: Path, texts: tuple[str, ...]) -> None:
     assert caught.value.hint == 'autoft predict BUNDLE "premise" "hypothesis"'
 
 
+def write(path: Path, row: dict[str, str], answer: dict[str, Any]) -> None:
+    file = AnswerFile(path, list(row), {})
+    file.write([(row, answer)])
+    file.finish()
+
+
 def test_a_generated_text_stands_in_a_cell_of_its_own(tmp_path: Path) -> None:
-    write_answers(tmp_path / "out.csv", [({"text": "long"}, {"text": "short,\nand sweet"})], ["text"])
+    write(tmp_path / "out.csv", {"text": "long"}, {"text": "short,\nand sweet"})
     with (tmp_path / "out.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [["text", "predicted_text"], ["long", "short,\nand sweet"]]
 
 
 def test_labels_with_the_sign_that_parts_them_become_a_list(tmp_path: Path) -> None:
     answer = {"labels": ["a|b", "c"], "scores": {"a|b": 0.9, "c": 0.8}}
-    write_answers(tmp_path / "out.csv", [({"text": "x"}, answer)], ["text"])
+    write(tmp_path / "out.csv", {"text": "x"}, answer)
     with (tmp_path / "out.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert json.loads(row["labels"]) == ["a|b", "c"]

@@ -63,6 +63,7 @@ def _json(catalog: Catalog) -> str:
             "gives": [given._asdict() for given in record.gives],
             "failure": record.failure,
             "missing_extra": record.missing_extra,
+            "left_out": record.left_out,
         }
         for record in catalog.plugins
     ]

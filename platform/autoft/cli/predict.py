@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import click
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from autoft.errors import DataError
     from autoft.interfaces.problem import Problem
     from autoft.runtime.files import RowFile
+    from autoft.runtime.predictor import Predictor
 
 _Pairs: TypeAlias = Iterable[tuple[Mapping[str, Any], dict[str, Any]]]
 
@@ -29,7 +30,10 @@ _SHOWN = ("label", "labels", "score", "scores", "entities", "text")
     "--input", "input_file", type=click.Path(path_type=Path), help="A data file as for `run`, a text a line in a .txt, or - for stdin."
 )
 @column_options
-@click.option("--output", "output_file", type=click.Path(path_type=Path), help="Where its rows go with the answers: .csv, .tsv, .jsonl.")
+@click.option(
+    "--output", "output_file", type=click.Path(path_type=Path), help="Where its rows go with the answers: .csv, .tsv, .jsonl, .parquet."
+)
+@click.option("--resume", is_flag=True, help="Go on with an output that was cut off, behind the rows that are there.")
 @click.option("--json", "as_json", is_flag=True, help="One answer a line, as JSON.")
 @click.option(
     "--threads", type=click.IntRange(1), help="Threads of the model.  [default: for a file as `autoft bench` advised, else all processors]"
@@ -45,6 +49,7 @@ def command(
     text: str | None,
     columns: tuple[str, ...],
     output_file: Path | None,
+    resume: bool,
     as_json: bool,
     threads: int | None,
     format_name: str | None,
@@ -56,7 +61,8 @@ def command(
 
     BUNDLE is a bundle's folder, a run's output folder, a run's id (or a unique beginning of it), or `last`, the newest run that left one.
     A file keeps its rows' order and all its columns; --text and --column name those to read where they are called otherwise than in
-    training.
+    training. --output writes it in whole windows of rows: an interrupted one is gone on with by the same command and --resume, and the
+    file is the same in the end as if it had never been interrupted.
 
     Where a model takes two texts, they stand one after the other: autoft predict last "A man sleeps." "Nobody is asleep." asks about one
     pair, four texts about two. A row may also be a JSON object: '{"premise": "...", "hypothesis": "..."}'.
@@ -67,6 +73,8 @@ def command(
         raise click.UsageError("--text and --column name columns of a file: they go with --input")
     if output_file is not None and (input_file is None or as_json):
         raise click.UsageError("--output goes with --input, and without --json")
+    if resume and (output_file is None or str(input_file) == "-"):
+        raise click.UsageError("--resume goes with --input FILE and --output: standard input cannot be read again")
     from autoft.cli.options import columns_by_role
     from autoft.cli.rows import file_name, open_rows
     from autoft.cli.where import bundle_folder
@@ -101,11 +109,11 @@ def command(
     )
     file = open_rows(input_file, predictor, plugins, given)
     blank = _Blank(predictor.problem, given)
-    pairs = blank.counted(predictor.stream(file.rows, columns=given, origin=file_name(input_file)))
     if output_file is None:
+        pairs = blank.counted(predictor.stream(file.rows, columns=given, origin=file_name(input_file)))
         _show(_inputs_only(pairs, predictor.problem, given), as_json)
     else:
-        _write(pairs, file, output_file)
+        _write(_Filled(predictor, input_file, file, given, output_file, abstain_below, format_name), blank, resume=resume)
     _tell_of_blank(blank.rows, predictor.problem)
     return 0
 
@@ -196,15 +204,60 @@ def _tell_of_blank(count: int, problem: Problem) -> None:
         click.echo(f"{rows} no {' and no '.join(problem.inputs)}: {whose} nothing", err=True)
 
 
-def _write(pairs: _Pairs, file: RowFile, output: Path) -> None:
+class _Filled(NamedTuple):
+    """What an output is made of."""
+
+    predictor: Predictor
+    input_file: Path
+    file: RowFile
+    columns: Mapping[str, str]
+    output: Path
+    abstain_below: float | None
+    format_name: str | None
+
+
+def _write(made: _Filled, blank: _Blank, *, resume: bool) -> None:
+    import itertools
     import time
 
-    from autoft.runtime.files import write_answers
+    from autoft.cli.rows import file_name
+    from autoft.console.filling import Filling
+    from autoft.errors import AutoftError
+    from autoft.runtime.answers import AnswerFile, NoRoom, work_of
+    from autoft.runtime.predictor import CHUNK
 
     started = time.perf_counter()
-    count = write_answers(output, pairs, file.names)
+    work = None
+    if made.input_file.is_file():
+        work = work_of(made.predictor, made.input_file, made.columns, made.abstain_below, made.format_name)
+    schema = made.predictor.bundle.manifest.output_schema
+    answers = AnswerFile(made.output, made.file.names, schema, work=work, resume=resume, row_types=made.file.types)
+    before = answers.rows
+    if before:
+        click.echo(f"{made.output}: {before:,} rows are there, going on behind them", err=True)
+    elif answers.left_behind:
+        click.echo(f"{made.output} begins anew, though {answers.left_behind:,} rows were there: --resume would have gone on", err=True)
+    try:
+        with Filling(made.file.total, before) as shown:
+            rows = itertools.islice(made.file.rows, before, None)
+            origin = file_name(made.input_file)
+            pairs = blank.counted(made.predictor.stream(rows, columns=made.columns, origin=origin, before=before))
+            while window := list(itertools.islice(pairs, CHUNK)):
+                answers.write(window)
+                shown.advance(len(window))
+        answers.finish()
+    except NoRoom:
+        raise
+    except AutoftError:
+        answers.discard()  # what is wrong with the input has to be mended, and then it is another one
+        raise
+    except BaseException:
+        kept = answers.keep()
+        if kept:
+            click.echo(f"{kept:,} rows are kept: the same command with --resume goes on behind them", err=True)
+        raise
     seconds = time.perf_counter() - started
-    click.echo(f"{count:,} rows in {seconds:.1f} s -> {output}", err=True)
+    click.echo(f"{answers.rows:,} rows in {seconds:.1f} s -> {made.output}", err=True)
 
 
 def _show(pairs: Iterable[tuple[Any, dict[str, Any]]], as_json: bool) -> None:

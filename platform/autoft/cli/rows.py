@@ -25,17 +25,18 @@ def open_rows(path: Path, predictor: Predictor, plugins: Sequence[Path], given: 
     Raises DataError.
     """
     from autoft.loading import read_rows
+    from autoft.runtime.columnar import stream_parquet
     from autoft.runtime.files import RowFile, stream_file
 
     problem = predictor.problem
     wanted = {*given.values(), *(name for role in problem.inputs for name in (role, *problem.fields.get(role, ())))}
-    streamed = stream_file(path, wanted)
+    streamed = stream_file(path, wanted) or stream_parquet(path, wanted)
     if streamed is not None:
         return streamed
     table = read_rows(path, plugin_files=plugins, unlabelled=None if given else _lines(predictor, wanted))
     for note in table.notes:
         click.echo(note, err=True)
-    return RowFile(table.names, iter(table.records()))
+    return RowFile(table.names, iter(table.records()), len(table))
 
 
 def _lines(predictor: Predictor, wanted: Collection[str]) -> Callable[[Sequence[Reader]], Reader] | None:

@@ -27,7 +27,9 @@ from autoft.cli.options import data_options
 )
 @click.option("--licences", metavar="NAMES", multiple=True, help="Try only sources under one of these licences: apache-2.0,mit.")
 @data_options
-@click.option("--tracker", "trackers", metavar="NAME", multiple=True, help="Copy the run's events to a tracker plugin.")
+@click.option(
+    "--tracker", "trackers", metavar="NAME", multiple=True, help="Copy the events: jsonl, mlflow, tensorboard, wandb, or a plugin's."
+)
 @click.option("--tuner", metavar="NAME", help="The tuner plugin.  [default: ray]")
 @click.option(
     "--ray-address", metavar="ADDRESS", help="Search on this Ray cluster: HOST:PORT of its head, or auto.  [default: this machine]"

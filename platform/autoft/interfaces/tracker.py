@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Tracker(Protocol):
-    """The plugin: opened as the run starts, closed as it ends."""
+    """The plugin: opened as the run starts or goes on, closed as it ends, by a thread of its own that calls one method at a time.
+
+    What a method raises costs one warning, and the tracker hears no more. A run that was cut off is opened again with the same `run_id`
+    and `folder`; its first event is then a `RunResumed`, and trials that had not ended begin anew under their numbers.
+    """
 
     name: str
     summary: str
@@ -20,4 +24,15 @@ class Tracker(Protocol):
 
     def event(self, event: Event) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """After the last event, also where the run failed."""
+        ...
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A tracker that knows beforehand whether it can work."""
+
+    def check(self) -> None:
+        """Called before the run begins. Raises SettingsError, and nothing is written then."""
+        ...

@@ -1,19 +1,17 @@
-"""Files of any size, row by row: in, and out again with the answers beside."""
+"""Files of any size, row by row. What is written of them is `answers`."""
 
 from __future__ import annotations
 
 import codecs
-import contextlib
 import csv
 import itertools
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from autoft.errors import DataError
-from autoft.runtime.predictor import well_formed
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 LINES = (".jsonl", ".ndjson")
@@ -23,10 +21,13 @@ _BLOCK = 2**20
 
 @dataclass(frozen=True)
 class RowFile:
-    """Rows as they are read; `names` are the columns of the first."""
+    """Rows as they are read; `names` are the columns of the first. `total` is about how many there are, where that is known, `types` a
+    `pyarrow.Schema` of them where the file has one."""
 
     names: tuple[str, ...]
     rows: Iterator[Mapping[str, Any]]
+    total: int | None = None
+    types: Any = None
 
 
 def stream_file(path: Path, wanted: Collection[str]) -> RowFile | None:
@@ -35,7 +36,10 @@ def stream_file(path: Path, wanted: Collection[str]) -> RowFile | None:
     None for any other file: it may be fine, but a reader has to see the whole of it. Raises DataError naming the line of JSON lines.
     """
     suffix = path.suffix.lower()
-    if suffix not in (*DELIMITERS, *LINES) or not path.is_file() or not _is_utf8(path):
+    if suffix not in (*DELIMITERS, *LINES) or not path.is_file():
+        return None
+    ends = _ends_of_lines(path)
+    if ends is None:
         return None
     if suffix in DELIMITERS and not _is_plain(path, DELIMITERS[suffix]):
         return None
@@ -43,19 +47,22 @@ def stream_file(path: Path, wanted: Collection[str]) -> RowFile | None:
     first = next(rows, None)
     if first is None or not any(name in first for name in wanted):
         return None
-    return RowFile(tuple(first), itertools.chain([first], rows))
+    return RowFile(tuple(first), itertools.chain([first], rows), max(1, ends - (suffix in DELIMITERS)))
 
 
-def _is_utf8(path: Path) -> bool:
+def _ends_of_lines(path: Path) -> int | None:
+    """How many lines the file has, one that is not ended among them; None where it is not UTF-8."""
+    ends, last = 0, b"\n"
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     try:
         with path.open("rb") as file:
             while block := file.read(_BLOCK):
                 decoder.decode(block)
+                ends, last = ends + block.count(b"\n"), block[-1:]
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return False
-    return True
+        return None
+    return ends + (last != b"\n")
 
 
 def _is_plain(path: Path, delimiter: str) -> bool:
@@ -108,82 +115,8 @@ def _lines_of_json(path: Path) -> Iterator[Mapping[str, Any]]:
             yield row
 
 
-def write_answers(path: Path, pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], names: Collection[str]) -> int:
-    """Each row with all its columns and its answer's beside them, to CSV, TSV or JSON lines; returns the number of rows.
-
-    An answer's column whose name the file has already is called `predicted_<name>`. In CSV, labels stand in one cell with | between them
-    and beside them `score_<label>` for each label there is, spans stand in one cell as JSON, and the scores of the classes that were not
-    chosen are left out. The file appears under its name once it is whole. Raises DataError.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in (*DELIMITERS, *LINES):
-        raise DataError(
-            f"--output {path}: a file ending in {path.suffix!r} cannot be written", hint=f"choose {', '.join((*DELIMITERS, *LINES))}"
-        )
-    aside = path.with_name(f"{path.name}.part")
-    count = 0
-    try:
-        with aside.open("w", encoding="utf-8", errors="replace", newline="") as file:
-            write = _line_writer(file, names) if suffix in LINES else _cell_writer(file, names, DELIMITERS[suffix])
-            for row, answer in pairs:
-                write(row, answer)
-                count += 1
-        aside.replace(path)
-    except OSError as error:
-        raise DataError(f"--output {path} cannot be written: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
-    return count
-
-
-_Write = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
-
-
-def _line_writer(file: IO[str], names: Collection[str]) -> _Write:
-    def write(row: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        taken = {*names, *row}
-        file.write(json.dumps({**row, **{_column(name, taken): value for name, value in answer.items()}}, ensure_ascii=False) + "\n")
-
-    return write
-
-
-def _cell_writer(file: IO[str], names: Collection[str], delimiter: str) -> _Write:
-    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-    shown: list[str] = []
-
-    def write(row: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        answer = _flat(answer)
-        if not shown:
-            shown.extend(answer)
-            writer.writerow([*names, *(_column(name, names) for name in shown)])
-        unknown = next((name for name in row if name not in names), None)
-        if unknown is not None:
-            raise DataError(f"a row has the column {unknown!r}, which the first row lacks", hint="write JSON lines: --output answers.jsonl")
-        writer.writerow([*(_cell(row.get(name)) for name in names), *(_cell(answer.get(name)) for name in shown)])
-
-    return write
-
-
-def _flat(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an answer has a place in cells."""
-    flat = {name: value for name, value in answer.items() if not isinstance(value, Mapping)}
-    if "labels" in answer and isinstance(answer.get("scores"), Mapping):
-        flat["labels"] = _parted(answer["labels"])
-        flat |= {f"score_{label}": score for label, score in answer["scores"].items()}
-    return flat
-
-
-def _parted(labels: Sequence[str]) -> str:
-    """`a|b`, or a JSON list where a label holds the sign between them."""
-    return json.dumps(labels, ensure_ascii=False) if any("|" in label for label in labels) else "|".join(labels)
-
-
-def _column(name: str, taken: Collection[str]) -> str:
+def column_name(name: str, taken: Collection[str]) -> str:
+    """Of an answer's column beside those of the row."""
     while name in taken:
         name = f"predicted_{name}"
     return name
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | tuple | Mapping) else well_formed(value)

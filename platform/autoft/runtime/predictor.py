@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from autoft.data.names import nearest
 from autoft.data.table import Table
@@ -30,6 +32,10 @@ UNITS_WITHOUT_LENGTH = 2**16
 
 CHUNK = 2048
 """Rows of a stream that are in memory, and sorted by length, at a time."""
+
+
+_Answered: TypeAlias = tuple[list[int], Table, Arrays]
+"""Row numbers, those rows, and the outputs for them."""
 
 
 class Predictor:
@@ -108,16 +114,44 @@ class Predictor:
         return joined([(numbers, arrays) for numbers, _, arrays in self._batches(rows)], len(rows))
 
     def stream(
-        self, records: Iterable[Mapping[str, Any]], *, columns: Mapping[str, str] | None = None, origin: str = ""
+        self, records: Iterable[Mapping[str, Any]], *, columns: Mapping[str, str] | None = None, origin: str = "", before: int = 0
     ) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
-        """Each record with its answer, in order, a chunk of rows in memory at a time. Columns are found as in a data file:
-        by the name that `columns` gives their role, by the name they had when the model learned, or by role. `origin` is the file
-        they come from, for messages, which count rows from 1."""
-        given = self._renamed(columns or {})
-        iterator = iter(records)
-        before = 0
+        """Each record with its answer, in order, two chunks of rows in memory at a time: one that is being answered and the next, so that
+        no processor waits for the last batch of a chunk. Columns are found as in a data file: by the name that `columns` gives their
+        role, by the name they had when the model learned, or by role. `origin` is the file they come from, for messages, which count rows
+        from 1, and those that came `before`."""
+        chunks = self._chunks(iter(records), self._renamed(columns or {}), origin, before)
+        if self.at_once == 1:
+            for chunk, rows in chunks:
+                yield from zip(chunk, self.answers(rows), strict=True)
+            return
+        waiting: deque[tuple[Sequence[Mapping[str, Any]], Table, list[Future[_Answered]]]] = deque()
+        pool = ThreadPoolExecutor(self.at_once)
+        failure: Exception | None = None
+        try:
+            while True:
+                try:
+                    found = next(chunks, None)
+                except Exception as error:  # the rows before the one that cannot be read are answered first
+                    found, failure = None, error
+                if found is not None:
+                    chunk, rows = found
+                    waiting.append((chunk, rows, [pool.submit(self._answered, rows, numbers) for numbers in self._cut(rows)]))
+                if not waiting:
+                    break
+                if found is None or len(waiting) > 1:
+                    chunk, rows, batches = waiting.popleft()
+                    yield from zip(chunk, self._decoded(rows, (batch.result() for batch in batches)), strict=True)
+            if failure is not None:
+                raise failure
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _chunks(
+        self, iterator: Iterator[Mapping[str, Any]], given: Mapping[str, str], origin: str, before: int
+    ) -> Iterator[tuple[Sequence[Mapping[str, Any]], Table]]:
         while chunk := list(itertools.islice(iterator, CHUNK)):
-            yield from zip(chunk, self.answers(self._read(chunk, given, origin, before)), strict=True)
+            yield chunk, self._read(chunk, given, origin, before)
             before += len(chunk)
 
     def read(self, records: Sequence[Mapping[str, Any]], *, columns: Mapping[str, str] | None = None, origin: str = "") -> Table:
@@ -197,8 +231,11 @@ class Predictor:
 
     def answers(self, rows: Table) -> list[dict[str, Any]]:
         """One answer a row, in order. `rows` has columns named by role, as `Task.inputs` gives them."""
+        return self._decoded(rows, self._batches(rows))
+
+    def _decoded(self, rows: Table, batches: Iterable[_Answered]) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = [{}] * len(rows)
-        for numbers, batch, arrays in self._batches(rows):
+        for numbers, batch, arrays in batches:
             decoded = self._task.decode(self.problem, self._decoder, arrays, batch)
             strange = [] if self._domain is None else strangeness(self._domain, arrays["logits"]).tolist()
             for place, (number, answer) in enumerate(zip(numbers, decoded, strict=True)):
@@ -206,8 +243,8 @@ class Predictor:
                 answers[number] = {**answer, **sure, **({OUT_OF_DOMAIN: strange[place]} if strange else {})}
         return answers
 
-    def _batches(self, rows: Table) -> Iterator[tuple[list[int], Table, Arrays]]:
-        """Row numbers, those rows, and the outputs for them; long rows first, like lengths together."""
+    def _cut(self, rows: Table) -> list[list[int]]:
+        """The row numbers of each batch; long rows first, like lengths together."""
         sizes = rows.sizes()
         order = sorted(range(len(rows)), key=sizes.__getitem__, reverse=True)
         batches: list[list[int]] = []
@@ -215,17 +252,22 @@ class Predictor:
         while begin < len(order):
             batches.append(order[begin : begin + self._rows_at_once(sizes[order[begin]])])
             begin += len(batches[-1])
+        return batches
 
-        def answered(numbers: list[int]) -> tuple[list[int], Table, Arrays]:
-            batch = rows.take(numbers)
-            return numbers, batch, self._encoding.encode(batch).answered(self._session.run)
+    def _answered(self, rows: Table, numbers: list[int]) -> _Answered:
+        batch = rows.take(numbers)
+        return numbers, batch, self._encoding.encode(batch).answered(self._session.run)
 
+    def _batches(self, rows: Table) -> Iterator[_Answered]:
+        """Row numbers, those rows, and the outputs for them."""
+        batches = self._cut(rows)
         if self.at_once == 1 or len(batches) < 2:
-            yield from map(answered, batches)
+            for numbers in batches:
+                yield self._answered(rows, numbers)
             return
         pool = ThreadPoolExecutor(self.at_once)
         try:
-            yield from pool.map(answered, batches)
+            yield from pool.map(partial(self._answered, rows), batches)
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -24,7 +24,7 @@ class Parquet:
         return path.suffix.lower() in self.suffixes and not path.is_dir()
 
     def read(self, path: Path) -> Table:
-        arrow, parquet = need("pyarrow", path), need("pyarrow.parquet", path)
+        arrow, parquet = need("pyarrow", path, "parquet"), need("pyarrow.parquet", path, "parquet")
         try:
             table = parquet.ParquetFile(path).read()
         except (arrow.ArrowException, OSError) as error:

@@ -1,0 +1,141 @@
+"""A tracker that fails or is slow never slows or ends a run."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from autoft.catalog import Catalog
+from autoft.errors import PluginError, SettingsError
+from autoft.interfaces.events import Event, RunFailedEvent, TrialReported
+from autoft.plugins import Loaded
+from autoft.tracking import WAITING, Trackers, without_secrets
+from autoft_plugins.trackers.json_lines import JsonLines
+from tracked_run import left_behind, tell
+
+
+class Diary:
+    """Remembers; breaks where it is told to, and waits for `gate`."""
+
+    name, summary = "diary", "keeps all"
+
+    def __init__(self, breaks: str = "", gate: threading.Event | None = None) -> None:
+        self.heard: list[Event] = []
+        self.said: list[str] = []
+        self._breaks, self._gate = breaks, gate
+
+    def open(self, run_id: str, folder: Path) -> None:
+        self._do("open")
+
+    def event(self, event: Event) -> None:
+        self._do("event")
+        self.heard.append(event)
+
+    def close(self) -> None:
+        self._do("close")
+
+    def _do(self, what: str) -> None:
+        if self._gate is not None:
+            self._gate.wait(60)
+        if what == self._breaks:
+            raise ConnectionError(f"{what}: https://ada:lovelace@tracker.example refused\nin two lines")
+        self.said.append(what)
+
+
+def test_all_is_told_in_order_and_closed(tmp_path: Path) -> None:
+    diary, stream = Diary(), left_behind(tmp_path)
+    assert tell(diary, stream) == []
+    assert diary.heard == stream
+    assert (diary.said[0], diary.said[-1]) == ("open", "close")
+
+
+@pytest.mark.parametrize("where", ["open", "event", "close"])
+def test_one_that_raises_costs_one_line_without_secrets(tmp_path: Path, where: str) -> None:
+    diary, other, stream = Diary(where), Diary(), left_behind(tmp_path)
+    trackers = Trackers([diary, other], seconds=60)
+    warnings = [line for event in stream for line in trackers.notify(event)]
+    assert warnings == [
+        f"tracker diary failed and is left out from now on: ConnectionError: {where}: https://***@tracker.example refused in two lines"
+    ]
+    assert other.heard == stream, "the tracker beside it hears all"
+
+
+def test_a_slow_one_holds_up_nothing_and_what_is_lost_is_counted(tmp_path: Path) -> None:
+    gate, stream = threading.Event(), left_behind(tmp_path)
+    diary = Diary(gate=gate)
+    trackers = Trackers([diary], seconds=0.2)
+    flood = [TrialReported(trial=3, progress=50, metrics={}) for _ in range(WAITING + 7)]
+    warnings = [line for event in (*stream[:-1], *flood, stream[-1]) for line in trackers.notify(event)]
+    (line,) = warnings
+    assert line == (
+        "tracker diary had not ended 0.2 s after the run (AUTOFT_TRACKER_SECONDS gives it more): "
+        f"{len(stream) + len(flood):,} events of the run did not reach it"
+    )
+    gate.set()
+
+
+def test_one_that_catches_up_says_what_it_missed(tmp_path: Path) -> None:
+    gate, stream = threading.Event(), left_behind(tmp_path)
+    diary = Diary(gate=gate)
+    trackers = Trackers([diary], seconds=60)
+    for event in stream[:-1]:
+        trackers.notify(event)
+    room = WAITING - len(stream) + 1
+    for _ in range(room + 5):
+        trackers.notify(TrialReported(trial=3, progress=50, metrics={}))
+    gate.set()
+    assert trackers.notify(stream[-1]) == ("tracker diary was too slow: 5 events of the run did not reach it",)
+    assert diary.heard[-1] == stream[-1], "the end of the run is told whatever was dropped"
+    assert diary.said[-1] == "close"
+
+
+def test_a_run_that_is_left_does_not_wait_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autoft.tracking.ABORTED_SECONDS", 0.1)
+    gate, stream = threading.Event(), left_behind(tmp_path)
+    trackers = Trackers([Diary(gate=gate)], seconds=600)
+    trackers.notify(stream[0])
+    (line,) = trackers.notify(RunFailedEvent(run_id="reviews-1", status="aborted", reason="KeyboardInterrupt"))
+    assert "had not ended 0.1 s after the run" in line
+    gate.set()
+
+
+def test_a_run_that_never_began_opens_nothing(tmp_path: Path) -> None:
+    diary = Diary()
+    assert tell(diary, [RunFailedEvent(run_id="reviews-1", status="failed", reason="no rows")]) == []
+    assert diary.said == []
+
+
+def test_secrets_are_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789abcdef")
+    monkeypatch.setenv("DATABASE_PASSWORD", "x")
+    said = without_secrets("key 0123456789abcdef\nat http://me:word@host/x")
+    assert said == "key *** at http://***@host/x"
+
+
+def catalog_with(*trackers: object) -> Catalog:
+    plugin = SimpleNamespace()
+    from autoft.hookspecs import hookimpl
+
+    plugin.autoft_register_trackers = hookimpl(lambda: list(trackers))
+    return Catalog.of([Loaded("mine", "mine 1.0", plugin)])
+
+
+def test_a_library_that_is_absent_is_said_before_the_run() -> None:
+    class Absent(JsonLines):
+        name = "absent"
+        library, extra = "no_such_library", "absent"
+
+    catalog = catalog_with(Absent(), Diary())
+    with pytest.raises(SettingsError, match="needs the library no_such_library") as caught:
+        Trackers.named(["absent"], catalog)
+    assert caught.value.hint == "pip install 'autoft[absent]'"
+    with pytest.raises(PluginError, match="did you mean 'diary'"):
+        Trackers.named(["dairy"], catalog)
+    assert len(Trackers.named(["diary", "diary"], catalog)._tracking) == 1
+
+
+def test_the_built_in_ones_are_there() -> None:
+    assert set(Catalog.build(kinds=("trackers",)).trackers) == {"jsonl", "mlflow", "tensorboard", "wandb"}
