@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from autoft.errors import DataError
-from autoft.runtime.predictor import well_formed
+from autoft.runtime.predictor import TRUNCATED, well_formed
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 LINES = (".jsonl", ".ndjson")
@@ -166,8 +166,8 @@ def _cell_writer(file: IO[str], names: Collection[str], delimiter: str) -> _Writ
 
 
 def _flat(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an answer has a place in cells."""
-    flat = {name: value for name, value in answer.items() if not isinstance(value, Mapping)}
+    """What of an answer has a place in cells: what all answers have."""
+    flat = {name: value for name, value in answer.items() if name != TRUNCATED and not isinstance(value, Mapping)}
     if "labels" in answer and isinstance(answer.get("scores"), Mapping):
         flat["labels"] = _parted(answer["labels"])
         flat |= {f"score_{label}": score for label, score in answer["scores"].items()}

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from autoft.data.names import nearest
 from autoft.data.table import Table
 from autoft.errors import BundleError, DataError
-from autoft.interfaces.encoder import Arrays, Encoder, Encoding, joined
+from autoft.interfaces.encoder import Arrays, Encoded, Encoder, Encoding, joined
 from autoft.interfaces.exporter import Exporter
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
 from autoft.runtime.bundle import Bundle
 from autoft.runtime.schemas import answer_kind, stands_alone
 from autoft.runtime.session import available_cores
+
+_T = TypeVar("_T")
 
 ROWS_BY_LENGTH = 8
 """Rows a batch where rows have a length: on processors larger batches are slower."""
@@ -30,6 +34,17 @@ UNITS_WITHOUT_LENGTH = 2**16
 CHUNK = 2048
 """Rows of a stream that are in memory, and sorted by length, at a time."""
 
+TRUNCATED = "truncated"
+"""In answers to rows that were cut at the encoder's longest: true. Other answers do not have it."""
+
+
+class TooLongError(DataError):
+    """A row is longer than the encoder takes, where none is to be cut. `row` counts from 0, `longest` is what it takes."""
+
+    def __init__(self, message: str, *, hint: str | None = None, row: int = 0, longest: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.row, self.longest = row, longest
+
 
 class Predictor:
     """Answers from a bundle. Safe to call from several threads.
@@ -38,7 +53,8 @@ class Predictor:
     those of one batch, `at_once` the batches in work at a time: one batch with all threads for the quickest answer, one thread a batch and
     as many batches as processors for the most answers. `batch` is the most rows of a batch, where that is not the default. With
     `abstain_below`, a probability, an answer also says whether it is `sure`: its score is no less. Raises DataError where answers are not
-    one class with its probability.
+    one class with its probability. A row that is longer than the encoder takes is cut, and its answer says so (`TRUNCATED`); without
+    `truncate` it is refused.
     """
 
     def __init__(
@@ -52,9 +68,10 @@ class Predictor:
         at_once: int = 1,
         batch: int | None = None,
         abstain_below: float | None = None,
+        truncate: bool = True,
     ) -> None:
         self.bundle = bundle if abstain_below is None else _abstaining(bundle)
-        self._abstain_below = abstain_below
+        self._abstain_below, self._truncate = abstain_below, truncate
         self.threads, self.at_once, self._batch = threads or available_cores(), at_once, batch
         self._task = task
         self._decoder = bundle.decoder()
@@ -99,7 +116,7 @@ class Predictor:
 
         Where an output has an axis that varies between batches, shorter ones are filled with zeros.
         """
-        return joined([(numbers, arrays) for numbers, _, arrays in self._batches(rows)], len(rows))
+        return joined(list(self._by_batch(lambda numbers: self._graph(self._encoding.encode(rows.take(numbers))), rows)), len(rows))
 
     def stream(
         self, records: Iterable[Mapping[str, Any]], *, columns: Mapping[str, str] | None = None, origin: str = ""
@@ -190,17 +207,15 @@ class Predictor:
         raise DataError(f"the model reads the column {wanted}; {found}", hint=hint)
 
     def answers(self, rows: Table) -> list[dict[str, Any]]:
-        """One answer a row, in order. `rows` has columns named by role, as `Task.inputs` gives them."""
+        """One answer a row, in order. `rows` has columns named by role, as `Task.inputs` gives them. Raises TooLongError."""
         answers: list[dict[str, Any]] = [{}] * len(rows)
-        for numbers, batch, arrays in self._batches(rows):
-            decoded = self._task.decode(self.problem, self._decoder, arrays, batch)
-            for number, answer in zip(numbers, decoded, strict=True):
-                sure = {} if self._abstain_below is None else {"sure": answer["score"] >= self._abstain_below}
-                answers[number] = {**answer, **sure}
+        for numbers, found in self._by_batch(lambda numbers: self.answer(rows, numbers), rows):
+            for number, answer in zip(numbers, found, strict=True):
+                answers[number] = answer
         return answers
 
-    def _batches(self, rows: Table) -> Iterator[tuple[list[int], Table, Arrays]]:
-        """Row numbers, those rows, and the outputs for them; long rows first, like lengths together."""
+    def batches(self, rows: Table) -> list[list[int]]:
+        """The numbers of the rows that go through the graph together; long rows first, like lengths together."""
         sizes = rows.sizes()
         order = sorted(range(len(rows)), key=sizes.__getitem__, reverse=True)
         batches: list[list[int]] = []
@@ -208,17 +223,37 @@ class Predictor:
         while begin < len(order):
             batches.append(order[begin : begin + self._rows_at_once(sizes[order[begin]])])
             begin += len(batches[-1])
+        return batches
 
-        def answered(numbers: list[int]) -> tuple[list[int], Table, Arrays]:
-            batch = rows.take(numbers)
-            return numbers, batch, self._encoding.encode(batch).answered(self._session.run)
+    def answer(self, rows: Table, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """The answers to one batch of the rows, in the order of `numbers`, worked out in the calling thread. Raises TooLongError."""
+        batch = rows.take(numbers)
+        encoded = self._encoding.encode(batch)
+        cut = frozenset(np.flatnonzero(encoded.truncated).tolist())
+        if cut and not self._truncate:
+            raise self._too_long(min(numbers[place] for place in cut))
+        decoded = self._task.decode(self.problem, self._decoder, self._graph(encoded), batch)
+        if self._abstain_below is not None:
+            decoded = [{**answer, "sure": answer["score"] >= self._abstain_below} for answer in decoded]
+        return [{**answer, TRUNCATED: True} if place in cut else answer for place, answer in enumerate(decoded)]
 
+    def _too_long(self, number: int) -> TooLongError:
+        longest = self._encoding.max_length or 0
+        what = f"row {number + 1} is longer than this model reads (at most {longest:,} of what its encoder counts)"
+        return TooLongError(what, hint="shorten it, or let it be cut", row=number, longest=longest)
+
+    def _graph(self, encoded: Encoded) -> Arrays:
+        return encoded.answered(self._session.run)
+
+    def _by_batch(self, work: Callable[[list[int]], _T], rows: Table) -> Iterator[tuple[list[int], _T]]:
+        """The row numbers of each batch, and what `work` makes of them."""
+        batches = self.batches(rows)
         if self.at_once == 1 or len(batches) < 2:
-            yield from map(answered, batches)
+            yield from ((numbers, work(numbers)) for numbers in batches)
             return
         pool = ThreadPoolExecutor(self.at_once)
         try:
-            yield from pool.map(answered, batches)
+            yield from zip(batches, pool.map(work, batches), strict=True)
         finally:
             pool.shutdown(cancel_futures=True)
 
