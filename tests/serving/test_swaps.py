@@ -243,13 +243,15 @@ def test_one_that_is_copied_file_by_file_is_taken_once_it_is_whole(tmp_path: Pat
     watch = Watch({"shop": served}, changes=True, orders=None)
     first = served.predictor
     new = bundle_of(tmp_path / "new", NEW)
-    for name in ("autoft.json", "decoder.npz", "onnx/model.onnx", "vocabulary.json"):
-        assert served.predictor is first
-        (folder / name).write_bytes((new / name).read_bytes() + (b" " if name == "vocabulary.json" else b""))
+    whole = (new / "vocabulary.json").read_bytes() + b"\n"
+    (new / "vocabulary.json").write_bytes(whole)
+    task_bundles.changed(new)
+    for name, content in (("autoft.json", (new / "autoft.json").read_bytes()), ("vocabulary.json", whole[:40])):
+        (folder / name).write_bytes(content)
         for _ in range(3):
             watch.look()
-    assert served.predictor is first
-    (folder / "vocabulary.json").write_bytes((new / "vocabulary.json").read_bytes())
+        assert served.predictor is first
+    (folder / "vocabulary.json").write_bytes(whole)
     watch.look()
     assert served.predictor is first  # it may be changing still
     watch.look()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -22,10 +23,13 @@ LEFT = 499
 
 
 class Answering:
-    """Answers of one predictor, by the threads of the engine."""
+    """Answers of one predictor, by the threads of the engine.
+
+    Whoever serves has to hold the predictor: what an application's routes hold is never freed, since FastAPI keeps them in caches.
+    """
 
     def __init__(self, predictor: Predictor, engine: Engine) -> None:
-        self._predictor, self._engine = predictor, engine
+        self._predictor, self._engine = weakref.ref(predictor), engine
 
     async def __call__(self, rows: list[Any], request: Request, place: Callable[[int], str | None]) -> Answers:
         """One answer a row, in order. `place` tells where in the request a row stands, for errors. The body of the request has been read.
@@ -35,8 +39,10 @@ class Answering:
         """
         if not rows:
             return []
+        predictor = self._predictor()
+        assert predictor is not None, "a request that goes on holds its application, and so the predictor"
         try:
-            job = self._engine.submit(self._predictor, rows)
+            job = self._engine.submit(predictor, rows)
         except QueueFullError as error:
             raise RequestError(
                 429, "too many requests wait already; send this one again later", headers={"Retry-After": str(error.seconds)}

@@ -41,6 +41,7 @@ def create_app(predictor: Predictor, *, name: str, engine: Engine | None = None)
     Errors are JSON: `{"error": message, "field": name}`, with 422 for what is malformed, 413 for too much, never a traceback.
     """
     app = FastAPI(title=name, version=__version__, docs_url=None, redoc_url=None, description=f"{predictor.problem.task}, served by autoft")
+    app.state.predictor = predictor  # held here alone: see Answering
     app.add_exception_handler(RequestError, refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)

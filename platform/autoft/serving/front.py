@@ -46,8 +46,9 @@ class Front:
             known = ", ".join(self._bundles)
             await JSONResponse({"error": f"no bundle is served under this name; there is {known}"}, 404)(scope, receive, send)
             return
-        inner = scope if name is None else {**scope, "root_path": f"{scope.get('root_path', '')}{MODELS}/{name}"}
-        await served.app(inner, receive, send)
+        prefix = "" if name is None else f"{MODELS}/{name}"
+        # A copy: the application leaves itself in the scope, and a connection keeps that while it is open.
+        await served.app({**scope, "root_path": scope.get("root_path", "") + prefix}, receive, send)
 
     async def _list(self, request: Request) -> Response:  # noqa: ARG002
         return JSONResponse([_facts(served) for served in self._bundles.values()])
