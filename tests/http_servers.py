@@ -53,10 +53,10 @@ class Process:
 
     def __init__(self, folder: Path, *arguments: str | Path, **environment: str) -> None:
         self.log_file = folder / "server.log"
-        self._log = self.log_file.open("w")
         command = [sys.executable, "-m", "autoft", "serve", *map(str, arguments), "--port", "0"]
         own = {"AUTOFT_DATABASE": f"sqlite:///{folder / 'runs.sqlite'}"}
-        self.process = subprocess.Popen(command, stderr=self._log, env={**os.environ, **own, **environment})
+        with self.log_file.open("w") as log:
+            self.process = subprocess.Popen(command, stderr=log, env={**os.environ, **own, **environment})
         found = until(lambda: re.search(r"http://127\.0\.0\.1:\d+", self.log) or self.process.poll() is not None)
         assert isinstance(found, re.Match), self.log
         self.address = found[0]
@@ -85,7 +85,6 @@ class Process:
                 self.process.wait(20)
         self.process.kill()
         self.process.wait()
-        self._log.close()
 
 
 def until(found: Callable[[], Any], seconds: float = 90.0) -> Any:

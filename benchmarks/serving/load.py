@@ -12,6 +12,7 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -27,22 +28,22 @@ WATCHED = 0.5
 
 def throughput(address: str, texts: list[str], *, clients: int, seconds: float) -> dict[str, Any]:
     """Requests a second of clients that ask without pause."""
-    return summary(ask(address, texts, clients=clients, seconds=seconds), seconds)
+    return summary(Clients(address, texts, clients=clients, seconds=seconds).seen(), seconds)
 
 
 def latencies(address: str, texts: list[str], *, clients: int, seconds: float, rate: float | None = None) -> dict[str, Any]:
     """Milliseconds, p50 and p99, of clients that ask without pause, or `rate` times a second together."""
-    return summary(ask(address, texts, clients=clients, seconds=seconds, rate=rate), seconds)
+    return summary(Clients(address, texts, clients=clients, seconds=seconds, rate=rate).seen(), seconds)
 
 
 def flood(server: Server, texts: list[str], *, connections: int, seconds: float, calm_ms: float) -> dict[str, Any]:
     """Which statuses there were, how the memory grew, and the p99 of one client in the second after the first one after."""
-    process = start(server.address, texts, clients=connections, seconds=seconds)
+    flooding = Clients(server.address, texts, clients=connections, seconds=seconds)
     memory = []
-    while process.poll() is None:
+    while flooding.process.poll() is None:
         memory.append(server.resident_mb())
         time.sleep(WATCHED)
-    seen = heard(process)
+    seen = flooding.seen()
     time.sleep(SETTLE)
     after = latencies(server.address, texts, clients=1, seconds=1.0)
     statuses: dict[str, int] = {}
@@ -56,27 +57,23 @@ def flood(server: Server, texts: list[str], *, connections: int, seconds: float,
     }
 
 
-def ask(address: str, texts: list[str], **order: Any) -> list[tuple[float, float, int]]:
-    """Moment, milliseconds and status of each request; status 0 where there was no response."""
-    return heard(start(address, texts, **order))
+class Clients:
+    """The process of the clients. What it saw goes through a file: a pipe would be full before it has ended."""
 
+    def __init__(self, address: str, texts: list[str], **order: Any) -> None:
+        self._said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
+        self.process = subprocess.Popen([sys.executable, "-m", "serving.load"], stdin=subprocess.PIPE, stdout=self._said, text=True)
+        assert self.process.stdin is not None
+        with self.process.stdin as pipe:
+            json.dump({"address": address, "texts": texts, **order}, pipe)
 
-def start(address: str, texts: list[str], **order: Any) -> subprocess.Popen[str]:
-    """The process of the clients."""
-    process = subprocess.Popen([sys.executable, "-m", "serving.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin is not None
-    with process.stdin as pipe:
-        json.dump({"address": address, "texts": texts, **order}, pipe)
-    process.stdin = None
-    return process
-
-
-def heard(process: subprocess.Popen[str]) -> list[tuple[float, float, int]]:
-    """What it saw, once it has ended."""
-    said, _ = process.communicate()
-    if process.returncode:
-        sys.exit(f"the clients ended with {process.returncode}")
-    return [(moment, ms, status) for moment, ms, status in json.loads(said)]
+    def seen(self) -> list[tuple[float, float, int]]:
+        """Moment, milliseconds and status of each request, once it has ended; status 0 where there was no response."""
+        if self.process.wait():
+            sys.exit(f"the clients ended with {self.process.returncode}")
+        with self._said as said:
+            said.seek(0)
+            return [(moment, ms, status) for moment, ms, status in json.load(said)]
 
 
 def summary(seen: list[tuple[float, float, int]], seconds: float) -> dict[str, Any]:
