@@ -43,7 +43,7 @@ class Told:
         self.done += texts
         if "fails" in texts:
             raise RuntimeError("fails")
-        return [{"length": len(text)} for text in texts]
+        return [{"length": len(text)} for text in texts if text != "forgotten"]
 
 
 def texts(letter: str, count: int) -> list[str]:
@@ -154,7 +154,9 @@ def test_what_has_waited_too_long_is_not_computed() -> None:
     assert engine.waiting == 0
 
 
-@pytest.mark.parametrize(("rows", "error"), [(["wrong"], DataError), ([*texts("a", 9), "fails"], RuntimeError)])
+@pytest.mark.parametrize(
+    ("rows", "error"), [(["wrong"], DataError), ([*texts("a", 9), "fails"], RuntimeError), (["forgotten"], ValueError)]
+)
 def test_an_error_is_that_of_its_request_alone(rows: list[str], error: type[Exception]) -> None:
     engine, predictor = Engine(), Told()
 

@@ -143,22 +143,22 @@ class Engine:
                     self._jobs.append(job)
                     self._changed.notify()
             started = time.perf_counter()
-            found = job.predictor.answer(job.rows, numbers)
+            found = list(zip(numbers, job.predictor.answer(job.rows, numbers), strict=True))
         except BaseException as error:  # it is raised again where the request is answered
             self._end(job, error)
             return
-        self._answered(job, numbers, found, time.perf_counter() - started)
+        self._answered(job, found, time.perf_counter() - started)
 
-    def _answered(self, job: Job, numbers: Sequence[int], found: Answers, seconds: float) -> None:
-        each = seconds / len(numbers)
+    def _answered(self, job: Job, found: Sequence[tuple[int, dict[str, Any]]], seconds: float) -> None:
+        each = seconds / len(found)
         with self._changed:
             self._pace = (1 - _NEWEST) * self._pace + _NEWEST * each if self._pace else each
             if job.over:
                 return
-            for number, answer in zip(numbers, found, strict=True):
+            for number, answer in found:
                 job.answers[number] = answer
-            job.left -= len(numbers)
-            self._rows -= len(numbers)
+            job.left -= len(found)
+            self._rows -= len(found)
             if not job.left:
                 self._finish(job)
 

@@ -116,9 +116,10 @@ def supervise(options: Options, listener: socket.socket, on_ready: Callable[[Sta
             while not stop.wait(_LOOK):
                 for place in places:
                     place.look()
-                if not told and all(place.started for place in places):
+                first = places[0].started
+                if not told and first is not None and all(place.started for place in places):
                     told = True
-                    on_ready(places[0].started or Started(address="", names=()))
+                    on_ready(first)
         finally:
             listener.close()  # or connections would wait here that nobody takes
             _end([place.worker for place in places if place.worker is not None])
