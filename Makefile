@@ -11,7 +11,7 @@ STARTED := $(shell date +%s)
 DEMO ?= runs/demo-$(STARTED)
 LOADERS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/autoft-loaders
 
-.PHONY: help install dev demo test loaders examples lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu bench-portfolio bench-formats bench-predict
+.PHONY: help install dev demo test loaders examples lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu bench-portfolio bench-formats bench-predict bench-serve
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ bench-tasks: dev ## Every kind of task, and what its runs are held against; goes
 bench-formats: dev ## What each format costs in the metric, its size and its speed (BENCH_DATA).
 	$(BIN)/python benchmarks/formats.py emotion product_reviews banking77 bbc_news reuters_r8 movie_reviews
 	$(BIN)/python benchmarks/formats.py product_reviews emotion --speed
+
+bench-serve: dev ## Servers under load, beside the bare runtime and the usual snippet (BENCH_DATA, BUNDLE, MODEL).
+	PYTHONPATH=benchmarks $(BIN)/python -m serving $(BUNDLE) $(if $(MODEL),--model $(MODEL))
 
 bench-startup: dev ## Cold start of the commands (BUNDLE).
 	$(BIN)/python benchmarks/startup.py $(BUNDLE)

@@ -33,13 +33,14 @@ def load_predictor(
     exporter: str | None = None,
     abstain_below: float | None = None,
     out_of_domain: bool = False,
+    truncate: bool = True,
 ) -> Predictor:
     """Open the bundle in the folder `bundle`, with `at_once` batches in work at a time (one by default) and `threads` threads a batch (by
     default their share of all that the process may use).
 
     Where neither is given, `purpose` takes both, and the rows of a batch, from the bundle's advice, if that holds here; without one a file
     is answered by a batch of one thread a processor. `exporter` names the format that is opened, where it is not the manifest's;
-    for `abstain_below` and `out_of_domain` see `Predictor`.
+    for `abstain_below`, `out_of_domain` and `truncate` see `Predictor`.
     `plugin_files` are the one-file plugins that the bundle was made with. Raises BundleError when the folder is no bundle, a
     file was changed, or a plugin is missing or another one than the bundle names.
     """
@@ -71,6 +72,7 @@ def load_predictor(
         batch=batch,
         abstain_below=abstain_below,
         out_of_domain=out_of_domain,
+        truncate=truncate,
     )
 
 

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from autoft.loading import load_predictor
 from autoft.runtime.predictor import Predictor
 from autoft.serving import requests as requests_module
+from autoft.serving.access import AccessLog
 from autoft.serving.app import create_app
 from small_bundle import make_bundle, problem
 
@@ -157,8 +158,10 @@ def test_too_much_without_saying_how_much(client: TestClient) -> None:
 
 
 def test_a_failure_shows_nothing_of_itself_and_logs_no_text(
-    client: TestClient, predictor: Predictor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    client = TestClient(AccessLog(create_app(predictor, name="reviews")), raise_server_exceptions=False)
+
     def fail(arrays: object) -> None:
         raise RuntimeError("secret words")
 
@@ -174,7 +177,7 @@ def test_a_failure_shows_nothing_of_itself_and_logs_no_text(
 
 
 def test_answers_that_are_no_numbers_are_no_json(client: TestClient, predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictor, "predict", lambda rows: [{"label": "good", "score": float("nan")}])
+    monkeypatch.setattr(predictor, "answer", lambda rows, numbers: [{"label": "good", "score": float("nan")}])
     response = client.post("/predict", json={"text": "great"})
     assert response.status_code == 500
     assert set(response.json()) == {"error"}
@@ -202,7 +205,7 @@ def test_openapi_describes_the_bundles_own_fields(client: TestClient) -> None:
     assert client.post("/predict", json=body["example"]).status_code == 200
     example = api["paths"]["/"]["post"]["requestBody"]["content"]["application/json"]["example"]
     assert client.post("/", json=example).status_code == 200
-    assert set(api["paths"]["/predict"]["post"]["responses"]) == {"200", "408", "413", "422", "500"}
+    assert set(api["paths"]["/predict"]["post"]["responses"]) == {"200", "408", "413", "422", "429", "500", "504"}
 
 
 def test_the_docs_page_needs_no_other_machine(client: TestClient) -> None:

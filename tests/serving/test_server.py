@@ -18,11 +18,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from autoft.cli.serve import _setting
 from autoft.errors import InputError
 from autoft.runtime.advice import Advice, Machine, Setting
 from autoft.runtime.bundle import write_advice
 from autoft.runtime.session import available_cores
+from autoft.serving.served import setting
 from autoft.serving.server import address_of, bind
 from small_bundle import TRAIN, environment_without
 
@@ -82,8 +82,8 @@ def test_it_answers_holds_no_torch_and_ends_with_0(server: tuple[subprocess.Pope
 )
 def test_it_says_whether_it_takes_the_bundles_advice(bundle: Path, further: int, flags: tuple[str, ...], said: str, sessions: int) -> None:
     machine = Machine(processor="p", cores=available_cores() + further, system="s")
-    setting = {"sessions": 3, "threads": 2, "batch": 4}
-    write_advice(bundle, Advice(**setting, files=Setting(**setting), format="onnx", measured={}, machine=machine, when="now"))
+    found = {"sessions": 3, "threads": 2, "batch": 4}
+    write_advice(bundle, Advice(**found, files=Setting(**found), format="onnx", measured={}, machine=machine, when="now"))
     process = start(bundle, "--port", "0", *flags)
     try:
         line = process.stderr.readline()
@@ -101,12 +101,12 @@ def test_it_says_whether_it_takes_the_bundles_advice(bundle: Path, further: int,
 
 def test_advice_for_another_format_is_not_said_to_be_taken() -> None:
     machine = Machine(processor="p", cores=available_cores(), system="s")
-    setting = {"sessions": 3, "threads": 2, "batch": 4}
-    advice = Advice(**setting, files=Setting(**setting), format="onnx", measured={}, machine=machine, when="now")
+    found = {"sessions": 3, "threads": 2, "batch": 4}
+    advice = Advice(**found, files=Setting(**found), format="onnx", measured={}, machine=machine, when="now")
     bundle = SimpleNamespace(manifest=SimpleNamespace(advice=advice, exporter="onnx"))
     predictor = SimpleNamespace(bundle=bundle, at_once=3, threads=2, batch=4)
-    assert "as autoft bench advised" in _setting(predictor, None)
-    said = _setting(predictor, "onnx-int8")
+    assert "as autoft bench advised" in setting(predictor, None)
+    said = setting(predictor, "onnx-int8")
     assert "the format onnx, not for" in said
     assert "onnx-int8 here: not taken" in said
 

@@ -113,7 +113,7 @@ def command(
         pairs = blank.counted(predictor.stream(file.rows, columns=given, origin=file_name(input_file)))
         _show(_inputs_only(pairs, predictor.problem, given), as_json)
     else:
-        _write(_Filled(predictor, input_file, file, given, output_file, abstain_below, format_name), blank, resume=resume)
+        _write(_Filled(predictor, input_file, file, given, output_file, format_name), blank, resume=resume)
     _tell_of_blank(blank.rows, predictor.problem)
     return 0
 
@@ -212,7 +212,6 @@ class _Filled(NamedTuple):
     file: RowFile
     columns: Mapping[str, str]
     output: Path
-    abstain_below: float | None
     format_name: str | None
 
 
@@ -229,7 +228,7 @@ def _write(made: _Filled, blank: _Blank, *, resume: bool) -> None:
     started = time.perf_counter()
     work = None
     if made.input_file.is_file():
-        work = work_of(made.predictor, made.input_file, made.columns, made.abstain_below, made.format_name)
+        work = work_of(made.predictor, made.input_file, made.columns, made.format_name)
     schema = made.predictor.bundle.manifest.output_schema
     answers = AnswerFile(made.output, made.file.names, schema, work=work, resume=resume, row_types=made.file.types)
     before = answers.rows

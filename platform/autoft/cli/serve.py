@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,83 +11,127 @@ import click
 from autoft.cli.options import abstain_option, domain_option
 
 if TYPE_CHECKING:
-    from autoft.runtime.predictor import Predictor
+    from autoft.serving.options import Named
+    from autoft.serving.server import Started
 
 
 @click.command("serve")
-@click.argument("bundle")
+@click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 opens it to the network.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="The port; 0 takes any free one.")
 @click.option(
     "--threads", type=click.IntRange(1), help="Threads of a batch of rows.  [default: as `autoft bench` advised, else all processors]"
 )
 @click.option("--sessions", type=click.IntRange(1), help="Batches in work at a time.  [default: as `autoft bench` advised, else 1]")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes on the port, the processors shared out.")
 @click.option("--format", "format_name", metavar="NAME", help="One of the bundle's formats.  [default: the one it was exported for]")
 @abstain_option
 @domain_option
+@click.option("--no-truncate", is_flag=True, help="Refuse rows that are longer than the model reads, instead of cutting them.")
+@click.option("--queue", type=click.IntRange(1), metavar="ROWS", help="Rows that may wait; above it requests get 429.  [default: 2048]")
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="For a request; after it, it gets 504.  [default: 60]"
+)
+@click.option("--watch", is_flag=True, help="When a bundle's folder is replaced, check the new one and serve it.")
+@click.option(
+    "--api-keys",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Answer only those who send a key: a key a line, beside those in AUTOFT_API_KEYS. One marked admin: may swap bundles.",
+)
+@click.option("--cors", multiple=True, metavar="ORIGIN", help="Let pages of this origin ask, e.g. https://shop.example.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The log's form.")
 @click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
 def command(
-    bundle: str,
+    bundles: tuple[str, ...],
     host: str,
     port: int,
     threads: int | None,
     sessions: int | None,
+    workers: int,
     format_name: str | None,
     abstain_below: float | None,
     out_of_domain: bool,
+    no_truncate: bool,
+    queue: int | None,
+    timeout: float | None,
+    watch: bool,
+    api_keys: Path | None,
+    cors: tuple[str, ...],
+    log_format: str,
     plugins: tuple[Path, ...],
 ) -> int:
     """Serve BUNDLE over HTTP: POST /predict, POST / in the shapes of Hugging Face's API, GET /health/ready, /info, /docs.
 
     BUNDLE is a bundle's folder, a run's output folder, a run's id (or a unique beginning of it), or `last`, the newest run that left one.
+    Each is at /models/NAME/..., too, the second and further ones there alone. NAME=BUNDLE names it; else its folder does.
     """
-    from autoft.cli.where import bundle_folder
     from autoft.errors import AutoftError
-    from autoft.loading import load_predictor
 
-    folder = bundle_folder(bundle)
+    named = _named(bundles)
     try:
         from autoft.serving.server import bind, serve
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("autoft"):
             raise
         raise AutoftError(f"serving needs the package {error.name}", hint="pip install 'autoft[serve]'") from None
-    listener = bind(host, port)
-    predictor = load_predictor(
-        folder,
-        plugin_files=plugins,
+    from autoft.serving.options import Options
+
+    given = {"queue": queue, "timeout": timeout}
+    options = Options(
+        bundles=named,
+        plugins=plugins,
         threads=threads,
-        at_once=sessions,
-        purpose="server",
-        exporter=format_name,
+        sessions=sessions,
+        format=format_name,
         abstain_below=abstain_below,
         out_of_domain=out_of_domain,
+        truncate=not no_truncate,
+        keys=api_keys,
+        cors=cors,
+        log_format="json" if log_format == "json" else "text",
+        watch=watch,
+        workers=workers,
+        **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
     )
-    name = predictor.bundle.manifest.provenance.candidate
-    setting = "" if threads or sessions else _setting(predictor, format_name)
+    listener = bind(host, port)
 
-    def ready(address: str) -> None:
-        click.echo(f"{name} on {address} (try it: {address}/docs){setting}; Ctrl-C stops", err=True)
+    def ready(started: Started) -> None:
+        several = f"; {workers} workers" if workers > 1 else ""
+        names, address = ", ".join(started.names), started.address
+        click.echo(f"{names} on {address} (try it: {address}/docs){started.setting}{several}; Ctrl-C stops", err=True)
 
-    serve(predictor, host, port, name=name, listener=listener, on_ready=ready)
-    return 0
+    if workers == 1:
+        serve(options, listener, ready)
+        return 0
+    from autoft.serving.supervisor import supervise
+
+    return supervise(options, listener, ready)
 
 
-def _setting(predictor: Predictor, format_name: str | None) -> str:
-    """What the start line says of the bundle's advice, if it has one, when this format is served."""
-    from autoft.data.names import counted
-    from autoft.loading import advised
-    from autoft.runtime.session import available_cores
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
-    manifest = predictor.bundle.manifest
-    advice = manifest.advice
-    if advice is None:
-        return ""
-    if advised(manifest, "server", format_name) is None:
-        measured = f"{counted(advice.machine.cores, 'processor')} and the format {advice.format}"
-        here = f"{counted(available_cores(), 'processor')} and {format_name or manifest.exporter} here"
-        return f"; the bundle's advice is for {measured}, not for {here}: not taken"
-    setting = (
-        f"{counted(predictor.at_once, 'session')} of {counted(predictor.threads, 'thread')}, {counted(predictor.batch, 'row')} a batch"
-    )
-    return f"; {setting}, as autoft bench advised"
+
+def _named(bundles: tuple[str, ...]) -> tuple[Named, ...]:
+    """The bundles with their names. Raises InputError where two have one name."""
+    from autoft.cli.where import bundle_folder
+    from autoft.errors import InputError
+    from autoft.serving.options import Named
+
+    found: list[Named] = []
+    for text in bundles:
+        name, equals, rest = text.partition("=")
+        own = bool(equals) and _NAME.fullmatch(name) is not None and not Path(text).exists()
+        folder = bundle_folder(rest if own else text)
+        name = name if own else _name_of(folder)
+        if any(one.name == name for one in found):
+            raise InputError(f"two bundles would be served as {name}", hint=f"name one of them: autoft serve A other={text}")
+        found.append(Named(name=name, folder=folder))
+    return tuple(found)
+
+
+def _name_of(folder: Path) -> str:
+    """Of the folder, or of the run whose folder `bundle` it is; without what has no place in a URL."""
+    whole = folder.absolute()
+    name = whole.parent.name if whole.name == "bundle" else whole.name
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "bundle"

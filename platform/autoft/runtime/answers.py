@@ -17,7 +17,7 @@ from typing import IO, Any, Protocol
 from autoft.errors import DataError
 from autoft.runtime.columnar import PARQUET, Parts
 from autoft.runtime.files import DELIMITERS, LINES, column_name
-from autoft.runtime.predictor import CHUNK, Predictor, well_formed
+from autoft.runtime.predictor import CHUNK, TRUNCATED, Predictor, well_formed
 
 KINDS = (*DELIMITERS, *LINES, *PARQUET)
 """Endings of the files that can be written."""
@@ -29,9 +29,7 @@ SCHEMA = 1
 Pair = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
-def work_of(
-    predictor: Predictor, source: Path, columns: Mapping[str, str], abstain_below: float | None, format_name: str | None
-) -> dict[str, Any]:
+def work_of(predictor: Predictor, source: Path, columns: Mapping[str, str], format_name: str | None) -> dict[str, Any]:
     """What answers follow from: a file that was begun is gone on with only where all of it is the same."""
     manifest = predictor.bundle.manifest
     told = manifest.model_dump_json(exclude={"advice", "output_schema"})  # the one may change, the other follows from a flag, too
@@ -41,7 +39,8 @@ def work_of(
         "settings": {
             "format": predictor.bundle.format(format_name),
             "columns": dict(columns),
-            "abstain_below": abstain_below,
+            "abstain_below": predictor.abstain_below,
+            "out_of_domain": predictor.out_of_domain,
             "batch": predictor.batch,
             "window": CHUNK,
         },
@@ -278,8 +277,8 @@ class _Text:
 
 
 def _flat(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an answer has a place in cells."""
-    flat = {name: value for name, value in answer.items() if not isinstance(value, Mapping)}
+    """What of an answer has a place in cells: what all answers have."""
+    flat = {name: value for name, value in answer.items() if name != TRUNCATED and not isinstance(value, Mapping)}
     if "labels" in answer and isinstance(answer.get("scores"), Mapping):
         flat["labels"] = _parted(answer["labels"])
         flat |= {f"score_{label}": score for label, score in answer["scores"].items()}

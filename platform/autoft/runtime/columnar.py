@@ -11,6 +11,7 @@ from typing import Any
 
 from autoft.errors import DataError
 from autoft.runtime.files import RowFile, column_name
+from autoft.runtime.predictor import TRUNCATED
 
 PARQUET = (".parquet", ".pq")
 BATCH = 2048
@@ -140,7 +141,7 @@ class Parts:
 
     def _columns(self, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, list[Any]]:
         rows = list(dict.fromkeys([*self._names, *(name for row, _ in pairs for name in row)]))
-        told = list(dict.fromkeys(name for _, answer in pairs for name in answer))
+        told = list(dict.fromkeys(name for _, answer in pairs for name in answer if name != TRUNCATED))
         columns: dict[str, list[Any]] = {name: [row.get(name) for row, _ in pairs] for name in rows}
         return columns | {column_name(name, rows): [answer.get(name) for _, answer in pairs] for name in told}
 

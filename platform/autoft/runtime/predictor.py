@@ -5,16 +5,17 @@ from __future__ import annotations
 import copy
 import itertools
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
 
 from autoft.data.names import nearest
 from autoft.data.table import Table
 from autoft.errors import BundleError, DataError
-from autoft.interfaces.encoder import Arrays, Encoder, Encoding, joined
+from autoft.interfaces.encoder import Arrays, Encoded, Encoder, Encoding, joined
 from autoft.interfaces.exporter import Exporter
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
@@ -22,6 +23,11 @@ from autoft.runtime.bundle import Bundle
 from autoft.runtime.schemas import answer_kind, stands_alone
 from autoft.runtime.session import available_cores
 from autoft.runtime.strangeness import OUT_OF_DOMAIN, strangeness
+
+_T = TypeVar("_T")
+_Records: TypeAlias = Sequence[Mapping[str, Any]]
+_Answers: TypeAlias = list[dict[str, Any]]
+_Batches: TypeAlias = list[tuple[list[int], Future[_Answers]]]
 
 ROWS_BY_LENGTH = 8
 """Rows a batch where rows have a length: on processors larger batches are slower."""
@@ -33,9 +39,16 @@ UNITS_WITHOUT_LENGTH = 2**16
 CHUNK = 2048
 """Rows of a stream that are in memory, and sorted by length, at a time."""
 
+TRUNCATED = "truncated"
+"""In answers to rows that were cut at the encoder's longest: true. Other answers do not have it."""
 
-_Answered: TypeAlias = tuple[list[int], Table, Arrays]
-"""Row numbers, those rows, and the outputs for them."""
+
+class TooLongError(DataError):
+    """A row is longer than the encoder takes, where none is to be cut. `row` counts from 0, `longest` is what it takes."""
+
+    def __init__(self, message: str, *, hint: str | None = None, row: int = 0, longest: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.row, self.longest = row, longest
 
 
 class Predictor:
@@ -45,8 +58,9 @@ class Predictor:
     those of one batch, `at_once` the batches in work at a time: one batch with all threads for the quickest answer, one thread a batch and
     as many batches as processors for the most answers. `batch` is the most rows of a batch, where that is not the default. With
     `abstain_below`, a probability, an answer also says whether it is `sure`: its score is no less; with `out_of_domain` how strange its
-    row is, see `autoft.runtime.strangeness`. Raises DataError where answers are not one class with its probability, or the bundle does not
-    know how strange the rows of its own data are.
+    row is, see `autoft.runtime.strangeness`. A row that is longer than the encoder takes is cut, and its answer says so (`TRUNCATED`);
+    without `truncate` it is refused. Raises DataError where answers are not one class with its probability, or the bundle does not know
+    how strange the rows of its own data are.
     """
 
     def __init__(
@@ -61,9 +75,11 @@ class Predictor:
         batch: int | None = None,
         abstain_below: float | None = None,
         out_of_domain: bool = False,
+        truncate: bool = True,
     ) -> None:
         self.bundle = bundle if abstain_below is None else _abstaining(bundle)
-        self._abstain_below = abstain_below
+        self.abstain_below, self._truncate = abstain_below, truncate
+        self.out_of_domain = out_of_domain
         self._domain: Mapping[str, Any] | None = None
         if out_of_domain:
             self._domain, self.bundle = _domain_of(bundle), _wondering(self.bundle)
@@ -111,7 +127,7 @@ class Predictor:
 
         Where an output has an axis that varies between batches, shorter ones are filled with zeros.
         """
-        return joined([(numbers, arrays) for numbers, _, arrays in self._batches(rows)], len(rows))
+        return joined(list(self._by_batch(lambda numbers: self._graph(self._encoding.encode(rows.take(numbers))), rows)), len(rows))
 
     def stream(
         self, records: Iterable[Mapping[str, Any]], *, columns: Mapping[str, str] | None = None, origin: str = "", before: int = 0
@@ -125,7 +141,7 @@ class Predictor:
             for chunk, rows in chunks:
                 yield from zip(chunk, self.answers(rows), strict=True)
             return
-        waiting: deque[tuple[Sequence[Mapping[str, Any]], Table, list[Future[_Answered]]]] = deque()
+        waiting: deque[tuple[_Records, int, _Batches]] = deque()
         pool = ThreadPoolExecutor(self.at_once)
         failure: Exception | None = None
         try:
@@ -136,12 +152,13 @@ class Predictor:
                     found, failure = None, error
                 if found is not None:
                     chunk, rows = found
-                    waiting.append((chunk, rows, [pool.submit(self._answered, rows, numbers) for numbers in self._cut(rows)]))
+                    batches = [(numbers, pool.submit(self.answer, rows, numbers)) for numbers in self.batches(rows)]
+                    waiting.append((chunk, len(rows), batches))
                 if not waiting:
                     break
                 if found is None or len(waiting) > 1:
-                    chunk, rows, batches = waiting.popleft()
-                    yield from zip(chunk, self._decoded(rows, (batch.result() for batch in batches)), strict=True)
+                    chunk, count, batches = waiting.popleft()
+                    yield from zip(chunk, _in_order(((numbers, batch.result()) for numbers, batch in batches), count), strict=True)
             if failure is not None:
                 raise failure
         finally:
@@ -149,7 +166,7 @@ class Predictor:
 
     def _chunks(
         self, iterator: Iterator[Mapping[str, Any]], given: Mapping[str, str], origin: str, before: int
-    ) -> Iterator[tuple[Sequence[Mapping[str, Any]], Table]]:
+    ) -> Iterator[tuple[_Records, Table]]:
         while chunk := list(itertools.islice(iterator, CHUNK)):
             yield chunk, self._read(chunk, given, origin, before)
             before += len(chunk)
@@ -230,21 +247,11 @@ class Predictor:
         raise DataError(f"the model reads the column {wanted}; {found}", hint=hint)
 
     def answers(self, rows: Table) -> list[dict[str, Any]]:
-        """One answer a row, in order. `rows` has columns named by role, as `Task.inputs` gives them."""
-        return self._decoded(rows, self._batches(rows))
+        """One answer a row, in order. `rows` has columns named by role, as `Task.inputs` gives them. Raises TooLongError."""
+        return _in_order(self._by_batch(lambda numbers: self.answer(rows, numbers), rows), len(rows))
 
-    def _decoded(self, rows: Table, batches: Iterable[_Answered]) -> list[dict[str, Any]]:
-        answers: list[dict[str, Any]] = [{}] * len(rows)
-        for numbers, batch, arrays in batches:
-            decoded = self._task.decode(self.problem, self._decoder, arrays, batch)
-            strange = [] if self._domain is None else strangeness(self._domain, arrays["logits"]).tolist()
-            for place, (number, answer) in enumerate(zip(numbers, decoded, strict=True)):
-                sure = {} if self._abstain_below is None else {"sure": answer["score"] >= self._abstain_below}
-                answers[number] = {**answer, **sure, **({OUT_OF_DOMAIN: strange[place]} if strange else {})}
-        return answers
-
-    def _cut(self, rows: Table) -> list[list[int]]:
-        """The row numbers of each batch; long rows first, like lengths together."""
+    def batches(self, rows: Table) -> list[list[int]]:
+        """The numbers of the rows that go through the graph together; long rows first, like lengths together."""
         sizes = rows.sizes()
         order = sorted(range(len(rows)), key=sizes.__getitem__, reverse=True)
         batches: list[list[int]] = []
@@ -254,20 +261,39 @@ class Predictor:
             begin += len(batches[-1])
         return batches
 
-    def _answered(self, rows: Table, numbers: list[int]) -> _Answered:
+    def answer(self, rows: Table, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """The answers to one batch of the rows, in the order of `numbers`, worked out in the calling thread. Raises TooLongError."""
         batch = rows.take(numbers)
-        return numbers, batch, self._encoding.encode(batch).answered(self._session.run)
+        encoded = self._encoding.encode(batch)
+        cut = frozenset(np.flatnonzero(encoded.truncated).tolist())
+        if cut and not self._truncate:
+            raise self._too_long(min(numbers[place] for place in cut))
+        arrays = self._graph(encoded)
+        decoded = self._task.decode(self.problem, self._decoder, arrays, batch)
+        if self.abstain_below is not None:
+            decoded = [{**answer, "sure": answer["score"] >= self.abstain_below} for answer in decoded]
+        if self._domain is not None:
+            strange = strangeness(self._domain, arrays["logits"]).tolist()
+            decoded = [{**answer, OUT_OF_DOMAIN: value} for answer, value in zip(decoded, strange, strict=True)]
+        return [{**answer, TRUNCATED: True} if place in cut else answer for place, answer in enumerate(decoded)]
 
-    def _batches(self, rows: Table) -> Iterator[_Answered]:
-        """Row numbers, those rows, and the outputs for them."""
-        batches = self._cut(rows)
+    def _too_long(self, number: int) -> TooLongError:
+        longest = self._encoding.max_length or 0
+        what = f"row {number + 1} is longer than this model reads (at most {longest:,} of what its encoder counts)"
+        return TooLongError(what, hint="shorten it, or let it be cut", row=number, longest=longest)
+
+    def _graph(self, encoded: Encoded) -> Arrays:
+        return encoded.answered(self._session.run)
+
+    def _by_batch(self, work: Callable[[list[int]], _T], rows: Table) -> Iterator[tuple[list[int], _T]]:
+        """The row numbers of each batch, and what `work` makes of them."""
+        batches = self.batches(rows)
         if self.at_once == 1 or len(batches) < 2:
-            for numbers in batches:
-                yield self._answered(rows, numbers)
+            yield from ((numbers, work(numbers)) for numbers in batches)
             return
         pool = ThreadPoolExecutor(self.at_once)
         try:
-            yield from pool.map(partial(self._answered, rows), batches)
+            yield from zip(batches, pool.map(work, batches), strict=True)
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -275,6 +301,15 @@ class Predictor:
         if self._encoding.max_length is not None:
             return self.batch
         return min(self.batch, max(1, UNITS_WITHOUT_LENGTH // max(1, longest)))
+
+
+def _in_order(batches: Iterable[tuple[Sequence[int], _Answers]], count: int) -> _Answers:
+    """The answers of all batches, where the numbers of their rows put them."""
+    answers: _Answers = [{}] * count
+    for numbers, found in batches:
+        for number, answer in zip(numbers, found, strict=True):
+            answers[number] = answer
+    return answers
 
 
 def _abstaining(bundle: Bundle) -> Bundle:

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import json
-import logging
-import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import anyio
-import anyio.to_thread
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from autoft.errors import DataError
 from autoft.runtime.predictor import Predictor
 from autoft.runtime.schemas import answer_kind
 from autoft.serving import openapi
-from autoft.serving.access import AccessLog
+from autoft.serving.answering import Answering, failure
+from autoft.serving.engine import Engine
 from autoft.serving.huggingface import question_of
-from autoft.serving.requests import RequestError, read_json, rows_of
+from autoft.serving.requests import RequestError, name_in, read_json, rows_of
 from autoft.version import __version__
-
-LOG = logging.getLogger("autoft.serving")
-
-SIDE_BY_SIDE = 2
-"""Requests answered at a time at least: one encodes while the other is in the graph, which may use all threads by itself. Where the
-predictor has more batches in work, as many."""
 
 _PAGE = Path(__file__).with_name("docs.html")
 _PAGE_HEADERS = {
@@ -43,44 +35,37 @@ class _Json(Response):
         return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def create_app(predictor: Predictor, *, name: str) -> FastAPI:
-    """An application that answers with `predictor`; `name` is what it calls the model.
+def create_app(predictor: Predictor, *, name: str, engine: Engine | None = None) -> FastAPI:
+    """An application that answers with `predictor`; `name` is what it calls the model. `engine` does the work, one of its own by default.
 
     Errors are JSON: `{"error": message, "field": name}`, with 422 for what is malformed, 413 for too much, never a traceback.
     """
     app = FastAPI(title=name, version=__version__, docs_url=None, redoc_url=None, description=f"{predictor.problem.task}, served by autoft")
-    app.add_middleware(AccessLog)
-    app.add_exception_handler(RequestError, _refused)
+    app.state.predictor = predictor  # held here alone: see Answering
+    app.add_exception_handler(RequestError, refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
-    _add_answers(app, predictor)
+    _add_answers(app, predictor, Answering(predictor, engine or Engine()))
     _add_facts(app, predictor, name)
     return app
 
 
-def _add_answers(app: FastAPI, predictor: Predictor) -> None:
+def _add_answers(app: FastAPI, predictor: Predictor, answers: Answering) -> None:
     bundle, problem, schema = predictor.bundle, predictor.problem, predictor.bundle.manifest.input_schema
     kind = answer_kind(bundle.manifest.output_schema)
-    limiter = anyio.CapacityLimiter(max(SIDE_BY_SIDE, predictor.at_once))
-
-    async def answers(rows: list[Any]) -> list[dict[str, Any]]:
-        try:
-            return await anyio.to_thread.run_sync(predictor.predict, rows, limiter=limiter)
-        except DataError as error:
-            raise RequestError(422, error.message) from None
-        except Exception as error:
-            raise _failure(error) from None
 
     @app.post("/predict", summary="One answer, or one a row in order", response_class=_Json, openapi_extra=openapi.predict(bundle))
     async def predict(request: Request) -> Response:
-        rows, single = rows_of(await read_json(request), problem, schema)
-        found = await answers(rows)
+        body = await read_json(request)
+        rows, single = rows_of(body, problem, schema)
+        place: Callable[[int], str | None] = partial(name_in, body, problem) if single else "inputs.{}".format
+        found = await answers(rows, request, place)
         return _Json(found[0] if single else found)
 
     @app.post("/", summary="Hugging Face's shape", response_class=_Json, openapi_extra=openapi.huggingface(bundle))
     async def pipeline(request: Request) -> Response:
         question = question_of(await read_json(request), kind, problem, schema)
-        return _Json(question.shaped(await answers(question.rows)))
+        return _Json(question.shaped(await answers(question.rows, request, question.place)))
 
 
 def _add_facts(app: FastAPI, predictor: Predictor, name: str) -> None:
@@ -122,9 +107,10 @@ def _facts(predictor: Predictor, name: str) -> dict[str, Any]:
     }
 
 
-async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
+async def refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """The response to a request that is refused."""
     assert isinstance(error, RequestError)
-    return _Json(error.as_json(), status_code=error.status)
+    return _Json(error.as_json(), status_code=error.status, headers=error.headers)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -134,11 +120,4 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return await _refused(request, _failure(error))
-
-
-def _failure(error: Exception) -> RequestError:
-    """Status 500. An error's message may quote what was asked: the log holds its kind, and where it arose."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    LOG.error("failed: %s at %s:%s", type(error).__name__, where.filename, where.lineno)
-    return RequestError(500, "the model could not answer; the server's log says where")
+    return await refused(request, failure(error))

@@ -20,10 +20,12 @@ SIMILARITY = ("source_sentence", "sentences")
 
 @dataclass(frozen=True)
 class Question:
-    """Rows for a predictor, and `shaped`, which turns their answers into the body that the client expects."""
+    """Rows for a predictor, and `shaped`, which turns their answers into the body that the client expects. `place` tells where in the
+    request a row stands."""
 
     rows: list[Any]
     shaped: Callable[[Sequence[Answer]], list[Any]]
+    place: Callable[[int], str | None] = "inputs.{}".format
 
 
 def question_of(body: Mapping[str, Any], kind: AnswerKind | None, problem: Problem, schema: Mapping[str, Any]) -> Question:
@@ -36,13 +38,12 @@ def question_of(body: Mapping[str, Any], kind: AnswerKind | None, problem: Probl
         raise RequestError(422, "answers are not streamed; leave stream out", "stream")
     inputs, parameters = body["inputs"], _parameters(body, kind)
     if isinstance(inputs, Mapping) and any(name in inputs for name in SIMILARITY if name not in names_of(problem)):
-        return Question(_similar(inputs, kind, problem, schema), lambda answers: [answer["score"] for answer in answers])
+        rows = _similar(inputs, kind, problem, schema)
+        return Question(rows, lambda answers: [answer["score"] for answer in answers], "inputs.sentences.{}".format)
     if isinstance(inputs, list):
-        rows, single = check_rows(inputs, problem, schema), False
-    else:
-        check_row(inputs, "inputs", problem, schema)
-        rows, single = [inputs], True
-    return Question(rows, lambda answers: _shaped(answers, kind, parameters, single))
+        return Question(check_rows(inputs, problem, schema), lambda answers: _shaped(answers, kind, parameters, single=False))
+    check_row(inputs, "inputs", problem, schema)
+    return Question([inputs], lambda answers: _shaped(answers, kind, parameters, single=True), lambda _: "inputs")
 
 
 def _similar(inputs: Mapping[str, Any], kind: AnswerKind, problem: Problem, schema: Mapping[str, Any]) -> list[Any]:
@@ -128,7 +129,7 @@ _CHECKS: Mapping[str, Callable[[object, AnswerKind], str | None]] = {
 # Answers
 
 
-def _shaped(answers: Sequence[Answer], kind: AnswerKind, parameters: Mapping[str, Any], single: bool) -> list[Any]:
+def _shaped(answers: Sequence[Answer], kind: AnswerKind, parameters: Mapping[str, Any], *, single: bool) -> list[Any]:
     if kind == "text":
         return [{"generated_text": answer["text"]} for answer in answers]
     if kind == "entities":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autoft.runtime.bundle import Bundle
+from autoft.runtime.predictor import TRUNCATED
 from autoft.runtime.schemas import AnswerKind, answer_kind
 from autoft.serving.huggingface import PARAMETERS, STRATEGIES
 from autoft.serving.requests import MOST_BYTES, MOST_INPUTS
@@ -18,7 +19,9 @@ _REASONS = {
     408: "the body did not arrive in time",
     413: f"more than {MOST_INPUTS:,} inputs or {MOST_BYTES:,} bytes",
     422: "malformed; `field` names what",
+    429: "too many rows wait already; `Retry-After` says in how many seconds to come again",
     500: "the model could not answer",
+    504: "there was no answer in time",
 }
 _TEXT = {"type": "string"}
 _NUMBER = {"type": "number"}
@@ -32,9 +35,14 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
 
 def predict(bundle: Bundle) -> dict[str, Any]:
     """Of POST /predict: one row or a list of rows."""
-    row, answer = bundle.manifest.input_schema or {"type": "object"}, bundle.manifest.output_schema or {"type": "object"}
+    row, answer = bundle.manifest.input_schema or {"type": "object"}, _with_truncated(bundle.manifest.output_schema or {"type": "object"})
     many = {"type": "object", "required": ["inputs"], "properties": {"inputs": _list(_row_or_value(bundle))}}
     return _operation({"anyOf": [row, many]}, {"anyOf": [answer, {"type": "array", "items": answer}]}, example_row(bundle))
+
+
+def _with_truncated(answer: dict[str, Any]) -> dict[str, Any]:
+    mark = {"type": "boolean", "description": "true where the row was cut, since it is longer than the model reads"}
+    return {**answer, "properties": {**answer.get("properties", {}), TRUNCATED: mark}}
 
 
 def huggingface(bundle: Bundle) -> dict[str, Any]:

@@ -24,11 +24,12 @@ BODY_SECONDS = 30.0
 
 
 class RequestError(Exception):
-    """A request that is refused: HTTP status, message, and the field at fault where there is one."""
+    """A request that is refused: HTTP status, message, the field at fault where there is one, and headers of the response."""
 
-    def __init__(self, status: int, message: str, field: str | None = None) -> None:
+    def __init__(self, status: int, message: str, field: str | None = None, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status, self.message, self.field = status, str(well_formed(message)), field and str(well_formed(field))
+        self.headers = headers
 
     def as_json(self) -> dict[str, str]:
         return {"error": self.message} | ({"field": self.field} if self.field else {})
@@ -142,6 +143,11 @@ def _check_value(value: Any, where: str, role: str, problem: Problem, schema: Ma
     reason = complaint(expected, value)
     if reason:
         raise RequestError(422, f"{where} {reason}", where)
+
+
+def name_in(row: Mapping[str, Any], problem: Problem, number: int = 0) -> str | None:  # noqa: ARG001
+    """What the one input is called in the row; None where the problem has several."""
+    return next((name for name in names_of(problem) if name in row), None) if len(problem.inputs) == 1 else None
 
 
 def names_of(problem: Problem) -> list[str]:

@@ -1,25 +1,38 @@
-"""Runs the application until a signal asks it to stop."""
+"""Runs the bundles' application until a signal asks it to stop."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
-import logging
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import uvicorn
 
 from autoft.errors import InputError
-from autoft.runtime.predictor import Predictor
-from autoft.serving.app import create_app
+from autoft.interfaces.problem import Frozen
+from autoft.serving.access import AccessLog
+from autoft.serving.assembled import assembled
+from autoft.serving.connections import allow_many, impatient
+from autoft.serving.logs import log_to_stderr
+from autoft.serving.options import Options
+from autoft.serving.served import setting
 
 GRACE = 30
 """Seconds that accepted requests have to finish once the server is told to stop."""
 
+LAST_REQUESTS = 0.5
+"""Seconds that open connections have, once the server is told to stop, to send what is on its way."""
+
 _BACKLOG = 2048
+
+_ACCEPTS = 4
+"""Connections that a process takes at a time: with more, one of several would take all that come together, and the others none."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -57,42 +70,80 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(
-    predictor: Predictor,
-    host: str = "127.0.0.1",
-    port: int = 8000,
-    *,
-    name: str = "autoft",
-    listener: socket.socket | None = None,
-    on_ready: Callable[[str], None] = lambda _: None,
-) -> None:
-    """Serve until SIGTERM or SIGINT; accepted requests are finished first. `listener` is a socket that `bind` gave, else one is made.
+def serve(options: Options, listener: socket.socket, on_ready: Callable[[Started], None] = lambda _: None) -> None:
+    """Serve on a socket that `bind` gave until SIGTERM or SIGINT; accepted requests are finished first.
 
-    `on_ready` hears the address once requests are taken. Raises InputError when the port cannot be had.
+    `on_ready` hears what is served once requests are taken. Raises InputError where a bundle or a key cannot be used.
     """
-    listener = listener or bind(host, port)
-    _log_to_stderr()
-    config = uvicorn.Config(
-        create_app(predictor, name=name),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=GRACE,
-    )
-    with _signals_end_quietly(), contextlib.closing(listener):
-        _Server(config, lambda: on_ready(address_of(listener))).run(sockets=[listener])
+    log_to_stderr(options.log_format)
+    allow_many()
+    with contextlib.closing(listener), assembled(options) as made, _signals_end_quietly():
+        predictors = [served.predictor for served in made.bundles.values()]
+        advised = options.workers == 1 and options.threads is None and options.sessions is None
+        started = Started(
+            address=address_of(listener),
+            names=tuple(predictor.bundle.manifest.provenance.candidate for predictor in predictors),
+            setting=setting(predictors[0], options.format) if advised else "",
+        )
+        Server(made.app, lambda: on_ready(started)).run(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
+class Started(Frozen):
+    """What is served, for the line that says so: the URL, the bundles' candidates, and a remark on the bundle's advice."""
+
+    address: str
+    names: tuple[str, ...]
+    setting: str = ""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, with limits for slow clients, and an end that loses no request that has arrived."""
+
+    def __init__(self, app: AccessLog, on_ready: Callable[[], None] = lambda: None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=impatient(),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                ws="none",
+                backlog=_ACCEPTS,
+                timeout_graceful_shutdown=GRACE,
+            )
+        )
+        self._app, self._on_ready = app, on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)  # the loop has set it to what it takes at a time
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        arrived = [connection for listener in sockets or () for connection in _waiting(listener)]
+        for server in self.servers:
+            server.close()
+        loop, config = asyncio.get_running_loop(), self.config
+        protocol: Any = config.http_protocol_class
+        made = partial(protocol, config=config, server_state=self.server_state, app_state=self.lifespan.state)
+        for connection in arrived:
+            await loop.connect_accepted_socket(made, connection)
+        self._app.closing = True
+        until = loop.time() + LAST_REQUESTS
+        while self.server_state.connections and loop.time() < until and not self.force_exit:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
+
+def _waiting(listener: socket.socket) -> list[socket.socket]:
+    """The connections that the system has accepted and nobody has taken yet: they would be reset with the listener."""
+    found: list[socket.socket] = []
+    with contextlib.suppress(OSError):  # none waits any more, or no file may be opened
+        while len(found) < _BACKLOG:
+            found.append(listener.accept()[0])
+    return found
 
 
 @contextlib.contextmanager
@@ -107,12 +158,3 @@ def _signals_end_quietly() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _log_to_stderr() -> None:
-    log = logging.getLogger("autoft.serving")
-    if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)

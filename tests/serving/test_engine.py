@@ -1,0 +1,200 @@
+"""The queue before the predictors: order, fairness, room, and what is dropped. No graph: a predictor that tells what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from autoft.data.table import Table
+from autoft.errors import DataError
+from autoft.serving.engine import Engine, QueueFullError
+
+
+class Told:
+    """Answers a row with its length, `size` rows a batch. While `held` is set no batch ends."""
+
+    def __init__(self, size: int = 2) -> None:
+        self.at_once, self._size = 1, size
+        self.done: list[str] = []
+        self.held, self.begun = threading.Event(), threading.Semaphore(0)
+        self.held.set()
+
+    def asked(self, inputs: Sequence[Any]) -> Table:
+        if "wrong" in inputs:
+            raise DataError("row 1: wrong")
+        return Table({"text": list(inputs)})
+
+    def batches(self, rows: Table) -> list[list[int]]:
+        # The last row first, as long ones are.
+        numbers = list(range(len(rows)))[::-1]
+        return [numbers[place : place + self._size] for place in range(0, len(numbers), self._size)]
+
+    def answer(self, rows: Table, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        self.begun.release()
+        assert self.held.wait(30)
+        texts = [rows["text"][number] for number in numbers]
+        self.done += texts
+        if "fails" in texts:
+            raise RuntimeError("fails")
+        return [{"length": len(text)} for text in texts if text != "forgotten"]
+
+
+def texts(letter: str, count: int) -> list[str]:
+    return [letter * (number + 1) for number in range(count)]
+
+
+def test_answers_are_in_the_order_of_the_rows() -> None:
+    engine = Engine()
+
+    async def ask() -> Any:
+        return await asyncio.gather(*(engine.submit(Told(), texts("a", count)).future for count in range(1, 20)))
+
+    for count, answers in enumerate(asyncio.run(ask()), 1):
+        assert answers == [{"length": number + 1} for number in range(count)]
+    assert engine.waiting == 0
+
+
+def test_a_request_of_one_row_does_not_wait_for_the_whole_of_a_long_one() -> None:
+    engine, predictor = Engine(), Told()
+    predictor.held.clear()
+
+    async def ask() -> None:
+        long = engine.submit(predictor, texts("a", 100))
+        short = engine.submit(predictor, ["b"])
+        predictor.held.set()
+        assert await short.future == [{"length": 1}]
+        assert len(await long.future) == 100
+
+    asyncio.run(ask())
+    assert predictor.done.index("b") < 20
+
+
+def test_what_does_not_fit_is_refused_with_the_time_to_wait() -> None:
+    engine, predictor = Engine(most=10), Told()
+    predictor.held.clear()
+
+    async def ask() -> None:
+        whole = engine.submit(predictor, texts("a", 25))  # nothing is before it
+        with pytest.raises(QueueFullError) as caught:
+            engine.submit(predictor, ["b"])
+        assert caught.value.seconds >= 1
+        predictor.held.set()
+        assert len(await whole.future) == 25
+        jobs = [engine.submit(predictor, texts("c", 5)) for _ in range(2)]
+        await asyncio.gather(*(job.future for job in jobs))
+
+    asyncio.run(ask())
+    assert engine.waiting == 0
+
+
+def test_what_nobody_waits_for_is_not_computed_and_gives_its_room_back() -> None:
+    engine, predictor = Engine(most=8), Told()
+    predictor.held.clear()
+
+    async def ask() -> None:
+        busy = [engine.submit(predictor, ["a"]) for _ in range(2)]
+        for _ in busy:
+            await asyncio.to_thread(predictor.begun.acquire)
+        left = engine.submit(predictor, texts("b", 6))
+        assert engine.waiting == 8
+        engine.drop(left)
+        assert engine.waiting == 2
+        stays = engine.submit(predictor, ["c"])
+        predictor.held.set()
+        assert await stays.future == [{"length": 1}]
+        await asyncio.gather(*(job.future for job in busy))
+        with pytest.raises(asyncio.CancelledError):
+            await left.future
+
+    asyncio.run(ask())
+    assert not any(text.startswith("b") for text in predictor.done)
+    assert engine.waiting == 0
+
+
+def test_of_a_request_that_is_left_in_the_middle_the_rest_is_not_computed() -> None:
+    engine, predictor = Engine(), Told()
+    predictor.held.clear()
+
+    async def ask() -> None:
+        job = engine.submit(predictor, texts("a", 50))
+        await asyncio.to_thread(predictor.begun.acquire)
+        engine.drop(job)
+        predictor.held.set()
+        assert await engine.submit(predictor, ["b"]).future == [{"length": 1}]
+
+    asyncio.run(ask())
+    assert len(predictor.done) <= 5  # a batch a thread, and the last
+    assert engine.waiting == 0
+
+
+def test_what_has_waited_too_long_is_not_computed() -> None:
+    engine, predictor = Engine(timeout=0.05), Told()
+    predictor.held.clear()
+
+    async def ask() -> None:
+        busy = [engine.submit(predictor, ["a"]) for _ in range(2)]
+        for _ in busy:
+            await asyncio.to_thread(predictor.begun.acquire)
+        late = engine.submit(predictor, ["late"])
+        await asyncio.sleep(0.1)
+        predictor.held.set()
+        with pytest.raises(TimeoutError):
+            await late.future
+        await asyncio.gather(*(job.future for job in busy))
+
+    asyncio.run(ask())
+    assert predictor.done == ["a", "a"]
+    assert engine.waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "error"), [(["wrong"], DataError), ([*texts("a", 9), "fails"], RuntimeError), (["forgotten"], ValueError)]
+)
+def test_an_error_is_that_of_its_request_alone(rows: list[str], error: type[Exception]) -> None:
+    engine, predictor = Engine(), Told()
+
+    async def ask() -> None:
+        jobs = [engine.submit(predictor, one) for one in (["b"], rows, ["c"])]
+        first, wrong, last = await asyncio.gather(*(job.future for job in jobs), return_exceptions=True)
+        assert first == last == [{"length": 1}]
+        assert isinstance(wrong, error)
+
+    asyncio.run(ask())
+    assert engine.waiting == 0
+
+
+def test_a_predictor_that_answers_nothing_any_more_is_not_kept() -> None:
+    engine, predictors = Engine(), [Told()]
+    gone = weakref.ref(predictors[0])
+
+    async def ask() -> None:
+        await engine.submit(predictors.pop(), texts("a", 7)).future
+
+    asyncio.run(ask())
+    end = time.monotonic() + 10
+    while gone() is not None and time.monotonic() < end:
+        gc.collect()
+        time.sleep(0.01)
+    assert gone() is None
+
+
+def test_a_closed_engine_has_no_threads() -> None:
+    engine = Engine()
+
+    async def ask() -> None:
+        await engine.submit(Told(), ["a"]).future
+
+    asyncio.run(ask())
+    threads = list(engine._threads)
+    assert threads
+    engine.close()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
