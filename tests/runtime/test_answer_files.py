@@ -243,15 +243,15 @@ def test_several_at_once_give_the_answers_of_one(home: Path) -> None:
 @pytest.mark.soak
 def test_memory_does_not_grow_with_the_file(home: Path, tmp_path: Path) -> None:
     peaks = []
-    for rows in (6 * CHUNK, 60 * CHUNK):
+    for rows in (20 * CHUNK, 80 * CHUNK):
         written(tmp_path / "in.csv", rows)
         for ending in ("csv", "parquet"):
             tracemalloc.start()
             predict(home / "bundle", "--input", tmp_path / "in.csv", "--output", tmp_path / f"out.{ending}")
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
-    assert peaks[2] < 1.3 * peaks[0]
-    assert peaks[3] < 1.3 * peaks[1]
+    assert peaks[2] < 1.5 * peaks[0]
+    assert peaks[3] < 1.5 * peaks[1]
 
 
 def test_parquet_keeps_types_and_order(home: Path) -> None:

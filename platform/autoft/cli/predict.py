@@ -246,6 +246,7 @@ def _write(made: _Filled, blank: _Blank, *, resume: bool) -> None:
                 shown.advance(len(window))
         answers.finish()
     except NoRoom:
+        answers.close()
         raise
     except AutoftError:
         answers.discard()  # what is wrong with the input has to be mended, and then it is another one

@@ -126,6 +126,11 @@ class AnswerFile:
             self._body.clean()
             self._journal.unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """Leave all as it is on the disk."""
+        with contextlib.suppress(OSError):
+            self._body.close()
+
     def keep(self) -> int:
         """Stop here, in order; returns how many rows `resume` finds."""
         if self._work is None or not self.rows:
