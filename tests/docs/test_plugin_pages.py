@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,9 +24,11 @@ from autoft.interfaces.source import SourceCard
 from autoft.plugins import Loaded
 from autoft.scaffold import KINDS as TEMPLATES
 from autoft.scaffold import plugin_text
-from autoft.testing.fixtures import Project
 from autoft_exporters.docker import Docker
 from support import autoft as command
+
+if TYPE_CHECKING:
+    from autoft.testing.fixtures import Project
 
 pytest_plugins = ["autoft.testing.fixtures"]
 PLUGINS = Path(__file__).parents[2] / "docs" / "plugins"

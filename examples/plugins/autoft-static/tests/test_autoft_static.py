@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +13,11 @@ import autoft_static
 from autoft.data.table import Table
 from autoft.interfaces.source import Source
 from autoft.testing import check_encoder, check_model, reviews
-from autoft.testing.fixtures import Project
 from autoft_static.encoder import StaticTokens
 from autoft_static.model import Static, embeddings, encoder_config
+
+if TYPE_CHECKING:
+    from autoft.testing.fixtures import Project
 
 pytest_plugins = ["autoft.testing.fixtures"]
 
