@@ -272,8 +272,8 @@ print("\\n" + json.dumps(rebuild(json.loads(sys.argv[2]))))
 
 
 def rebuild(told: dict[str, Any]) -> list[str]:
-    """In that process: the kinds that are `told`, from the catalog built anew; "kind name" of all that this plugin gives. Tasks and encoders
-    are held to their contracts there where `told` says so, as far as that goes without data: they run in production."""
+    """In that process: the kinds that are `told`, from the catalog built anew; "kind name" of all that this plugin gives. Tasks and
+    encoders are held to their contracts there where `told` says so, as far as that goes without data: they run in production."""
     files = [PluginFile(**told["file"])] if told["file"] else []
     catalog = Catalog.build(files, kinds=told["kinds"])
     record = next(one for one in catalog.plugins if one.name == told["name"] and (files or one.origin == told["origin"]))
