@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import re
 import shlex
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,6 +27,10 @@ from autoft.scaffold import plugin_text
 from autoft_exporters.docker import Docker
 from support import autoft as command
 
+if TYPE_CHECKING:
+    from autoft.testing.fixtures import Project
+
+pytest_plugins = ["autoft.testing.fixtures"]
 PLUGINS = Path(__file__).parents[2] / "docs" / "plugins"
 HOOKS = [name for name in vars(Hooks) if name.startswith("autoft_")]
 OURS = {"task": "Grades", "model": "NearestCentroid", "exporter": "OrtExporter", "tuner": "RandomTuner", "encoder": "CharacterEncoder"}
@@ -88,22 +93,17 @@ def test_the_example_of_a_hook_runs(name: str, packages: dict[str, ModuleType], 
     assert capsys.readouterr().out == f"{SAID[event]}\n"
 
 
-def test_the_blocks_on_the_checks_run(packages: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What they define as tests is run by pytest, from the same folder."""
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize("number", range(9))
+def test_the_blocks_on_the_checks_run(number: int, packages: dict[str, ModuleType], autoft_project: Project) -> None:
+    """What they define as tests is called as pytest would, in a project of its own."""
     codes = blocks(PLUGINS / "checks.md")
     assert len(codes) == 9
-    for code in codes:
-        if "def test_" not in code:
-            exec(compile(code, "checks.md", "exec"), {})
-    for number, code in enumerate(code for code in codes if "def test_" in code):
-        (tmp_path / f"test_{number}.py").write_text(code, encoding="utf-8")
-    folder = str(Path(next(iter(packages.values())).__file__ or "").parent)
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")])}
-    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "test_0.py", "test_1.py"]
-    done = subprocess.run(run, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    names: dict[str, Any] = {}
+    exec(compile(codes[number], "checks.md", "exec"), names)
+    tests = [one for name, one in names.items() if name.startswith("test_")]
+    assert len(tests) == codes[number].count("def test_")
+    for test in tests:
+        test(*([autoft_project] if "autoft_project" in inspect.signature(test).parameters else []))
 
 
 @pytest.mark.examples

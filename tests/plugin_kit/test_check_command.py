@@ -58,6 +58,30 @@ def test_one_that_does_not_load_is_a_finding(readers: Path) -> None:
     assert "RuntimeError: no luck" in detail["loads"]
 
 
+def test_what_imports_torch_as_it_answers_does_not_serve_without_it(tmp_path: Path) -> None:
+    text = plugin_text("encoder", "my-encoder", "my_encoder")
+    assert "        counts = np.zeros" in text
+    (tmp_path / "heavy.py").write_text(
+        SPDX + text.replace("        counts = np.zeros", "        import torch\n\n        counts = np.zeros")
+    )
+    status, detail, code = found(tmp_path, "heavy.py", check=False)
+    assert code == 1
+    assert status["contract of encoder my-encoder"] == status["serves without torch"] == "failed"
+    assert "torch" in detail["serves without torch"]
+    assert status["import"] == "passed", "it is not imported as the plugin is loaded"
+
+
+def test_a_task_of_other_rows_is_told_as_not_checked(tmp_path: Path) -> None:
+    text = plugin_text("task", "my-task", "my_task").replace('("stars",)', '("points",)')
+    (tmp_path / "task.py").write_text(SPDX + text)
+    status, detail, code = found(tmp_path, "task.py", check=False)
+    assert (code, status["contract of task my-task"]) == (0, "not checked")
+    assert "--data" in detail["contract of task my-task"]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"text": f"text {n}", "points": n % 3}) + "\n" for n in range(20)))
+    status, _, code = found(tmp_path, "task.py", "--data", "rows.jsonl", check=False)
+    assert (code, status["contract of task my-task"]) == (0, "passed")
+
+
 def test_a_name_that_is_not_there_is_refused(tmp_path: Path) -> None:
     done = autoft("plugins", "check", "bultin", cwd=tmp_path, check=False)
     assert done.returncode == 2

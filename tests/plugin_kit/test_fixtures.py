@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autoft.catalog import Catalog
 from autoft.data.reading import read_table
 from autoft.data.table import Table
 from autoft.interfaces.source import Source
 from autoft.testing import make_source
-from autoft.testing.fixtures import Project
+
+if TYPE_CHECKING:
+    from autoft.testing.fixtures import Project
 
 pytest_plugins = ["autoft.testing.fixtures"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import autoft.scaffold
+from autoft.catalog import Catalog
 from autoft.errors import InputError
+from autoft.plugins import Loaded
 from autoft.scaffold import KINDS, MOST, new_package, own_lines, plugin_text
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +61,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.examples
 def test_the_packages_of_all_kinds_are_installed_and_their_own_tests_pass(packages: Path, tmp_path: Path) -> None:
     """All in one process, which imports what they need once: pip installs each, pytest runs the tests that each came with."""
     site = tmp_path / "site"
@@ -86,6 +90,18 @@ def test_the_packages_of_all_kinds_are_installed_and_their_own_tests_pass(packag
     for kind in KINDS:
         assert f"my-{kind} 0.1.0" in listed.stdout
     assert "NOT LOADED" not in listed.stdout, listed.stdout
+
+
+@pytest.mark.parametrize("kind", ["reader", "tracker", "encoder"])
+def test_a_package_of_each_light_kind_is_imported_and_gives_what_it_says(
+    packages: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The heavier ones are looked at by `make examples` alone."""
+    monkeypatch.syspath_prepend(packages / f"my-{kind}" / "src")
+    module = importlib.import_module(f"my_{kind}")
+    (record,) = Catalog.of([Loaded(kind, "here", module)]).plugins
+    assert [(given.kind, given.name) for given in record.gives] == [(kind, f"my-{kind}")]
+    assert not record.failure
 
 
 def _tests(package: Path) -> int:

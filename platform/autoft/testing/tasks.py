@@ -30,11 +30,16 @@ def check_task(task: Task, table: Table | None = None) -> None:
             contract.holds(
                 task.match(table, {}) is not None, f"match takes nothing of {table.origin or 'the table that was given'}", "match"
             )
-    tables = [table] if table is not None else [made for make in TABLES.values() if _takes(task, made := make())]
+    tables = [table] if table is not None else taken_by(task)
     contract.holds(bool(tables), "it takes none of the tiny tables: give rows of its kind, check_task(task, table)", "match")
     for one in tables:
         _check_on(contract, task, one)
     contract.holds(heavy or "torch" not in sys.modules, "it imports torch; a task decodes in production, on numpy alone")
+
+
+def taken_by(task: Task) -> list[Table]:
+    """The tiny tables that the task takes."""
+    return [table for make in TABLES.values() if _takes(task, table := make())]
 
 
 def _takes(task: Task, table: Table) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,11 +12,13 @@ import autoft_digits
 from autoft.data.table import Table
 from autoft.errors import DataError
 from autoft.testing import check_encoder, check_model, check_task
-from autoft.testing.fixtures import Project
 from autoft_digits.__main__ import write
 from autoft_digits.images import Pixels
 from autoft_digits.task import ImageClassification
 from autoft_digits.vit import VisionTransformer
+
+if TYPE_CHECKING:
+    from autoft.testing.fixtures import Project
 
 pytest_plugins = ["autoft.testing.fixtures"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,8 +15,10 @@ from autoft.interfaces.encoder import EncoderSpec, Tensor
 from autoft.interfaces.model import Part, Program
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.testing import check_exporter
-from autoft.testing.fixtures import Project
 from autoft_numpy.exporter import NumpyExporter
+
+if TYPE_CHECKING:
+    from autoft.testing.fixtures import Project
 
 pytest_plugins = ["autoft.testing.fixtures"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +13,11 @@ import autoft_static
 from autoft.data.table import Table
 from autoft.interfaces.source import Source
 from autoft.testing import check_encoder, check_model, reviews
-from autoft.testing.fixtures import Project
 from autoft_static.encoder import StaticTokens
-from autoft_static.model import Static, embeddings
+from autoft_static.model import Static, embeddings, encoder_config
+
+if TYPE_CHECKING:
+    from autoft.testing.fixtures import Project
 
 pytest_plugins = ["autoft.testing.fixtures"]
 
@@ -30,8 +33,8 @@ def test_its_encoder_keeps_the_contract_of_an_encoder(autoft_source: Source) -> 
 
 def test_tokens_and_shares_give_the_means_of_model2vec(autoft_source: Source) -> None:
     static = embeddings(autoft_source.folder)
-    texts = ["a great phone", "unheardof ☃ words", "", "the " * 900]
-    encoding = StaticTokens().open(autoft_source.folder, {"unknown": static.unk_token_id, "max_length": 512})
+    texts = ["a great phone", "unheardof ☃ words", "", "the " * 900, "☃ the " * 900]
+    encoding = StaticTokens().open(autoft_source.folder, encoder_config(static))
     arrays = encoding.encode(Table({"text": texts})).arrays
     means = np.einsum("bl,blw->bw", arrays["shares"], np.asarray(static.embedding)[arrays["ids"]])
     np.testing.assert_allclose(means, static.encode(texts), atol=1e-6)

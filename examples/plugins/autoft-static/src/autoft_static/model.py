@@ -62,9 +62,8 @@ class StaticFitted:
         part = Part("model", graph, StaticEncoding.inputs, (Tensor("logits", "float32", ("batch", n)),), example)
         config: dict[str, Any] = {"model_type": "static", "architectures": ["StaticModel"], "problem_type": self.problem.head.kind}
         config["id2label"] = dict(enumerate(self.problem.labels))
-        encoder = {"unknown": self.static.unk_token_id, "max_length": LONGEST}
         files = {"tokenizer.json": self.static.tokenizer.to_str().encode()}
-        return Program((part,), EncoderSpec(StaticTokens.name, encoder, files), config)
+        return Program((part,), EncoderSpec(StaticTokens.name, encoder_config(self.static), files), config)
 
 
 class Static:
@@ -117,6 +116,11 @@ class Static:
 
         problem = Problem.model_validate_json((folder / "problem.json").read_bytes())
         return StaticFitted(problem, StaticModel.from_pretrained(folder / "static"), **load_file(folder / "head.safetensors"))
+
+
+def encoder_config(static: StaticModel) -> dict[str, Any]:
+    """What the encoder needs to read texts as model2vec does."""
+    return {"unknown": static.unk_token_id, "max_length": LONGEST, "characters": LONGEST * static.median_token_length}
 
 
 def features(static: StaticModel, rows: Table) -> npt.NDArray[np.float32]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import autoft.scaffold.templates.model.plugin as plugin
 from autoft.scaffold.templates.model.plugin import HashedWords, NearestCentroid
 from autoft.testing import check_encoder, check_model
-from autoft.testing.fixtures import Project
+
+if TYPE_CHECKING:
+    from autoft.testing.fixtures import Project
 
 pytest_plugins = ["autoft.testing.fixtures"]
 

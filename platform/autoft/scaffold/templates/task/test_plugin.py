@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 import autoft.scaffold.templates.task.plugin as plugin
@@ -9,7 +11,9 @@ from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.task import Decoder
 from autoft.scaffold.templates.task.plugin import Grades
 from autoft.testing import check_task, grades
-from autoft.testing.fixtures import Project
+
+if TYPE_CHECKING:
+    from autoft.testing.fixtures import Project
 
 pytest_plugins = ["autoft.testing.fixtures"]
 
