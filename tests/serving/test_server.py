@@ -75,8 +75,8 @@ def test_it_answers_holds_no_torch_and_ends_with_0(server: tuple[subprocess.Pope
     ("further", "flags", "said", "sessions"),
     [
         (0, (), "3 sessions of 2 threads, 4 rows a batch, as autoft bench advised; Ctrl-C", 3),
-        (0, ("--threads", "1"), "/docs); Ctrl-C", 1),
-        (0, ("--sessions", "2"), "/docs); Ctrl-C", 2),
+        (0, ("--threads", "1"), "/); Ctrl-C", 1),
+        (0, ("--sessions", "2"), "/); Ctrl-C", 2),
         (1, (), "the bundle's advice is for", 1),
     ],
 )

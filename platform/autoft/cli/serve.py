@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 )
 @click.option("--sessions", type=click.IntRange(1), help="Batches in work at a time.  [default: as `autoft bench` advised, else 1]")
 @click.option("--format", "format_name", metavar="NAME", help="One of the bundle's formats.  [default: the one it was exported for]")
+@click.option(
+    "--log-requests",
+    "log",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write every row and its answer to this file of JSON lines, which `autoft run` reads.  [default: texts are written nowhere]",
+)
 @abstain_option
 @click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
 def command(
@@ -31,10 +38,12 @@ def command(
     threads: int | None,
     sessions: int | None,
     format_name: str | None,
+    log: Path | None,
     abstain_below: float | None,
     plugins: tuple[Path, ...],
 ) -> int:
-    """Serve BUNDLE over HTTP: POST /predict, POST / in the shapes of Hugging Face's API, GET /health/ready, /info, /docs.
+    """Serve BUNDLE over HTTP: POST /predict, POST / in the shapes of Hugging Face's API, KServe's V2 protocol,
+    MLflow's POST /invocations, GET /health/ready, /info, /metrics, /docs, and a page to try it at GET /.
 
     BUNDLE is a bundle's folder, a run's output folder, a run's id (or a unique beginning of it), or `last`, the newest run that left one.
     """
@@ -44,11 +53,13 @@ def command(
 
     folder = bundle_folder(bundle)
     try:
+        from autoft.serving.request_log import RequestLog
         from autoft.serving.server import bind, serve
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("autoft"):
             raise
         raise AutoftError(f"serving needs the package {error.name}", hint="pip install 'autoft[serve]'") from None
+    request_log = RequestLog(log) if log else None
     listener = bind(host, port)
     predictor = load_predictor(
         folder,
@@ -63,9 +74,9 @@ def command(
     setting = "" if threads or sessions else _setting(predictor, format_name)
 
     def ready(address: str) -> None:
-        click.echo(f"{name} on {address} (try it: {address}/docs){setting}; Ctrl-C stops", err=True)
+        click.echo(f"{name} on {address} (try it: {address}/){setting}; Ctrl-C stops", err=True)
 
-    serve(predictor, host, port, name=name, listener=listener, on_ready=ready)
+    serve(predictor, host, port, name=name, listener=listener, request_log=request_log, on_ready=ready)
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from autoft.data.names import nearest
 from autoft.data.table import Table
 from autoft.errors import BundleError, DataError
-from autoft.interfaces.encoder import Arrays, Encoder, Encoding, joined
+from autoft.interfaces.encoder import Arrays, Encoded, Encoder, Encoding, joined
 from autoft.interfaces.exporter import Exporter
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
@@ -62,6 +62,8 @@ class Predictor:
         self._session = exporter.open(bundle.folder, self.threads)
         self._schemas: Mapping[str, Any] = bundle.manifest.input_schema.get("properties", {})
         self._numeric = _numeric_roles(self._schemas)
+        self.watch: Callable[[Encoded], None] | None = None
+        """Hears every batch, in the thread that is in work on it."""
 
     @property
     def problem(self) -> Problem:
@@ -211,7 +213,10 @@ class Predictor:
 
         def answered(numbers: list[int]) -> tuple[list[int], Table, Arrays]:
             batch = rows.take(numbers)
-            return numbers, batch, self._encoding.encode(batch).answered(self._session.run)
+            encoded = self._encoding.encode(batch)
+            if self.watch is not None:
+                self.watch(encoded)
+            return numbers, batch, encoded.answered(self._session.run)
 
         if self.at_once == 1 or len(batches) < 2:
             yield from map(answered, batches)

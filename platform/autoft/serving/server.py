@@ -15,6 +15,7 @@ import uvicorn
 from autoft.errors import InputError
 from autoft.runtime.predictor import Predictor
 from autoft.serving.app import create_app
+from autoft.serving.request_log import RequestLog
 
 GRACE = 30
 """Seconds that accepted requests have to finish once the server is told to stop."""
@@ -64,16 +65,18 @@ def serve(
     *,
     name: str = "autoft",
     listener: socket.socket | None = None,
+    request_log: RequestLog | None = None,
     on_ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; accepted requests are finished first. `listener` is a socket that `bind` gave, else one is made.
+    Requests are written to `request_log`, if there is one.
 
     `on_ready` hears the address once requests are taken. Raises InputError when the port cannot be had.
     """
     listener = listener or bind(host, port)
     _log_to_stderr()
     config = uvicorn.Config(
-        create_app(predictor, name=name),
+        create_app(predictor, name=name, request_log=request_log),
         log_config=None,
         access_log=False,
         server_header=False,
