@@ -172,8 +172,9 @@ def test_triton_s_own_client(tmp_path: Path) -> None:
                     assert [str(word, "utf-8") if isinstance(word, bytes) else word for word in answer.as_numpy("label")] == ["good", "bad"]
                     assert answer.as_numpy("scores").sum(axis=1) == pytest.approx([1, 1])
                     assert answer.get_response()["id"] == "9"
+            wrong = http.InferInput("txt", [1], "BYTES")
+            wrong.set_data_from_numpy(np.array(["a"], dtype=object))
             with pytest.raises(Exception, match="no input txt"):
-                wrong = http.InferInput("txt", [1], "BYTES")
-                client.infer("full:mini", [wrong.set_data_from_numpy(np.array(["a"], dtype=object))])
+                client.infer("full:mini", [wrong])
         finally:
             client.close()

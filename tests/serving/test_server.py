@@ -193,7 +193,7 @@ def test_the_docs_page_lists_and_tries_the_endpoints(server: tuple[subprocess.Po
         page.get_by_role("button", name="Send").first.click()
         page.get_by_text("Response 200").wait_for()
         assert '"label": "good"' in page.locator("main").inner_text()
-        assert page.locator("details").count() == 5
+        assert page.locator("details").count() == 14
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert said == []
         browser.close()
