@@ -319,11 +319,9 @@ def _conflicts(merged: dict[str, Any], homes: Mapping[str, str]) -> list[str]:
     if len(splitting) == 2:
         what = f'{homes["group"]} is "{merged["group"]}" and {homes["time"]} is "{merged["time"]}"'
         found.append(f"{what}: give one of them, since a group whose rows lie on both sides of a time can be in no part")
-    if merged.get("add"):
-        found += [
-            f'{homes["add"]} adds rows, and {homes[name]} is "{merged[name]}": give one of them; rows that are added could tell of those to test on'
-            for name in splitting
-        ]
+    for name in splitting if merged.get("add") else ():
+        what = f'{homes["add"]} adds rows, and {homes[name]} is "{merged[name]}"'
+        found.append(f"{what}: give one of them, since rows that are added could tell of those to test on")
     roles = {**pairs, **{role: merged[role] for role in ("text", "label") if merged.get(role)}}
     for name in splitting:
         found += [f'{homes[name]} is "{merged[name]}", which is the {role}, too' for role in roles if roles[role] == merged[name]]

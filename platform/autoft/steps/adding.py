@@ -40,9 +40,7 @@ def further_rows(table: Table, task: Task, problem: Problem, rows: Table) -> Add
     twins = len(inputs) - len(fresh)
     if twins:
         have = "has an input that stands" if twins == 1 else "have inputs that stand"
-        remarks.append(
-            f"{twins:,} of {counted(len(inputs), 'row')} of {table.origin} {have} in the data already, to test on or else: left out"
-        )
+        remarks.append(f"{twins:,} of {counted(len(inputs), 'row')} of {table.origin} {have} in the data already: left out")
     if not fresh:
         raise DataError(f"--add {table.origin}: no row is left to add", hint="leave the flag out; " + "; ".join(remarks))
     kept = kept.take(fresh)

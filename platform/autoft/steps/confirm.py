@@ -170,9 +170,8 @@ def _refolded(bench: Bench, number: int) -> FitData:
         made = split(strata, duplicate_groups(understood.rows.take(pool)), len(pool), seed, test=0.0, validation=share)
     else:
         made = split_groups(strata, groups[pool], seed, test=0.0, validation=share)
-    return replace(
-        bench.data, train=np.concatenate([pool[made.train], added]), validation=evaluated(understood.problem, pool[made.validation])
-    )
+    train = np.concatenate([pool[made.train], added])
+    return replace(bench.data, train=train, validation=evaluated(understood.problem, pool[made.validation]))
 
 
 def refit_cost(bench: Bench, row: TrialFinished) -> float:

@@ -1,0 +1,54 @@
+"""Requests drawn from the OpenAPI document, right and wrong ones, against every route: schemathesis finds nothing amiss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+import task_bundles
+from autoft.loading import load_predictor
+from autoft.serving.app import create_app
+from small_bundle import make_bundle
+
+schemathesis = pytest.importorskip("schemathesis")
+
+EXAMPLES = 20
+FIXED = {
+    "derandomize": True,
+    "deadline": None,
+    "database": None,
+    "phases": [Phase.explicit, Phase.generate],
+    "suppress_health_check": list(HealthCheck),
+}
+
+
+def operations(folder: Path) -> list:
+    app = create_app(load_predictor(folder, plugin_files=[task_bundles.PLUGIN], threads=1), name="toy")
+    return [found.ok() for found in schemathesis.openapi.from_asgi("/openapi.json", app).get_all_operations()]
+
+
+def requests_of(operation):
+    """Right ones, and where there is a body, wrong ones."""
+    right = operation.as_strategy(schemathesis.GenerationMode.POSITIVE)
+    return right | operation.as_strategy(schemathesis.GenerationMode.NEGATIVE) if operation.body else right
+
+
+@pytest.mark.parametrize("make", [make_bundle, task_bundles.pair_score, task_bundles.entities])
+def test_what_the_document_says_holds(tmp_path: Path, make) -> None:
+    found = operations(make(tmp_path / "bundle"))
+    assert len(found) > 10
+    wrong = []
+    for operation in found:
+
+        @settings(max_examples=EXAMPLES if operation.body else 2, **FIXED)
+        @given(requests_of(operation))
+        def ask(case) -> None:
+            case.call_and_validate()
+
+        try:
+            ask()
+        except Exception as error:
+            wrong.append(f"{operation.label}: {error}")
+    assert not wrong, "\n\n".join(wrong)
