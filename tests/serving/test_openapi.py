@@ -49,6 +49,6 @@ def test_what_the_document_says_holds(tmp_path: Path, make) -> None:
 
         try:
             ask()
-        except Exception as error:
+        except (Exception, BaseExceptionGroup) as error:
             wrong.append(f"{operation.label}: {error}")
     assert not wrong, "\n\n".join(wrong)

@@ -83,7 +83,7 @@ class Metrics:
         if not os.environ.get(SHARED):
             return generate_latest(self.registry)
         together = CollectorRegistry()
-        MultiProcessCollector(together)
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
         return generate_latest(together)
 
 

@@ -7,17 +7,15 @@ import logging
 import traceback
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
 from autoft.serving.requests import RequestError
 
 LOG = logging.getLogger("autoft.serving")
 
 
-class Json(Response):
+class Json(JSONResponse):
     """As JSON has it: no NaN, and halves of surrogate pairs become question marks."""
-
-    media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")

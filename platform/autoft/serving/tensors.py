@@ -173,7 +173,8 @@ def _from_bytes(content: bytes, where: str, datatype: str, shape: tuple[int, ...
 
 
 def _texts(content: bytes, where: str) -> list[str]:
-    found, place = [], 0
+    found: list[str] = []
+    place = 0
     while place < len(content):
         if place + 4 > len(content):
             raise RequestError(422, f"{where}: the length of element {len(found)} is cut off", where)

@@ -241,9 +241,8 @@ function fact(name, value) {
 
 function showFacts() {
   byId("facts").replaceChildren();
-  fact("Model", info.provenance?.candidate);
-  fact("Task", info.task);
-  fact("Learned from", info.provenance?.source ? `the weights ${info.provenance.source}` : null);
+  if (info.provenance?.candidate !== info.name) fact("Model", info.provenance?.candidate);
+  fact("Pretrained weights", info.provenance?.source);
   if (info.labels?.length) fact("Labels", info.labels.length > 12 ? `${info.labels.length}` : info.labels.join(", "));
   fact("Longest text", info.max_length ? `${info.max_length} tokens` : null);
   const licences = Object.entries(info.licences ?? {}).map(([what, licence]) => `${licence} (${what})`).join(", ");
