@@ -13,6 +13,11 @@ from autoft.serving.app import create_app
 from small_bundle import make_bundle
 
 schemathesis = pytest.importorskip("schemathesis")
+accepted = pytest.importorskip("schemathesis.specs.openapi.checks").positive_data_acceptance
+
+WITHOUT_RULES = (make_bundle, task_bundles.entities)
+"""Whatever suits their schema is answered. Pairs may not be empty; elsewhere columns and data, or shape and data, have to agree, which a
+schema cannot say."""
 
 EXAMPLES = 20
 FIXED = {
@@ -45,7 +50,8 @@ def test_what_the_document_says_holds(tmp_path: Path, make) -> None:
         @settings(max_examples=EXAMPLES if operation.body else 2, **FIXED)
         @given(requests_of(operation))
         def ask(case) -> None:
-            case.call_and_validate()
+            free = make in WITHOUT_RULES and case.operation.path in ("/predict", "/")
+            case.call_and_validate(excluded_checks=[] if free else [accepted])
 
         try:
             ask()

@@ -75,11 +75,12 @@ PARAMETERS: Mapping[AnswerKind, tuple[str, ...]] = {
     "text": (),
 }
 """What a client may set, by the kind of answers."""
-_FUNCTIONS: Mapping[AnswerKind, tuple[str, str]] = {
+FUNCTIONS: Mapping[AnswerKind, tuple[str, str]] = {
     "classes": ("softmax", "scores are probabilities that add up to one"),
     "labels": ("sigmoid", "each label has a probability of its own"),
     "score": ("none", "the score is a number in the unit of the training file"),
 }
+"""The one function that can be applied, by the kind of answers, and why no other can."""
 STRATEGIES = ("simple", "first")
 """Of aggregation: what the answers are anyway."""
 
@@ -105,7 +106,7 @@ def _top_k(value: object, kind: AnswerKind) -> str | None:  # noqa: ARG001
 
 
 def _function(value: object, kind: AnswerKind) -> str | None:
-    function, reason = _FUNCTIONS[kind]
+    function, reason = FUNCTIONS[kind]
     return None if value == function else f"can be {function} only: {reason}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from autoft.runtime.bundle import Bundle
 from autoft.runtime.schemas import AnswerKind, answer_kind
-from autoft.serving.huggingface import PARAMETERS, STRATEGIES
+from autoft.serving.huggingface import FUNCTIONS, PARAMETERS, STRATEGIES
 from autoft.serving.requests import MOST_BYTES, MOST_INPUTS
 
 _ERROR = {
@@ -27,7 +27,7 @@ _NUMBER = {"type": "number"}
 _PARAMETERS: dict[str, dict[str, Any]] = {
     "top_k": {"type": ["integer", "null"], "minimum": 1},
     "function_to_apply": {"type": ["string", "null"]},
-    "aggregation_strategy": {"type": ["string", "null"], "enum": [*STRATEGIES, None]},
+    "aggregation_strategy": {"enum": [*STRATEGIES, None]},
     "ignore_labels": {"type": ["array", "null"], "items": _TEXT},
 }
 
@@ -46,7 +46,10 @@ def huggingface(bundle: Bundle) -> dict[str, Any]:
     if kind == "score" and len(bundle.problem.inputs) == 2:
         properties = {"source_sentence": _TEXT, "sentences": _list(_TEXT)}
         asked.append(_object(properties))
-    parameters = {"type": "object", "properties": {name: _PARAMETERS[name] for name in PARAMETERS[kind]}} if kind else {"type": "object"}
+    known = {name: _PARAMETERS[name] for name in PARAMETERS[kind]} if kind else {}
+    if kind and "function_to_apply" in known:
+        known["function_to_apply"] = {"enum": [FUNCTIONS[kind][0], None]}
+    parameters = {"type": "object", "properties": known, "additionalProperties": False}
     request = {"type": "object", "required": ["inputs"], "properties": {"inputs": {"anyOf": asked}, "parameters": parameters}}
     row = example_row(bundle)
     return _operation(request, _answer(bundle, kind), {"inputs": next(iter(row.values())) if len(row) == 1 else row})
@@ -60,7 +63,7 @@ def infer(bundle: Bundle, inputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]
         "properties": {
             "name": {"enum": [one["name"] for one in inputs]},
             "datatype": {"enum": sorted({one["datatype"] for one in inputs})},
-            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}, "minItems": 1, "maxItems": 8},
             "data": {"type": "array"},
         },
     }
