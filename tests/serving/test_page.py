@@ -64,8 +64,7 @@ def browser(pictures: ModuleType) -> Iterator:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_a_class_is_predicted_by_the_keyboard_alone(bundle: Path, browser, width: int, scheme: str) -> None:
     made = make_bundle(bundle.with_name("scores"), output_schema=CLASSES, licences={"mini": "Apache-2.0"})
     with listening(app_of(made, "full:mini")) as address:

@@ -41,7 +41,6 @@ def create_app(predictor: Predictor, *, name: str, request_log: RequestLog | Non
     watch = Watch(predictor, name, metrics, request_log)
     served = Served(name, predictor, heard(answers_of(predictor), *watch.listeners))
     app.add_middleware(AccessLog)
-    add_metrics(app, metrics)
     app.add_exception_handler(RequestError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
@@ -50,6 +49,7 @@ def create_app(predictor: Predictor, *, name: str, request_log: RequestLog | Non
     add_page(app, served)
     add_kserve(app, [served])
     add_mlflow(app, served)
+    add_metrics(app, metrics)
     return app
 
 
