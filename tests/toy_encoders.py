@@ -43,7 +43,8 @@ class Capitals(_Toy):
         features = np.zeros((len(rows), longest, 3), np.float32)
         for row, (text, words) in enumerate(zip(rows["text"], rows["words"], strict=True)):
             for place, (start, _) in enumerate(words):
-                features[row, place] = text[start].isupper(), place > 0 and text[words[place - 1][0]].isupper(), 1
+                before = words[place - 1][0] if place else len(text)  # a word of a list may be empty
+                features[row, place] = text[start : start + 1].isupper(), text[before : before + 1].isupper(), 1
         return Encoded({"capitals": features}, np.array([len(words) for words in rows["words"]]), np.zeros(len(rows), bool))
 
 

@@ -186,6 +186,7 @@ class Settings(BaseSettings):
     metric: Word = Field(default=None, description="metric that decides")
     validation: Path | None = Field(default=None, description="file of rows to choose by")
     test: Path | None = Field(default=None, description="file of rows for the final figure")
+    add: Paths = Field(default=(), description="files of further rows to learn from; none of them is chosen by or judged on")
     group: Word = Field(default=None, description="column whose values stay together in one part of the split")
     time: Word = Field(default=None, description="column of dates or numbers: train on earlier rows, test on later ones")
     plugins: Paths = Field(default=(), description="one-file plugins")
@@ -321,6 +322,7 @@ _FORMATS: dict[str, str] = {
     "models": "names by comma, e.g. full:all-MiniLM-L6-v2,linear",
     "trackers": "names by comma",
     "plugins": "paths of files",
+    "add": "paths of files",
     "offline": "true or false",
     "verbose": "true or false",
 }
@@ -351,6 +353,9 @@ def _conflicts(merged: dict[str, Any], homes: Mapping[str, str]) -> list[str]:
     if len(splitting) == 2:
         what = f'{homes["group"]} is "{merged["group"]}" and {homes["time"]} is "{merged["time"]}"'
         found.append(f"{what}: give one of them, since a group whose rows lie on both sides of a time can be in no part")
+    for name in splitting if merged.get("add") else ():
+        what = f'{homes["add"]} adds rows, and {homes[name]} is "{merged[name]}"'
+        found.append(f"{what}: give one of them, since rows that are added could tell of those to test on")
     roles = {**pairs, **{role: merged[role] for role in ("text", "label") if merged.get(role)}}
     for name in splitting:
         found += [f'{homes[name]} is "{merged[name]}", which is the {role}, too' for role in roles if roles[role] == merged[name]]

@@ -197,7 +197,10 @@ def test_health_info_and_unknown_paths(client: TestClient) -> None:
 
 def test_openapi_describes_the_bundles_own_fields(client: TestClient) -> None:
     api = client.get("/openapi.json").json()
-    assert {"/predict", "/", "/health/live", "/health/ready", "/info"} == set(api["paths"])
+    model = "/v2/models/reviews"
+    own = {"/predict", "/", "/health/live", "/health/ready", "/info", "/metrics"}
+    others = {"/ping", "/invocations", "/v2", "/v2/health/live", "/v2/health/ready", model, f"{model}/ready", f"{model}/infer"}
+    assert own | others == set(api["paths"])
     body = api["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
     one, many = body["schema"]["anyOf"]
     assert one["properties"]["text"] == {"type": "string"}
@@ -205,6 +208,9 @@ def test_openapi_describes_the_bundles_own_fields(client: TestClient) -> None:
     assert client.post("/predict", json=body["example"]).status_code == 200
     example = api["paths"]["/"]["post"]["requestBody"]["content"]["application/json"]["example"]
     assert client.post("/", json=example).status_code == 200
+    for path in (f"{model}/infer", "/invocations"):
+        example = api["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]
+        assert client.post(path, json=example).status_code == 200
     assert set(api["paths"]["/predict"]["post"]["responses"]) == {"200", "408", "413", "422", "429", "500", "504"}
 
 

@@ -53,6 +53,11 @@ def test_every_loader_gives_the_calibrated_answers(made, method, tmp_path: Path,
     assert found.log_loss_after < found.log_loss_before
     assert (found.temperature is not None) == (method == "temperature")
     bundle = open_bundle(tmp_path / "out" / "bundle")
+    reference = bundle.manifest.reference
+    assert (reference.part, reference.rows) == ("test", result.rows["test"])
+    assert set(reference.quantities) == {"label", "confidence", "length"}
+    assert sum(reference.quantities["length"].counts) == sum(reference.quantities["confidence"].counts) == reference.rows
+    assert sum(reference.quantities["label"].counts) >= reference.rows
     record = bundle.manifest.decoder["calibration"]
     assert {name: record[name] for name in found.model_dump()} == found.model_dump()
     assert ("scale" in record) == (method == "platt")

@@ -24,6 +24,13 @@ _OPTIONS = (
     click.option("--metric", metavar="NAME", help="The metric that decides.  [default: the task's own, e.g. f1_macro]"),
     click.option("--validation", type=click.Path(path_type=Path), help="A file of rows to choose by, instead of a split."),
     click.option("--test", type=click.Path(path_type=Path), help="A file of rows for the one final figure, instead of a split."),
+    click.option(
+        "--add",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        metavar="FILE",
+        help="A file of further rows to learn from: none of them is chosen by or judged on.",
+    ),
     click.option("--group", metavar="COLUMN", help="Rows with the same value there, e.g. of one user, stay in one part of the split."),
     click.option("--time", metavar="COLUMN", help="Learn from earlier rows, test on later ones, by the dates or numbers there."),
     click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin."),

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 @click.option("--sessions", type=click.IntRange(1), help="Batches in work at a time.  [default: as `autoft bench` advised, else 1]")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes on the port, the processors shared out.")
 @click.option("--format", "format_name", metavar="NAME", help="One of the bundle's formats.  [default: the one it was exported for]")
+@click.option(
+    "--log-requests",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write every row and its answer to this file of JSON lines, which `autoft run` reads.  [default: texts are written nowhere]",
+)
 @abstain_option
 @domain_option
 @click.option("--no-truncate", is_flag=True, help="Refuse rows that are longer than the model reads, instead of cutting them.")
@@ -50,6 +56,7 @@ def command(
     sessions: int | None,
     workers: int,
     format_name: str | None,
+    log_requests: Path | None,
     abstain_below: float | None,
     out_of_domain: bool,
     no_truncate: bool,
@@ -61,7 +68,8 @@ def command(
     log_format: str,
     plugins: tuple[Path, ...],
 ) -> int:
-    """Serve BUNDLE over HTTP: POST /predict, POST / in the shapes of Hugging Face's API, GET /health/ready, /info, /docs.
+    """Serve BUNDLE over HTTP: POST /predict, POST / in the shapes of Hugging Face's API, KServe's V2 protocol,
+    MLflow's POST /invocations, GET /health/ready, /info, /metrics, /docs, and a page to try it at GET /.
 
     BUNDLE is a bundle's folder, a run's output folder, a run's id (or a unique beginning of it), or `last`, the newest run that left one.
     Each is at /models/NAME/..., too, the second and further ones there alone. NAME=BUNDLE names it; else its folder does.
@@ -88,6 +96,7 @@ def command(
         out_of_domain=out_of_domain,
         truncate=not no_truncate,
         keys=api_keys,
+        log_requests=log_requests,
         cors=cors,
         log_format="json" if log_format == "json" else "text",
         watch=watch,
@@ -99,7 +108,7 @@ def command(
     def ready(started: Started) -> None:
         several = f"; {workers} workers" if workers > 1 else ""
         names, address = ", ".join(started.names), started.address
-        click.echo(f"{names} on {address} (try it: {address}/docs){started.setting}{several}; Ctrl-C stops", err=True)
+        click.echo(f"{names} on {address} (try it: {address}/){started.setting}{several}; Ctrl-C stops", err=True)
 
     if workers == 1:
         serve(options, listener, ready)

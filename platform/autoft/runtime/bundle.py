@@ -18,6 +18,7 @@ from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.problem import Frozen, Problem
 from autoft.interfaces.task import Decoder
 from autoft.runtime.advice import Advice
+from autoft.runtime.reference import Reference
 
 MANIFEST = "autoft.json"
 DECODER = "decoder.npz"
@@ -97,6 +98,10 @@ class Manifest(Frozen):
     formats: dict[str, FormatRecord] = Field(default_factory=dict, description="all formats by name; empty where there is only `exporter`")
     advice: Advice | None = Field(default=None, description="how it is served best; None until `autoft bench` has measured it")
     trimmed: TrimRecord | None = Field(default=None, description="None for the vocabulary of the source")
+    reference: Reference | None = Field(
+        default=None,
+        description="how answers and inputs are distributed, for the server to tell drift; None in bundles made before there was one",
+    )
 
 
 @dataclass(frozen=True)

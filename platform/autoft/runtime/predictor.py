@@ -90,6 +90,8 @@ class Predictor:
         self._session = exporter.open(bundle.folder, self.threads)
         self._schemas: Mapping[str, Any] = bundle.manifest.input_schema.get("properties", {})
         self._numeric = _numeric_roles(self._schemas)
+        self.watch: Callable[[Encoded], None] | None = None
+        """Hears every batch, in the thread that is in work on it."""
 
     @property
     def problem(self) -> Problem:
@@ -268,6 +270,8 @@ class Predictor:
         cut = frozenset(np.flatnonzero(encoded.truncated).tolist())
         if cut and not self._truncate:
             raise self._too_long(min(numbers[place] for place in cut))
+        if self.watch is not None:
+            self.watch(encoded)
         arrays = self._graph(encoded)
         decoded = self._task.decode(self.problem, self._decoder, arrays, batch)
         if self.abstain_below is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,11 +12,18 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from autoft.runtime.predictor import Predictor
-from autoft.runtime.schemas import answer_kind
 from autoft.serving import openapi
-from autoft.serving.answering import Answering, failure
+from autoft.serving.answering import Answering
+from autoft.serving.endpoint import Endpoint
 from autoft.serving.engine import Engine
 from autoft.serving.huggingface import question_of
+from autoft.serving.invocations import add_mlflow
+from autoft.serving.kserve import add_kserve
+from autoft.serving.metrics import Metrics, add_metrics
+from autoft.serving.observer import Observer
+from autoft.serving.page import add_page
+from autoft.serving.replies import Json, failure
+from autoft.serving.request_log import RequestLog
 from autoft.serving.requests import RequestError, name_in, read_json, rows_of
 from autoft.version import __version__
 
@@ -28,48 +34,56 @@ _PAGE_HEADERS = {
 }
 
 
-class _Json(Response):
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
-def create_app(predictor: Predictor, *, name: str, engine: Engine | None = None) -> FastAPI:
-    """An application that answers with `predictor`; `name` is what it calls the model. `engine` does the work, one of its own by default.
+def create_app(
+    predictor: Predictor,
+    *,
+    name: str,
+    engine: Engine | None = None,
+    metrics: Metrics | None = None,
+    request_log: RequestLog | None = None,
+) -> FastAPI:
+    """An application that answers with `predictor`; `name` is what it calls the model. `engine` does the work and `metrics` count it; both
+    are its own by default. Rows and answers go to `request_log`, if any.
 
     Errors are JSON: `{"error": message, "field": name}`, with 422 for what is malformed, 413 for too much, never a traceback.
     """
     app = FastAPI(title=name, version=__version__, docs_url=None, redoc_url=None, description=f"{predictor.problem.task}, served by autoft")
-    app.state.predictor = predictor  # held here alone: see Answering
+    app.state.predictor = predictor  # held here alone: see Endpoint
+    metrics = metrics or Metrics()
+    observer = Observer(predictor, name, metrics, request_log)
+    answers = Answering(predictor, engine or Engine(), observer.listeners, partial(metrics.queued, name))
+    endpoint = Endpoint(name, predictor, answers)
     app.add_exception_handler(RequestError, refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
-    _add_answers(app, predictor, Answering(predictor, engine or Engine()))
-    _add_facts(app, predictor, name)
+    _add_answers(app, endpoint)
+    _add_facts(app, endpoint, observer)
+    add_page(app)
+    add_kserve(app, endpoint)
+    add_mlflow(app, endpoint)
+    add_metrics(app, metrics)
     return app
 
 
-def _add_answers(app: FastAPI, predictor: Predictor, answers: Answering) -> None:
-    bundle, problem, schema = predictor.bundle, predictor.problem, predictor.bundle.manifest.input_schema
-    kind = answer_kind(bundle.manifest.output_schema)
+def _add_answers(app: FastAPI, endpoint: Endpoint) -> None:
+    bundle, problem, schema = endpoint.bundle, endpoint.problem, endpoint.schema
 
-    @app.post("/predict", summary="One answer, or one a row in order", response_class=_Json, openapi_extra=openapi.predict(bundle))
+    @app.post("/predict", summary="One answer, or one a row in order", response_class=Json, openapi_extra=openapi.predict(bundle))
     async def predict(request: Request) -> Response:
         body = await read_json(request)
         rows, single = rows_of(body, problem, schema)
         place: Callable[[int], str | None] = partial(name_in, body, problem) if single else "inputs.{}".format
-        found = await answers(rows, request, place)
-        return _Json(found[0] if single else found)
+        found = await endpoint.answers(rows, request, place)
+        return Json(found[0] if single else found)
 
-    @app.post("/", summary="Hugging Face's shape", response_class=_Json, openapi_extra=openapi.huggingface(bundle))
+    @app.post("/", summary="Hugging Face's shape", response_class=Json, openapi_extra=openapi.huggingface(bundle))
     async def pipeline(request: Request) -> Response:
-        question = question_of(await read_json(request), kind, problem, schema)
-        return _Json(question.shaped(await answers(question.rows, request, question.place)))
+        question = question_of(await read_json(request), endpoint.kind, problem, schema)
+        return Json(question.shaped(await endpoint.answers(question.rows, request, question.place)))
 
 
-def _add_facts(app: FastAPI, predictor: Predictor, name: str) -> None:
-    facts = _facts(predictor, name)
+def _add_facts(app: FastAPI, endpoint: Endpoint, observer: Observer) -> None:
+    facts = _facts(endpoint)
 
     @app.get("/health/live", summary="The process runs")
     async def live() -> dict[str, str]:
@@ -81,25 +95,27 @@ def _add_facts(app: FastAPI, predictor: Predictor, name: str) -> None:
 
     @app.get("/info", summary="What is served, and where it comes from")
     async def info() -> dict[str, Any]:
-        return facts
+        return {**facts, "drift": observer.drift.figures()}
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         return HTMLResponse(_PAGE.read_text(encoding="utf-8"), headers=_PAGE_HEADERS)
 
 
-def _facts(predictor: Predictor, name: str) -> dict[str, Any]:
-    manifest = predictor.bundle.manifest
+def _facts(endpoint: Endpoint) -> dict[str, Any]:
+    predictor, manifest, problem = endpoint.predictor, endpoint.bundle.manifest, endpoint.problem
     kept = manifest.model_dump(
         mode="json", include={"created", "figures", "proof", "licences", "input_schema", "output_schema", "provenance"}
     )
-    problem = manifest.problem
     return {
-        "name": name,
+        "name": endpoint.name,
         "task": problem.task,
         "inputs": list(problem.inputs),
+        "fields": {role: list(names) for role, names in problem.fields.items()},
         "labels": list(problem.labels),
-        "max_length": predictor.bundle.manifest.encoder.config.get("max_length"),
+        "metric": problem.metric.name,
+        "answers": endpoint.kind,
+        "max_length": manifest.encoder.config.get("max_length"),
         "autoft": {"serving": __version__, "bundle": manifest.autoft},
         "sessions": predictor.at_once,
         "threads": predictor.threads,
@@ -110,13 +126,13 @@ def _facts(predictor: Predictor, name: str) -> dict[str, Any]:
 async def refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
     """The response to a request that is refused."""
     assert isinstance(error, RequestError)
-    return _Json(error.as_json(), status_code=error.status, headers=error.headers)
+    return Json(error.as_json(), status_code=error.status, headers=error.headers)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = {404: f"there is no {request.url.path}; see /docs", 405: f"{request.url.path} does not take {request.method}; see /docs"}
-    return _Json({"error": detail.get(error.status_code, str(error.detail))}, status_code=error.status_code, headers=error.headers)
+    return Json({"error": detail.get(error.status_code, str(error.detail))}, status_code=error.status_code, headers=error.headers)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -8,15 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from fastapi import FastAPI
-
-from autoft.runtime.predictor import Predictor
 from autoft.serving.access import AccessLog
 from autoft.serving.app import create_app
 from autoft.serving.engine import Engine
 from autoft.serving.front import Front, guarded
 from autoft.serving.keys import read_keys
+from autoft.serving.metrics import Metrics
 from autoft.serving.options import Named, Options
+from autoft.serving.request_log import RequestLog
 from autoft.serving.served import Served, loader
 from autoft.serving.watching import Orders, Watch
 
@@ -32,20 +31,19 @@ class Assembled:
 
 @contextlib.contextmanager
 def assembled(options: Options) -> Iterator[Assembled]:
-    """The bundles are open, and looked after, as long as this lasts. Raises InputError where a bundle or a key cannot be used."""
+    """The bundles are open, and looked after, as long as this lasts. Raises InputError where a bundle, a key or the
+    file for requests cannot be used."""
     keys = read_keys(options.keys, os.environ)
-    engine = Engine(most=options.queue, timeout=options.timeout)
+    engine, metrics = Engine(most=options.queue, timeout=options.timeout), Metrics()
+    request_log = RequestLog(options.log_requests) if options.log_requests else None
     load, orders = loader(options), Orders(options.orders) if options.orders else None
     bundles: dict[str, Served] = {}
     for named in options.bundles:
         moved = orders.newest(named.name)[1] if orders else None
-        bundles[named.name] = Served(Named(name=named.name, folder=moved or named.folder), load, partial(_application, engine))
+        build = partial(create_app, name=named.name, engine=engine, metrics=metrics, request_log=request_log)
+        bundles[named.name] = Served(Named(name=named.name, folder=moved or named.folder), load, build)
     watch = Watch(bundles, changes=options.watch, orders=orders)
     app = guarded(Front(bundles, watch), keys=keys, origins=options.cors)
     with contextlib.closing(engine), contextlib.closing(watch):
         watch.start()
         yield Assembled(app, bundles, engine)
-
-
-def _application(engine: Engine, predictor: Predictor) -> FastAPI:
-    return create_app(predictor, name=predictor.bundle.manifest.provenance.candidate, engine=engine)

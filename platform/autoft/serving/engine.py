@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -48,6 +48,8 @@ class Job:
     batches: deque[list[int]] = field(default_factory=deque)
     answers: Answers = field(default_factory=list)
     over: bool = False
+    waited: Callable[[float], None] | None = None
+    arrived: float = field(default_factory=time.monotonic)
 
     def plan(self) -> None:
         """Check the rows and part them into batches. Raises DataError."""
@@ -78,13 +80,14 @@ class Engine:
         """Rows that wait or are in work."""
         return self._rows
 
-    def submit(self, predictor: Predictor, inputs: Sequence[Any]) -> Job:
-        """Put the rows of a request, at least one, in the queue. Called in an event loop. Raises QueueFullError."""
+    def submit(self, predictor: Predictor, inputs: Sequence[Any], waited: Callable[[float], None] | None = None) -> Job:
+        """Put the rows of a request, at least one, in the queue. `waited` hears how many seconds
+        they were there before a thread took them. Called in an event loop. Raises QueueFullError."""
         loop = asyncio.get_running_loop()
         with self._changed:
             if self._rows and self._rows + len(inputs) > self.most:
                 raise QueueFullError(self._seconds_to_go())
-            job = Job(predictor, inputs, time.monotonic() + self.timeout, loop, loop.create_future(), len(inputs))
+            job = Job(predictor, inputs, time.monotonic() + self.timeout, loop, loop.create_future(), len(inputs), waited=waited)
             job.future.add_done_callback(lambda future: future.cancelled() or future.exception())  # or the log would show it
             self._rows += job.left
             self._jobs.append(job)
@@ -135,6 +138,8 @@ class Engine:
         """One batch of the job, which goes to the end of the queue where it has more."""
         try:
             if job.rows is None:
+                if job.waited is not None:
+                    job.waited(time.monotonic() - job.arrived)
                 job.plan()
             assert job.rows is not None
             numbers = job.batches.popleft()

@@ -22,12 +22,14 @@ from autoft.serving.served import Served, swapped
 from autoft.serving.watching import Watch
 
 MODELS = "/models"
+INFER = "/v2/models"
+"""Of the Open Inference Protocol, which names the bundle itself."""
 SWAP = "/admin/swap"
 
 
 class Front:
-    """ASGI application: `/models/NAME/...` is the bundle of that name, all else the first one. Beside them the list of bundles and the
-    swaps."""
+    """ASGI application: `/models/NAME/...` and `/v2/models/NAME/...` are the bundle of that name, all else the first one. Beside them the
+    list of bundles and the swaps."""
 
     def __init__(self, bundles: Mapping[str, Served], watch: Watch) -> None:
         self._bundles, self._watch = bundles, watch
@@ -41,7 +43,8 @@ class Front:
             await self._own(scope, receive, send)
             return
         name = path.removeprefix(f"{MODELS}/").partition("/")[0] if path.startswith(f"{MODELS}/") else None
-        served = self._bundles.get(name) if name is not None else self._first
+        asked = path.removeprefix(f"{INFER}/").partition("/")[0] if path.startswith(f"{INFER}/") else name
+        served = self._bundles.get(asked) if asked is not None else self._first
         if served is None:
             known = ", ".join(self._bundles)
             await JSONResponse({"error": f"no bundle is served under this name; there is {known}"}, 404)(scope, receive, send)

@@ -76,11 +76,12 @@ PARAMETERS: Mapping[AnswerKind, tuple[str, ...]] = {
     "text": (),
 }
 """What a client may set, by the kind of answers."""
-_FUNCTIONS: Mapping[AnswerKind, tuple[str, str]] = {
+FUNCTIONS: Mapping[AnswerKind, tuple[str, str]] = {
     "classes": ("softmax", "scores are probabilities that add up to one"),
     "labels": ("sigmoid", "each label has a probability of its own"),
     "score": ("none", "the score is a number in the unit of the training file"),
 }
+"""The one function that can be applied, by the kind of answers, and why no other can."""
 STRATEGIES = ("simple", "first")
 """Of aggregation: what the answers are anyway."""
 
@@ -102,11 +103,12 @@ def _parameters(body: Mapping[str, Any], kind: AnswerKind) -> Mapping[str, Any]:
 
 
 def _top_k(value: object, kind: AnswerKind) -> str | None:  # noqa: ARG001
-    return None if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else "should be a whole number from 1"
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1  # JSON writes 3.0 for 3, too
+    return None if whole and value >= 1 else "should be a whole number from 1"
 
 
 def _function(value: object, kind: AnswerKind) -> str | None:
-    function, reason = _FUNCTIONS[kind]
+    function, reason = FUNCTIONS[kind]
     return None if value == function else f"can be {function} only: {reason}"
 
 
@@ -139,8 +141,8 @@ def _shaped(answers: Sequence[Answer], kind: AnswerKind, parameters: Mapping[str
     return [_ranked(answer, parameters.get("top_k")) for answer in answers]
 
 
-def _ranked(answer: Answer, top: int | None) -> list[dict[str, Any]]:
+def _ranked(answer: Answer, top: float | None) -> list[dict[str, Any]]:
     """`[{"label", "score"}]`, the likeliest first. A number stands under the label `score`, as pipelines give a regression."""
     scores = answer.get("scores") or {answer.get("label", "score"): answer["score"]}
     ranked = sorted(scores.items(), key=lambda pair: -pair[1])
-    return [{"label": label, "score": score} for label, score in ranked[:top]]
+    return [{"label": label, "score": score} for label, score in ranked[: None if top is None else int(top)]]

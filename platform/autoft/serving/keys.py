@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -22,8 +23,10 @@ ADMIN = "admin:"
 SHORTEST = 16
 """Characters of a key."""
 
-OPEN = ("/health/live", "/health/ready")
-"""Ends of the paths that need no key: who asks whether the server is well has none."""
+OPEN = ("/health/live", "/health/ready", "/ping", "/page/page.css", "/page/page.js")
+"""Ends of the paths that need no key: who asks whether the server is well has none, and the page to try a model asks for one itself."""
+
+_PAGE = re.compile(r"/|/models/[^/]+/")
 
 ADMIN_PATHS = ("/admin/",)
 """Beginnings of the paths that need a key with `ADMIN` before it."""
@@ -40,12 +43,12 @@ class Keys:
     def __bool__(self) -> bool:
         return bool(self._all)
 
-    def allow(self, headers: Headers, path: str) -> int:
-        """The status of a request for `path`: 200; 401 without a key that is right; 403 where another kind of key is wanted."""
+    def allow(self, headers: Headers, path: str, method: str) -> int:
+        """The status of a request: 200; 401 without a key that is right; 403 where another kind of key is wanted."""
         admin = path.startswith(ADMIN_PATHS)
         if not self._all:
             return 403 if admin else 200
-        if path.endswith(OPEN):
+        if path.endswith(OPEN) or (method in ("GET", "HEAD") and _PAGE.fullmatch(path)):
             return 200
         scheme, _, key = headers.get("authorization", "").partition(" ")
         given = _hash(key.strip()) if scheme.lower() == "bearer" else b""
@@ -98,7 +101,7 @@ class Guard:
         self._app, self._keys = app, keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        status = self._keys.allow(Headers(scope=scope), scope["path"]) if scope["type"] == "http" else 200
+        status = self._keys.allow(Headers(scope=scope), scope["path"], scope["method"]) if scope["type"] == "http" else 200
         if status == 200:
             await self._app(scope, receive, send)
             return

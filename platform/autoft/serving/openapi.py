@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoft.runtime.bundle import Bundle
 from autoft.runtime.predictor import TRUNCATED
 from autoft.runtime.schemas import AnswerKind, answer_kind
-from autoft.serving.huggingface import PARAMETERS, STRATEGIES
+from autoft.serving.huggingface import FUNCTIONS, PARAMETERS, STRATEGIES
 from autoft.serving.requests import MOST_BYTES, MOST_INPUTS
 
 _ERROR = {
@@ -28,7 +30,7 @@ _NUMBER = {"type": "number"}
 _PARAMETERS: dict[str, dict[str, Any]] = {
     "top_k": {"type": ["integer", "null"], "minimum": 1},
     "function_to_apply": {"type": ["string", "null"]},
-    "aggregation_strategy": {"type": ["string", "null"], "enum": [*STRATEGIES, None]},
+    "aggregation_strategy": {"enum": [*STRATEGIES, None]},
     "ignore_labels": {"type": ["array", "null"], "items": _TEXT},
 }
 
@@ -52,10 +54,63 @@ def huggingface(bundle: Bundle) -> dict[str, Any]:
     if kind == "score" and len(bundle.problem.inputs) == 2:
         properties = {"source_sentence": _TEXT, "sentences": _list(_TEXT)}
         asked.append(_object(properties))
-    parameters = {"type": "object", "properties": {name: _PARAMETERS[name] for name in PARAMETERS[kind]}} if kind else {"type": "object"}
+    known = {name: _PARAMETERS[name] for name in PARAMETERS[kind]} if kind else {}
+    if kind and "function_to_apply" in known:
+        known["function_to_apply"] = {"enum": [FUNCTIONS[kind][0], None]}
+    parameters = {"type": "object", "properties": known, "additionalProperties": False}
     request = {"type": "object", "required": ["inputs"], "properties": {"inputs": {"anyOf": asked}, "parameters": parameters}}
     row = example_row(bundle)
     return _operation(request, _answer(bundle, kind), {"inputs": next(iter(row.values())) if len(row) == 1 else row})
+
+
+def infer(bundle: Bundle, inputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of the Open Inference Protocol's route, whose `inputs` are as its metadata say. The binary extension is a body of its own."""
+    tensor = {
+        "type": "object",
+        "required": ["name", "datatype", "shape", "data"],
+        "properties": {
+            "name": {"enum": [one["name"] for one in inputs]},
+            "datatype": {"enum": sorted({one["datatype"] for one in inputs})},
+            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}, "minItems": 1, "maxItems": 8},
+            "data": {"type": "array"},
+        },
+    }
+    request = {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {"id": _TEXT, "inputs": {"type": "array", "items": tensor, "minItems": len(inputs)}},
+    }
+    output = _object({"name": _TEXT, "datatype": _TEXT, "shape": {"type": "array", "items": {"type": "integer"}}})
+    answer = _object({"model_name": _TEXT, "outputs": _array(output)})
+    row = example_row(bundle)
+    example = {"inputs": [_example_tensor(one, row[one["name"]]) for one in inputs]}
+    made = _operation(request, answer, example)
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    made["responses"]["200"]["content"]["application/octet-stream"] = binary
+    return made
+
+
+def _example_tensor(tensor: Mapping[str, Any], value: Any) -> dict[str, Any]:
+    if len(tensor["shape"]) == 2:
+        return {**tensor, "shape": [1, len(value)], "data": value}
+    text = tensor["datatype"] == "BYTES" and not isinstance(value, str)
+    return {**tensor, "shape": [1], "data": [json.dumps(value) if text else value]}
+
+
+def invocations(bundle: Bundle) -> dict[str, Any]:
+    """Of MLflow's route."""
+    value, row = _row_or_value(bundle), bundle.manifest.input_schema or {"type": "object"}
+    split = _object({"columns": {**_array(_TEXT), "uniqueItems": True}, "data": _list({"type": "array"})})
+    columns = {"type": "object", "additionalProperties": {"type": "array"}}
+    ways: dict[str, Any] = {
+        "dataframe_split": split,
+        "dataframe_records": _list(row),
+        "inputs": {"anyOf": [_list(value), columns]},
+        "instances": _list(value),
+    }
+    request = {"oneOf": [{**_object({name: schema}), "additionalProperties": False} for name, schema in ways.items()]}
+    answer = bundle.manifest.output_schema or {"type": "object"}
+    return _operation(request, _object({"predictions": _array(answer)}), {"dataframe_records": [example_row(bundle)]})
 
 
 def _answer(bundle: Bundle, kind: AnswerKind | None) -> dict[str, Any]:

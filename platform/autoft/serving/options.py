@@ -39,6 +39,7 @@ class Options(Frozen):
     keys: Path | None = Field(default=None, description="the file of keys")
     cors: tuple[str, ...] = Field(default=(), description="origins whose pages may ask")
     log_format: Literal["text", "json"] = "text"
+    log_requests: Path | None = Field(default=None, description="the file that rows and answers are written to")
     watch: bool = False
     workers: int = Field(default=1, ge=1)
     orders: Path | None = Field(default=None, description="the folder by which workers tell one another of swaps; None for one process")

@@ -37,7 +37,11 @@ class RequestError(Exception):
 
 async def read_json(request: Request) -> dict[str, Any]:
     """The body as a JSON object. Raises RequestError: 408 too slow, 413 too large, 422 malformed."""
-    body = await _read(request)
+    return object_in(await read_body(request))
+
+
+def object_in(body: bytes) -> dict[str, Any]:
+    """The JSON object that `body` is. Raises RequestError, 422."""
     try:
         content = json.loads(body, parse_constant=_no_constant)
     except RecursionError:
@@ -50,7 +54,8 @@ async def read_json(request: Request) -> dict[str, Any]:
     return content
 
 
-async def _read(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """The whole body. Raises RequestError: 408 too slow, 413 too large."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > MOST_BYTES:
         raise _too_large()

@@ -16,8 +16,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from prometheus_client.multiprocess import mark_process_dead
+
 from autoft.errors import InputError
 from autoft.serving.logs import log_to_stderr
+from autoft.serving.metrics import SHARED
 from autoft.serving.options import Options
 from autoft.serving.server import GRACE, LAST_REQUESTS, Started
 
@@ -32,8 +35,9 @@ _LOOK = 0.05
 class _Worker:
     """A process; `started` is what it said once it was ready."""
 
-    def __init__(self, options: Options, listener: socket.socket) -> None:
+    def __init__(self, options: Options, listener: socket.socket, counts: Path) -> None:
         self.started: Started | None = None
+        self._counts = counts
         self.process = subprocess.Popen(
             # -P: a file in the working directory must not stand in for a module. A session of its own: Ctrl-C is for the one that watches.
             [sys.executable, "-P", "-m", "autoft.serving.worker"],
@@ -41,6 +45,7 @@ class _Worker:
             stdout=subprocess.PIPE,
             pass_fds=[listener.fileno()],
             start_new_session=True,
+            env={**os.environ, SHARED: str(counts)},
         )
         assert self.process.stdin is not None
         order = {"options": options.model_dump(mode="json"), "listener": listener.fileno()}
@@ -56,7 +61,8 @@ class _Worker:
             self.started = Started.model_validate_json(line)
 
     def release(self) -> None:
-        """Close its pipes, once it has ended."""
+        """Close its pipes and drop what it alone could tell, once it has ended."""
+        mark_process_dead(self.process.pid, str(self._counts))  # type: ignore[no-untyped-call]
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
@@ -104,14 +110,16 @@ def supervise(options: Options, listener: socket.socket, on_ready: Callable[[Sta
     listener.set_inheritable(True)
     with tempfile.TemporaryDirectory(prefix="autoft-serve-") as orders, _stopping() as stop:
         asked = options.model_copy(update={"orders": Path(orders)})
+        counts = Path(orders) / "metrics"
+        counts.mkdir()
         places: list[_Place] = []
         try:
-            places.append(_Place(lambda: _Worker(asked, listener)))
+            places.append(_Place(lambda: _Worker(asked, listener, counts)))
             while places[0].started is None and not stop.wait(_LOOK):
                 worker = places[0].worker
                 if worker is not None and worker.process.poll() is not None and worker.started is None:
                     return worker.process.returncode if worker.process.returncode > 0 else 1
-            places += [_Place(lambda: _Worker(asked, listener)) for _ in range(options.workers - 1) if not stop.is_set()]
+            places += [_Place(lambda: _Worker(asked, listener, counts)) for _ in range(options.workers - 1) if not stop.is_set()]
             told = False
             while not stop.wait(_LOOK):
                 for place in places:

@@ -134,5 +134,6 @@ def _command(settings: Settings) -> str:
     parts += [f"--{name} {quote(str(value))}" for name in single if (value := getattr(settings, name)) is not None]
     parts += [f"--column {quote(f'{role}={name}')}" for role, name in settings.columns.items()]
     parts += [f"--plugin {quote(str(path))}" for path in settings.plugins]
+    parts += [f"--add {quote(str(path))}" for path in settings.add]
     parts += [f"--seed {settings.seed}"] if settings.seed else []
     return " ".join(parts)

@@ -14,6 +14,8 @@ from autoft.interfaces.task import Decoder
 from autoft.report import Outcome, ProofTable, ReportData, class_counts, findings, model_card
 from autoft.runtime.bundle import Manifest, open_bundle, write_manifest
 from autoft.runtime.predictor import Predictor
+from autoft.runtime.reference import Values, answer_values, gathered, input_values, reference_of
+from autoft.runtime.schemas import answer_kind
 from autoft.settings import Settings
 from autoft.steps.bounds import limits_in_words
 from autoft.steps.bundle import Built
@@ -56,6 +58,8 @@ def conclude(
     rows, targets, winner = understood.rows.take(test), understood.targets[test], chosen.row
     manifest = write_manifest(built.folder, manifest_of(settings, bench, built, chosen, taught))
     predictor = _predictor(bench, built)
+    seen: list[Values] = []
+    predictor.watch = lambda batch: seen.append(input_values(batch))
     cpu = time.process_time()
     outputs = predictor.outputs(rows)
     journal.busy_seconds += time.process_time() - cpu
@@ -130,7 +134,8 @@ def conclude(
         "formats": [format_result(name, one) for name, one in built.formats.items()],
         "verdict": said,
     }
-    _finish_bundle(bench, built, manifest.model_copy(update={"figures": figures}), result)
+    reference = reference_of("test", len(rows), gathered([answer_values(answers, answer_kind(manifest.output_schema)), *seen]))
+    _finish_bundle(bench, built, manifest.model_copy(update={"figures": figures, "reference": reference}), result)
     seconds = time.time() - clock.started
     cores = seconds * bench.threads
     result["seconds"] = seconds

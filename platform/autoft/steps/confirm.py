@@ -153,7 +153,8 @@ def _fold(bench: Bench, row: TrialFinished, number: int, deadline: float | None)
 
 def _refolded(bench: Bench, number: int) -> FitData:
     understood = bench.understood
-    pool = understood.learnable
+    added = np.arange(len(understood.rows) - understood.added, len(understood.rows))
+    pool = np.setdiff1d(understood.learnable, added)
     seed, groups = understood.problem.seed + number, understood.splits.groups
     if bench.data.folds:
         # The same rows in other folds; nothing learns from all of them once more.
@@ -169,7 +170,8 @@ def _refolded(bench: Bench, number: int) -> FitData:
         made = split(strata, duplicate_groups(understood.rows.take(pool)), len(pool), seed, test=0.0, validation=share)
     else:
         made = split_groups(strata, groups[pool], seed, test=0.0, validation=share)
-    return replace(bench.data, train=pool[made.train], validation=evaluated(understood.problem, pool[made.validation]))
+    train = np.concatenate([pool[made.train], added])
+    return replace(bench.data, train=train, validation=evaluated(understood.problem, pool[made.validation]))
 
 
 def refit_cost(bench: Bench, row: TrialFinished) -> float:

@@ -218,6 +218,10 @@ def _describe(folder: Path, ended: _Ended, made: _Made) -> None:
         "encoder": EncoderRecord(name=encoder.name, config=dict(encoder.config)),
         "trimmed": made.trimmed,
     }
+    reference = ended.bundle.manifest.reference
+    if reference and made.trimmed != ended.bundle.manifest.trimmed:
+        # With other tokens a text has another length, and other words are unknown.
+        changes["reference"] = reference.without("length", "unknown")
     manifest = ended.bundle.manifest.model_copy(update=changes)
     (folder / "README.md").write_text(model_card(manifest, ended.result), encoding="utf-8")
     write_manifest(folder, manifest)

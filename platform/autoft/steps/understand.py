@@ -20,6 +20,7 @@ from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
 from autoft.report import class_counts
 from autoft.settings import Settings
+from autoft.steps.adding import further_rows, with_added
 from autoft.steps.parts import deal, with_times, without_split_columns
 from autoft.steps.tasks import Found, find_task
 
@@ -38,6 +39,8 @@ class Understood:
     remarks: tuple[str, ...]
     found: Found
     read: int
+    added: int = 0
+    """The last so many of `rows`, which are learned from and never held out."""
 
     @property
     def learnable(self) -> npt.NDArray[np.int64]:
@@ -93,8 +96,13 @@ def understand(settings: Settings, catalog: Catalog) -> Understood:
     splits, dealt = deal(settings, task, problem, parts, inputs, targets)
     data = Path(STDIN_NAME) if settings.data == STDIN else settings.data
     known = _stacked(list(targets.values()))
+    own = len(rows)
+    for path in settings.add:
+        added = further_rows(read_table(path, readers), task, problem, rows)
+        rows, known, count = _joined([rows, added.rows]), _stacked([known, added.targets]), count + added.read
+        splits, dealt = with_added(splits, len(rows), len(added.rows)), [*dealt, *added.remarks]
     problem = _counted(problem, known[splits.train])
-    return Understood(data, task, problem, match.reason, rows, known, splits, (*remarks, *dealt), found, count)
+    return Understood(data, task, problem, match.reason, rows, known, splits, (*remarks, *dealt), found, count, len(rows) - own)
 
 
 def _counted(problem: Problem, train: npt.NDArray[Any]) -> Problem:
