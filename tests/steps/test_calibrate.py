@@ -112,6 +112,10 @@ def test_the_decoder_knows_how_strange_the_served_logits_are(tmp_path, kind):
     served_logits = outputs["logits"] / decoder.config[CALIBRATION]["temperature"] if kind is None else outputs["logits"]
     assert decoder.config["out_of_domain"] == measured(served_logits)
     assert decoder.config["out_of_domain"]["rows"] == len(rows)
+    # A refitted model is asked itself: its logits are of another size than the trial's.
+    again, decoder = served(bench, fitted, rows, {"logits": outputs["logits"] / 3}, anew=True)
+    asked = rows[:200]
+    assert decoder.config["out_of_domain"] == measured(again.outputs(bench.understood.rows.take(asked))["logits"])
 
 
 def test_nobody_applies_a_folded_temperature_again(tmp_path):

@@ -12,7 +12,6 @@ from autoft.data.table import Rows, Table
 from autoft.errors import AutoftError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.model import Fitted, Rescales
-from autoft.interfaces.problem import Problem
 from autoft.interfaces.result import Calibration
 from autoft.interfaces.task import Calibrates, Decoder
 from autoft.runtime.strangeness import OUT_OF_DOMAIN, measured
@@ -24,12 +23,14 @@ ONE_CLASS = "single_label_classification"
 """The kind of head whose answers are one of several classes."""
 _ASKED = 8
 """Rows by which a fold is checked."""
+_WONDERED = 200
+"""Rows by which a refitted model tells how strange rows are."""
 _CLOSE = 1e-3
 
 
-def served(bench: Bench, fitted: Fitted, rows: Rows, outputs: Arrays) -> tuple[Fitted, Decoder]:
+def served(bench: Bench, fitted: Fitted, rows: Rows, outputs: Arrays, *, anew: bool = False) -> tuple[Fitted, Decoder]:
     """The model and the decoder that are to be exported: `outputs` are what weights of the same recipe answered for `rows`, which they had
-    never seen.
+    never seen; with `anew` the model has learned since, from these rows as well.
 
     Where the task and the model allow it and rows that are held out agree, the model's logits come scaled and shifted from then on, by its
     weights. No decision changes: figures that were made without it stay true.
@@ -41,12 +42,13 @@ def served(bench: Bench, fitted: Fitted, rows: Rows, outputs: Arrays) -> tuple[F
         return fitted, decoder
     scaling, found = calibrate(outputs["logits"], targets, task.link)
     if scaling is None:
-        return fitted, _recorded(_measured(decoder, problem, outputs["logits"]), found)
+        return fitted, _recorded(_measured(bench, decoder, fitted, rows, outputs["logits"], anew=anew), found)
     made, reason = _folded(bench, fitted, scaling, understood.rows.take(rows[:_ASKED]))
     if made is None:
         unchanged = Calibration(rows=found.rows, ece_before=found.ece_before, log_loss_before=found.log_loss_before, reason=reason)
-        return fitted, _recorded(_measured(decoder, problem, outputs["logits"]), unchanged)
-    decoder = _measured(task.rescaled(decoder, scaling.scale, scaling.shift), problem, scaling.applied(outputs["logits"]))
+        return fitted, _recorded(_measured(bench, decoder, fitted, rows, outputs["logits"], anew=anew), unchanged)
+    decoder = task.rescaled(decoder, scaling.scale, scaling.shift)
+    decoder = _measured(bench, decoder, made, rows, scaling.applied(outputs["logits"]), anew=anew)
     return made, _recorded(decoder, found.model_copy(update={"folded": True}), scaling)
 
 
@@ -69,9 +71,16 @@ def calibration_of(decoder: Decoder) -> Calibration | None:
     return None if record is None else Calibration.model_validate(record)
 
 
-def _measured(decoder: Decoder, problem: Problem, logits: npt.NDArray[Any]) -> Decoder:
-    """With how strange rows are that were held out, by the logits that will be served; for answers of one class alone."""
-    record = measured(logits) if problem.head.kind == ONE_CLASS else None
+def _measured(bench: Bench, decoder: Decoder, fitted: Fitted, rows: Rows, logits: npt.NDArray[Any], *, anew: bool) -> Decoder:
+    """With how strange `rows` are, by the logits that will be served; for answers of one class alone.
+
+    A model that has learned `anew` is asked itself: its logits are larger than those of the trial, by which no row would be strange any
+    more. It has learned from these rows, so that new ones then look stranger than they are.
+    """
+    if bench.understood.problem.head.kind != ONE_CLASS:
+        return decoder
+    asked = rows[:_WONDERED]
+    record = measured(fitted.outputs(bench.understood.rows.take(asked))["logits"] if anew else logits)
     return decoder if record is None else Decoder({**decoder.config, OUT_OF_DOMAIN: record}, decoder.arrays)
 
 

@@ -130,7 +130,8 @@ def _built(settings: Settings, bench: Bench, chosen: Chosen, formats: Sequence[s
     try:
         model, decoder = chosen.fitted or bench.load(row), chosen.decoder
         if decoder is None:
-            model, decoder = served(bench, model, *held_out(journal.trial_folder(row.trial) / "validation.npz"))
+            held = held_out(journal.trial_folder(row.trial) / "validation.npz")
+            model, decoder = served(bench, model, *held, anew=chosen.refitted or bool(bench.data.folds))
         built = build(
             model,
             decoder,
