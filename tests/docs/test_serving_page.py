@@ -20,7 +20,7 @@ from small_bundle import make_bundle
 from task_bundles import NUMBER, TEXT, schema
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
-NAME = "full:all-MiniLM-L6-v2"
+NAME = "reviews"
 SCORES = schema(label=TEXT, score=NUMBER, scores=schema(bad=NUMBER, good=NUMBER))
 
 
