@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,20 @@ def labels_of(server: Process, times: int = 12) -> set[str]:
         with client_of(server) as client:
             found.add(client.predict()["label"])
     return found
+
+
+def counted(server: Process) -> float:
+    """Answers to /predict, as whichever process is asked tells it."""
+    request = urllib.request.Request(f"{server.address}/metrics", headers={"authorization": f"Bearer {ADMIN_KEY}"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        told = re.search(r'^autoft_requests_total{route="/predict",status="200"} (\S+)', answer.read().decode(), re.MULTILINE)
+    return float(told[1]) if told else 0.0
+
+
+def test_any_process_counts_for_all(several: Process) -> None:
+    before = counted(several)
+    labels_of(several, 12)
+    assert {counted(several) for _ in range(6)} == {before + 12}
 
 
 def test_a_worker_that_is_killed_is_started_again_and_the_others_go_on(several: Process) -> None:
