@@ -103,6 +103,7 @@ def test_every_kind_of_answer(tmp_path: Path, browser, pictures: ModuleType) -> 
         shown = page.locator("#answer .marked").evaluate("node => [...node.childNodes].map((n) => n.firstChild?.data ?? n.data).join('')")
         assert shown == ENTITIES
         assert page.locator("mark").first.evaluate("node => node.firstChild.data") == "Ada Lovelace"
+        assert re.search(r"Kinds\s+NAME\s", page.locator("#facts").inner_text())
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
     with listening(app_of(task_bundles.pair_score(tmp_path / "pairs"), "pairs")) as address:
         pictures.ask(page, address, ["a man sleeps", "a man eats"])

@@ -243,7 +243,10 @@ function showFacts() {
   byId("facts").replaceChildren();
   if (info.provenance?.candidate !== info.name) fact("Model", info.provenance?.candidate);
   fact("Pretrained weights", info.provenance?.source);
-  if (info.labels?.length) fact("Labels", info.labels.length > 12 ? `${info.labels.length}` : info.labels.join(", "));
+  // A tag of words is a kind of entity with B- or I- before it, or O.
+  const bare = (tag) => tag.replace(/^[BI]-/, "");
+  const known = info.answers === "entities" ? [...new Set(info.labels.filter((tag) => tag !== "O").map(bare))] : info.labels;
+  if (known?.length) fact(info.answers === "entities" ? "Kinds" : "Labels", known.length > 12 ? `${known.length}` : known.join(", "));
   fact("Longest text", info.max_length ? `${info.max_length} tokens` : null);
   const licences = Object.entries(info.licences ?? {}).map(([what, licence]) => `${licence} (${what})`).join(", ");
   fact("Licence", licences || "none stated");
