@@ -129,7 +129,7 @@ class Predictor:
 
         Where an output has an axis that varies between batches, shorter ones are filled with zeros.
         """
-        return joined(list(self._by_batch(lambda numbers: self._graph(self._encoding.encode(rows.take(numbers))), rows)), len(rows))
+        return joined(list(self._by_batch(lambda numbers: self._graph(self._encoded(rows.take(numbers))), rows)), len(rows))
 
     def stream(
         self, records: Iterable[Mapping[str, Any]], *, columns: Mapping[str, str] | None = None, origin: str = "", before: int = 0
@@ -266,12 +266,10 @@ class Predictor:
     def answer(self, rows: Table, numbers: Sequence[int]) -> list[dict[str, Any]]:
         """The answers to one batch of the rows, in the order of `numbers`, worked out in the calling thread. Raises TooLongError."""
         batch = rows.take(numbers)
-        encoded = self._encoding.encode(batch)
+        encoded = self._encoded(batch)
         cut = frozenset(np.flatnonzero(encoded.truncated).tolist())
         if cut and not self._truncate:
             raise self._too_long(min(numbers[place] for place in cut))
-        if self.watch is not None:
-            self.watch(encoded)
         arrays = self._graph(encoded)
         decoded = self._task.decode(self.problem, self._decoder, arrays, batch)
         if self.abstain_below is not None:
@@ -285,6 +283,12 @@ class Predictor:
         longest = self._encoding.max_length or 0
         what = f"row {number + 1} is longer than this model reads (at most {longest:,} of what its encoder counts)"
         return TooLongError(what, hint="shorten it, or let it be cut", row=number, longest=longest)
+
+    def _encoded(self, batch: Table) -> Encoded:
+        encoded = self._encoding.encode(batch)
+        if self.watch is not None:
+            self.watch(encoded)
+        return encoded
 
     def _graph(self, encoded: Encoded) -> Arrays:
         return encoded.answered(self._session.run)
