@@ -11,7 +11,7 @@ from typing import Any
 
 # Before torch is imported, here and in what the tests start: threads that spin while they wait keep two test processes side by side from
 # the processors, so that both take several times as long.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import numpy as np
 import pytest

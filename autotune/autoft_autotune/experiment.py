@@ -144,7 +144,7 @@ def _trainable(request: SearchRequest, plan: Plan, site: Site) -> Any:
         # A Ray instance of the user's own may give trials other GPUs than this machine has.
         peaks=request.peaks if bool(plan.gpus) == bool(hardware.gpus()) else {},
         verbose=request.verbose,
-        variables=loading_variables(),
+        variables={**loading_variables(), **hardware.wait_briefly()},
     )
     return tune.with_resources(tune.with_parameters(TrialWorker, shared=shared), site.needs)
 

@@ -30,7 +30,8 @@ HANGS = 70
 @dataclass(frozen=True)
 class Shared:
     """What all trials of a search have in common; it goes through Ray's object store once. `places` are by the id of the node, or that of
-    all workers is `HERE`. `variables` say which plugins a worker loads, as in the driver: on a cluster nothing else would."""
+    all workers is `HERE`. `variables` say which plugins a worker loads and how its threads wait, as in the driver: on a cluster nothing
+    else would."""
 
     data: FitData
     candidates: dict[str, Candidate]

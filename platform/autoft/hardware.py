@@ -14,10 +14,25 @@ import numpy as np
 from autoft.interfaces.model import Limits
 from autoft.runtime.session import available_cores
 
+_LOOKS = "GOMP_SPINCOUNT"
+"""Of GNU's OpenMP, which torch brings along on Linux."""
+
 
 def cores() -> int:
     """Processors this process may use: its affinity, and the quota of its container (cgroup v2) where there is one."""
     return available_cores()
+
+
+def wait_briefly() -> dict[str, str]:
+    """Have the threads of torch's matrix products wait for one another by sleeping, after a thousand looks, instead of by looking on for
+    as long as their share of the time lasts. Before torch is imported; what the user has set stays. The variables, for other processes.
+
+    Where something else runs on the machine, a thread that looks on keeps away the very thread it waits for: two processes of two threads
+    each on two processors took 17 times as long a step, and nothing was gained by it on an idle machine (docs/benchmarks.md).
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault(_LOOKS, "1000")
+    return {name: os.environ[name] for name in (_LOOKS, "OMP_WAIT_POLICY") if name in os.environ}
 
 
 def gpus() -> int:

@@ -55,6 +55,7 @@ def fine_tune(
 
     With `past` a run that was cut off goes on: `started` is put back by the seconds that it was alive, and `settings.output` is its folder.
     """
+    hardware.wait_briefly()
     with quiet(settings.verbose):
         understood = understand(settings, catalog)
         begun = past if past is not None and past.started else None
