@@ -103,8 +103,9 @@ def _parameters(body: Mapping[str, Any], kind: AnswerKind) -> Mapping[str, Any]:
 
 
 def _top_k(value: object, kind: AnswerKind) -> str | None:  # noqa: ARG001
-    whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1  # JSON writes 3.0 for 3, too
-    return None if whole and value >= 1 else "should be a whole number from 1"
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1 and value >= 1:  # JSON writes 3.0 for 3, too
+        return None
+    return "should be a whole number from 1"
 
 
 def _function(value: object, kind: AnswerKind) -> str | None:
