@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from autoft.errors import DataError
+from autoft.runtime.bundle import sha256_of
 from autoft.runtime.columnar import PARQUET, Parts
 from autoft.runtime.files import DELIMITERS, LINES, column_name
 from autoft.runtime.predictor import CHUNK, TRUNCATED, Predictor, well_formed
@@ -49,9 +50,7 @@ def work_of(predictor: Predictor, source: Path, columns: Mapping[str, str], form
 
 def fingerprint(path: Path) -> dict[str, Any]:
     """Size and sha256 of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"bytes": path.stat().st_size, "sha256": digest}
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 class AnswerFile:

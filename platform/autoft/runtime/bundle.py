@@ -160,7 +160,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         name = path.relative_to(folder).as_posix()
         if name == MANIFEST or (path.is_dir() and not path.is_symlink()):
             continue
-        files[name] = _sha256(_contained(folder, name))
+        files[name] = sha256_of(_contained(folder, name))
     full = manifest.model_copy(update={"files": files})
     _replace_manifest(folder, full.model_dump_json(by_alias=True, indent=2))
     return full
@@ -192,7 +192,7 @@ def open_bundle(folder: Path) -> Bundle:
     """Read and check a bundle. Raises BundleError naming the file that is absent, changed, or not where it belongs."""
     manifest = _read_manifest(folder)
     for name, expected in manifest.files.items():
-        actual = _sha256(_contained(folder, name))
+        actual = sha256_of(_contained(folder, name))
         if actual != expected:
             raise BundleError(
                 f"{folder / name} was changed after the bundle was proved: sha256 {actual[:12]}... instead of {expected[:12]}...",
@@ -247,7 +247,8 @@ def _contained(folder: Path, name: str) -> Path:
     return path
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Of a file, as 64 hexadecimal digits, read anew."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

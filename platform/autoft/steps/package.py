@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
@@ -14,7 +13,7 @@ from autoft.disk import inside, write_json
 from autoft.errors import ExportError, InputError
 from autoft.interfaces.packager import BundleFacts, Packager, Placed
 from autoft.loading import ANSWERING, check_plugins
-from autoft.runtime.bundle import MANIFEST, open_bundle
+from autoft.runtime.bundle import MANIFEST, open_bundle, sha256_of
 from autoft.version import __version__
 
 KINDS = (*ANSWERING, "packagers")
@@ -64,7 +63,7 @@ def _facts(folder: Path, catalog: Catalog) -> BundleFacts:
     named = {record.sha256 for record in manifest.plugin_files}
     return BundleFacts(
         folder=folder,
-        sha256=_sha256(folder / MANIFEST),
+        sha256=sha256_of(folder / MANIFEST),
         task=manifest.problem.task,
         candidate=manifest.provenance.candidate,
         autoft=manifest.autoft,
@@ -82,7 +81,7 @@ def _written(packager: Packager, facts: BundleFacts, aside: Path, place: Path) -
     absent = next((name for name in made.files if not inside(aside, name).is_file()), None)
     if absent is not None:
         raise ExportError(f"the packager {packager.name} says that it wrote {absent}; there is no such file", hint="tell its author")
-    files = {path.relative_to(aside).as_posix(): _sha256(path) for path in sorted(aside.rglob("*")) if not path.is_dir()}
+    files = {path.relative_to(aside).as_posix(): sha256_of(path) for path in sorted(aside.rglob("*")) if not path.is_dir()}
     record = {"schema": 1, "packager": packager.name, "autoft": __version__, "bundle": facts.sha256, "files": files}
     write_json(aside / RECORD, record)
     return Placed(packager.name, place, made.files, made.next_steps)
@@ -103,7 +102,7 @@ def _check_place(place: Path) -> None:
         name = path.relative_to(place).as_posix()
         if name == RECORD or (path.is_dir() and not path.is_symlink()):
             continue
-        if path.is_symlink() or files.get(name) != _sha256(path):
+        if path.is_symlink() or files.get(name) != sha256_of(path):
             what = "was changed" if name in files else "was added"
             hint = "give another folder, or move this one away: it would be replaced"
             raise InputError(f"{path} {what} since `autoft export` wrote {place}", hint=hint)
@@ -121,8 +120,3 @@ def _put(fresh: Path, place: Path) -> None:
     except BaseException:
         before.rename(place)
         raise
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
