@@ -21,6 +21,22 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def take_place(fresh: Path, place: Path) -> None:
+    """The folder `fresh` becomes `place`, by renaming: what was there is gone then, and comes back where that fails."""
+    if not place.exists():
+        fresh.rename(place)
+        return
+    before = fresh.with_name(f"{fresh.name}.before")
+    shutil.rmtree(before, ignore_errors=True)
+    place.rename(before)
+    try:
+        fresh.rename(place)
+    except BaseException:
+        before.rename(place)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
+
+
 def inside(folder: Path, name: str) -> Path:
     """The file that `name`, with `/` between its parts, is below `folder`. Raises AutoftError where it would lie elsewhere."""
     parts = name.split("/")

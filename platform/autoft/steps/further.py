@@ -13,6 +13,7 @@ from typing import Any
 from autoft import hardware
 from autoft.catalog import Catalog
 from autoft.data.reading import STDIN
+from autoft.disk import take_place
 from autoft.errors import DataError, ExportError, InputError
 from autoft.history import History
 from autoft.interfaces.events import BundleExported
@@ -81,7 +82,7 @@ def add_to_bundle(
         _describe(aside, ended, made)
         if trim_vocabulary:
             _replace_model(past.folder, fresh)
-        _take_place(aside, ended.bundle.folder)
+        take_place(aside, ended.bundle.folder)
     except (OSError, shutil.Error) as error:
         raise ExportError(f"the bundle could not be written: {error}", hint="the old one is as it was") from error
     finally:
@@ -235,15 +236,3 @@ def _replace_model(folder: Path, fresh: Path) -> None:
     else:
         model.rename(whole)
     fresh.rename(model)
-
-
-def _take_place(aside: Path, folder: Path) -> None:
-    before = folder.with_name(folder.name + ".old")
-    shutil.rmtree(before, ignore_errors=True)
-    folder.rename(before)
-    try:
-        aside.rename(folder)
-    except BaseException:
-        before.rename(folder)
-        raise
-    shutil.rmtree(before, ignore_errors=True)

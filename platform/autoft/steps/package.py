@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoft.catalog import Catalog
-from autoft.disk import inside, write_json
+from autoft.disk import inside, take_place, write_json
 from autoft.errors import ExportError, InputError
 from autoft.interfaces.packager import BundleFacts, Packager, Placed
 from autoft.loading import ANSWERING, check_plugins
@@ -42,7 +42,7 @@ def package(bundle: Path, names: Sequence[str], folder: Path, catalog: Catalog) 
         try:
             placed = [_written(packager, facts, inside(aside, packager.name), folder / packager.name) for packager in packagers]
             for one in placed:
-                _put(aside / one.packager, one.folder)
+                take_place(aside / one.packager, one.folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
@@ -106,17 +106,3 @@ def _check_place(place: Path) -> None:
             what = "was changed" if name in files else "was added"
             hint = "give another folder, or move this one away: it would be replaced"
             raise InputError(f"{path} {what} since `autoft export` wrote {place}", hint=hint)
-
-
-def _put(fresh: Path, place: Path) -> None:
-    """By renaming: what was in the place goes into the folder aside, and comes back where the fresh one cannot take it."""
-    if not place.exists():
-        fresh.rename(place)
-        return
-    before = fresh.with_name(f"{fresh.name}.before")
-    place.rename(before)
-    try:
-        fresh.rename(place)
-    except BaseException:
-        before.rename(place)
-        raise
