@@ -13,16 +13,17 @@ import numpy.typing as npt
 
 from autoft.errors import AutoftError, TrialError
 from autoft.interfaces.encoder import Arrays, joined
-from autoft.interfaces.events import TrialFinished, TrialReported, TrialStarted
-from autoft.interfaces.model import Candidate, Decision, Distils, Fitted, TrialSpec
+from autoft.interfaces.events import TrialFinished
+from autoft.interfaces.model import Candidate, Distils, Fitted, TrialSpec
 from autoft.interfaces.result import Distilled
 from autoft.interfaces.space import Hyperparameters
 from autoft.steps.bundle import Chosen, held_out
 from autoft.steps.clock import Clock
 from autoft.steps.confirm import Bench, refit
+from autoft.steps.here import trial_here
 from autoft.steps.pupils import Pupils
 from autoft.steps.search import LEFT
-from autoft.trial import run_trial, trial_seed
+from autoft.trial import trial_seed
 
 STAGE = "distillation"
 
@@ -202,35 +203,13 @@ def _trial(bench: Bench, student: Candidate, point: Hyperparameters, lesson: Log
     journal, understood = bench.journal, bench.understood
     number = 1 + max((row.trial for row in journal.leaderboard), default=0)
     spec = TrialSpec(number, student, point, trial_seed(understood.problem.seed, number), bench.threads, min(1, bench.gpus))
-    journal.emit(TrialStarted(trial=number, candidate=student.name, hyperparameters=point, stage=STAGE))
-
-    def listen(event: TrialReported) -> Decision:
-        journal.emit(event)
-        return "go"
-
-    outcome = run_trial(
+    return trial_here(
         spec,
         replace(bench.data, teacher=lesson),
         bench.catalog.model(student.model),
         understood.task,
-        journal.trial_folder(number),
-        listen=listen,
-        deadline=deadline,
-        stop_file=journal.stop_file,
+        journal,
+        STAGE,
+        deadline,
         verbose=bench.verbose,
     )
-    row = TrialFinished(
-        trial=number,
-        candidate=student.name,
-        status=outcome.status,
-        progress=outcome.progress,
-        metrics=outcome.metrics,
-        value=outcome.value,
-        seconds=outcome.seconds,
-        hyperparameters=point,
-        reason=outcome.reason,
-        stage=STAGE,
-        busy_seconds=outcome.busy_seconds,
-    )
-    journal.emit(row)
-    return row

@@ -9,8 +9,8 @@ from dataclasses import replace
 from autoft import hardware
 from autoft.catalog import Catalog
 from autoft.errors import AutoftError, SettingsError
-from autoft.interfaces.events import Event, TrialFinished, TrialReported, TrialStarted
-from autoft.interfaces.model import Candidate, Decision, FitData, Limits, Peaks, TrialSpec
+from autoft.interfaces.events import Event, TrialFinished, TrialStarted
+from autoft.interfaces.model import Candidate, FitData, Limits, Peaks, TrialSpec
 from autoft.interfaces.space import Space
 from autoft.interfaces.task import Decoder
 from autoft.interfaces.tuner import Reaches, SearchRequest, Tuner
@@ -18,8 +18,9 @@ from autoft.journal import Journal
 from autoft.settings import Settings
 from autoft.steps.choose import Choice
 from autoft.steps.clock import Clock
+from autoft.steps.here import trial_here
 from autoft.steps.understand import Understood
-from autoft.trial import run_trial, trial_seed
+from autoft.trial import trial_seed
 
 LEAST_SECONDS = 60.0
 """Of a search, from which on what the machine can do at best is measured: that takes a second or two, mostly of imports."""
@@ -56,40 +57,11 @@ def fit_baseline(
     candidate, number = found[0], 1
     space = model.space(candidate, problem, len(data.train))
     spec = TrialSpec(number, candidate, space.default, trial_seed(settings.seed, number), limits.threads)
-    journal.emit(TrialStarted(trial=number, candidate=candidate.name, hyperparameters=space.default, stage="baselines"))
-
-    def listen(event: TrialReported) -> Decision:
-        journal.emit(event)
-        return "go"
-
-    outcome = run_trial(
-        spec,
-        data,
-        model,
-        understood.task,
-        journal.trial_folder(number),
-        listen=listen,
-        deadline=deadline,
-        stop_file=journal.stop_file,
-        fixed_horizon=True,
-        verbose=settings.verbose,
+    row = trial_here(
+        spec, data, model, understood.task, journal, "baselines", deadline, fixed_horizon=True, verbose=settings.verbose
     )
-    row = TrialFinished(
-        trial=number,
-        candidate=candidate.name,
-        status=outcome.status,
-        progress=outcome.progress,
-        metrics=outcome.metrics,
-        value=outcome.value,
-        seconds=outcome.seconds,
-        hyperparameters=space.default,
-        reason=outcome.reason,
-        stage="baselines",
-        busy_seconds=outcome.busy_seconds,
-    )
-    journal.emit(row)
     if not _counts(row):
-        journal.say(f"the baseline {candidate.name} was not finished: {outcome.reason}", "warning")
+        journal.say(f"the baseline {candidate.name} was not finished: {row.reason}", "warning")
         return None
     return candidate
 
