@@ -24,7 +24,7 @@ class Answering:
     """Answers of one predictor, by the threads of the engine. `listeners` hear of them, `waited` how many seconds each request's rows
     waited for a thread.
 
-    Whoever serves has to hold the predictor: see `Endpoint`.
+    Whoever serves has to hold the predictor, since routes must not: see `Endpoint`.
     """
 
     def __init__(

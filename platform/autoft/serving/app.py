@@ -48,16 +48,16 @@ def create_app(
     Errors are JSON: `{"error": message, "field": name}`, with 422 for what is malformed, 413 for too much, never a traceback.
     """
     app = FastAPI(title=name, version=__version__, docs_url=None, redoc_url=None, description=f"{predictor.problem.task}, served by autoft")
-    app.state.predictor = predictor  # held here alone: see Endpoint
+    app.state.predictor = predictor  # held here alone: see Answering
     metrics = metrics or Metrics()
     observer = Observer(predictor, name, metrics, request_log)
     answers = Answering(predictor, engine or Engine(), observer.listeners, partial(metrics.queued, name))
-    endpoint = Endpoint(name, predictor, answers)
+    endpoint = Endpoint(name, predictor.bundle, answers)
     app.add_exception_handler(RequestError, refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
     _add_answers(app, endpoint)
-    _add_facts(app, endpoint, observer)
+    _add_facts(app, _facts(endpoint, predictor), observer)
     add_page(app)
     add_kserve(app, endpoint)
     add_mlflow(app, endpoint)
@@ -72,7 +72,7 @@ def _add_answers(app: FastAPI, endpoint: Endpoint) -> None:
     async def predict(request: Request) -> Response:
         body = await read_json(request)
         rows, single = rows_of(body, problem, schema)
-        place: Callable[[int], str | None] = partial(name_in, body, problem) if single else "inputs.{}".format
+        place: Callable[[int], str | None] = (lambda _: name_in(body, problem)) if single else "inputs.{}".format
         found = await endpoint.answers(rows, request, place)
         return Json(found[0] if single else found)
 
@@ -82,9 +82,7 @@ def _add_answers(app: FastAPI, endpoint: Endpoint) -> None:
         return Json(question.shaped(await endpoint.answers(question.rows, request, question.place)))
 
 
-def _add_facts(app: FastAPI, endpoint: Endpoint, observer: Observer) -> None:
-    facts = _facts(endpoint)
-
+def _add_facts(app: FastAPI, facts: dict[str, Any], observer: Observer) -> None:
     @app.get("/health/live", summary="The process runs")
     async def live() -> dict[str, str]:
         return {"status": "live"}
@@ -102,8 +100,8 @@ def _add_facts(app: FastAPI, endpoint: Endpoint, observer: Observer) -> None:
         return HTMLResponse(_PAGE.read_text(encoding="utf-8"), headers=_PAGE_HEADERS)
 
 
-def _facts(endpoint: Endpoint) -> dict[str, Any]:
-    predictor, manifest, problem = endpoint.predictor, endpoint.bundle.manifest, endpoint.problem
+def _facts(endpoint: Endpoint, predictor: Predictor) -> dict[str, Any]:
+    manifest, problem = endpoint.bundle.manifest, endpoint.problem
     kept = manifest.model_dump(
         mode="json", include={"created", "figures", "proof", "licences", "input_schema", "output_schema", "provenance"}
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from starlette.requests import Request
 
 from autoft.interfaces.problem import Problem
-from autoft.runtime.predictor import Predictor
 from autoft.runtime.schemas import AnswerKind, answer_kind
 
 Answer: TypeAlias = dict[str, Any]
@@ -23,22 +22,13 @@ class Answers(Protocol):
     async def __call__(self, rows: list[Any], request: Request, place: Callable[[int], str | None]) -> list[Answer]: ...
 
 
+@dataclass(frozen=True)
 class Endpoint:
-    """A predictor under a name.
+    """A bundle under a name. Routes hold this and no predictor: what they hold is never freed, since FastAPI keeps them in caches."""
 
-    It does not hold the predictor, and routes must not: what they hold is never freed, since FastAPI keeps them in caches. Whoever serves
-    holds it.
-    """
-
-    def __init__(self, name: str, predictor: Predictor, answers: Answers) -> None:
-        self.name, self.answers, self.bundle = name, answers, predictor.bundle
-        self._predictor = weakref.ref(predictor)
-
-    @property
-    def predictor(self) -> Predictor:
-        found = self._predictor()
-        assert found is not None, "a request that goes on holds its application, and so the predictor"
-        return found
+    name: str
+    bundle: Bundle
+    answers: Answers
 
     @property
     def problem(self) -> Problem:

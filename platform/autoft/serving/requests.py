@@ -150,7 +150,7 @@ def _check_value(value: Any, where: str, role: str, problem: Problem, schema: Ma
         raise RequestError(422, f"{where} {reason}", where)
 
 
-def name_in(row: Mapping[str, Any], problem: Problem, number: int = 0) -> str | None:  # noqa: ARG001
+def name_in(row: Mapping[str, Any], problem: Problem) -> str | None:
     """What the one input is called in the row; None where the problem has several."""
     return next((name for name in names_of(problem) if name in row), None) if len(problem.inputs) == 1 else None
 
