@@ -83,9 +83,8 @@ def command(
         if (error.name or "").startswith("autoft"):
             raise
         raise AutoftError(f"serving needs the package {error.name}", hint="pip install 'autoft[serve]'") from None
-    from autoft.serving.options import Options
+    from autoft.serving.options import QUEUE, TIMEOUT, Options
 
-    given = {"queue": queue, "timeout": timeout}
     options = Options(
         bundles=named,
         plugins=plugins,
@@ -101,7 +100,8 @@ def command(
         log_format="json" if log_format == "json" else "text",
         watch=watch,
         workers=workers,
-        **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
+        queue=queue or QUEUE,
+        timeout=timeout or TIMEOUT,
     )
     listener = bind(host, port)
 
