@@ -64,6 +64,7 @@ def add_to_bundle(
     InputError for a run without a bundle, DataError where its rows are gone or others, ExportError where none of the formats holds or there
     is no room: then the old bundle stays.
     """
+    hardware.wait_briefly()
     result = _result(past)
     understood = _understood(past, settings, catalog)
     ended = _Ended(past.folder, result, understood, catalog, open_bundle(past.folder / "bundle"))
