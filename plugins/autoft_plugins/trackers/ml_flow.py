@@ -31,12 +31,10 @@ class MLflow(Telling):
 
     name = "mlflow"
     summary = "MLflow: the store or server of MLFLOW_TRACKING_URI, the experiment of MLFLOW_EXPERIMENT_NAME"
-    library, extra = "mlflow", "mlflow"
+    library, extra, quiet = "mlflow", "mlflow", _QUIET
 
     def open(self, run_id: str, folder: Path) -> None:
         super().open(run_id, folder)
-        for name, value in _QUIET.items():
-            os.environ.setdefault(name, value)
         from mlflow.tracking import MlflowClient
 
         self._client = MlflowClient()

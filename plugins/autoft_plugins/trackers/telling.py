@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -34,6 +35,8 @@ class Telling(ABC):
 
     library: str | None = None
     extra = ""
+    quiet: Mapping[str, str] = {}
+    """Environment variables by which the library says less; what the user has set stays."""
 
     def __init__(self) -> None:
         self.run_id, self.folder = "", Path()
@@ -46,6 +49,8 @@ class Telling(ABC):
 
     def open(self, run_id: str, folder: Path) -> None:
         self.run_id, self.folder = run_id, folder
+        for name, value in self.quiet.items():
+            os.environ.setdefault(name, value)
 
     def event(self, event: Event) -> None:
         if isinstance(event, RunStarted | RunResumed):

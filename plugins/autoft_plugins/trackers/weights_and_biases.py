@@ -41,12 +41,10 @@ class WeightsAndBiases(Telling):
 
     name = "wandb"
     summary = "Weights & Biases: the project of WANDB_PROJECT; offline without a key, or as WANDB_MODE says"
-    library, extra = "wandb", "wandb"
+    library, extra, quiet = "wandb", "wandb", _QUIET
 
     def open(self, run_id: str, folder: Path) -> None:
         super().open(run_id, folder)
-        for name, value in _QUIET.items():
-            os.environ.setdefault(name, value)
         import wandb
 
         self._wandb: Any = wandb
