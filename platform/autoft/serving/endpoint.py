@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from starlette.requests import Request
 
 from autoft.interfaces.problem import Problem
+from autoft.runtime.bundle import Bundle
 from autoft.runtime.schemas import AnswerKind, answer_kind
 
 Answer: TypeAlias = dict[str, Any]

@@ -57,9 +57,7 @@ def fit_baseline(
     candidate, number = found[0], 1
     space = model.space(candidate, problem, len(data.train))
     spec = TrialSpec(number, candidate, space.default, trial_seed(settings.seed, number), limits.threads)
-    row = trial_here(
-        spec, data, model, understood.task, journal, "baselines", deadline, fixed_horizon=True, verbose=settings.verbose
-    )
+    row = trial_here(spec, data, model, understood.task, journal, "baselines", deadline, fixed_horizon=True, verbose=settings.verbose)
     if not _counts(row):
         journal.say(f"the baseline {candidate.name} was not finished: {row.reason}", "warning")
         return None
