@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.types import ASGIApp
+
+from autoft.serving.access import AccessLog
 from autoft.serving.assembled import Assembled, assembled
 from autoft.serving.options import Named, Options
 from autoft.serving.server import Server, address_of, bind
@@ -32,20 +35,27 @@ def options_for(*bundles: Path, **options: Any) -> Options:
 
 
 @contextlib.contextmanager
-def in_thread(*bundles: Path, **options: Any) -> Iterator[tuple[str, Assembled]]:
-    """The address of a server in a thread, and what it serves."""
+def listening(app: ASGIApp) -> Iterator[str]:
+    """The address of an application that is served in a thread."""
     ready = threading.Event()
-    with bind("127.0.0.1", 0) as listener, assembled(options_for(*bundles, **options)) as made:
-        server, address = Server(made.app, ready.set), address_of(listener)
+    with bind("127.0.0.1", 0) as listener:
+        server = Server(app if isinstance(app, AccessLog) else AccessLog(app), ready.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
             assert ready.wait(60)
-            yield address, made
+            yield address_of(listener)
         finally:
             server.should_exit = True
             thread.join(60)
     assert not thread.is_alive()
+
+
+@contextlib.contextmanager
+def in_thread(*bundles: Path, **options: Any) -> Iterator[tuple[str, Assembled]]:
+    """The address of a server in a thread, and what it serves."""
+    with assembled(options_for(*bundles, **options)) as made, listening(made.app) as address:
+        yield address, made
 
 
 class Process:

@@ -15,7 +15,7 @@ from autoft.serving.app import create_app
 from autoft.serving.drift import FEWEST, MUCH, SOME
 from autoft.serving.metrics import Metrics
 from autoft.serving.request_log import KEPT, MOST_BYTES
-from listening import listening
+from http_servers import listening
 from small_bundle import make_bundle
 from task_bundles import NUMBER, TEXT, schema
 

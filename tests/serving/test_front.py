@@ -70,7 +70,14 @@ def test_several_bundles_and_the_first_one_without_a_name(tmp_path: Path, review
             ("reviews", "text-classification", "/models/reviews"),
             ("shops", "multi-label", "/models/shops"),
         ]
-        for path in ("/models/other/predict", "/models/", "/models//predict"):
+        for name, task in (("reviews", "text-classification"), ("shops", "multi-label")):
+            assert client.get(f"/v2/models/{name}").json()["name"] == name
+            assert client.get(f"/models/{name}/info").json()["task"] == task
+        asked = {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["great great"]}]}
+        answer = client.post("/v2/models/shops/infer", json=asked).json()
+        assert answer["model_name"] == "shops"
+        assert next(one for one in answer["outputs"] if one["name"] == "labels")["data"] == ['["good"]']
+        for path in ("/models/other/predict", "/models/", "/models//predict", "/v2/models/other/infer"):
             assert client.post(path, json={"text": "great"}).status_code == 404
         assert "reviews, shops" in client.get("/models/other/info").json()["error"]
 
@@ -147,6 +154,17 @@ def test_keys_are_compared_in_a_time_that_tells_nothing(monkeypatch: pytest.Monk
         headers = keys_module.Headers(bearer(key))
         assert keys.allow(headers, "/predict", "POST") == status
         assert seen == [32] * 3
+
+
+def test_the_page_opens_without_a_key_and_asks_for_one_itself(reviews: Path, key_file: Path) -> None:
+    with assembled(options_for(reviews, keys=key_file)) as made:
+        client = TestClient(made.app)
+        for path in ("/", "/page/page.css", "/page/page.js", "/models/reviews/", "/ping", "/v2/health/ready", "/health/live"):
+            assert client.get(path).status_code == 200, path
+        assert client.post("/", json={"inputs": "great"}).status_code == 401
+        for path in ("/info", "/metrics", "/docs", "/models", "/models/reviews", "/models/reviews/info", "/v2/models/reviews"):
+            assert client.get(path, follow_redirects=False).status_code == 401, path
+        assert client.get("/info", headers=bearer(KEY)).status_code == 200
 
 
 @pytest.mark.parametrize(

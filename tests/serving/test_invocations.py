@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 import task_bundles
 from autoft.loading import load_predictor
 from autoft.serving.app import create_app
-from listening import listening
+from http_servers import listening
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 import task_bundles
 from autoft.loading import load_predictor
 from autoft.serving.app import create_app
-from listening import listening
+from http_servers import listening
 from small_bundle import make_bundle
 from task_bundles import NUMBER, TEXT, schema
 
