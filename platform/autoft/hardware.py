@@ -28,7 +28,7 @@ def wait_briefly() -> dict[str, str]:
     as long as their share of the time lasts. Before torch is imported; what the user has set stays. The variables, for other processes.
 
     Where something else runs on the machine, a thread that looks on keeps away the very thread it waits for. Of two processes of two
-    threads each on two processors, a step took 17.5 s looking on and 1.1 s so; alone on the machine it was the same (docs/benchmarks.md).
+    threads each on two processors, three steps took 17.5 s looking on and 1.1 s so; alone on the machine any difference was less than its drift (docs/benchmarks.md).
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault(_LOOKS, "1000")
