@@ -27,8 +27,9 @@ def wait_briefly() -> dict[str, str]:
     """Have the threads of torch's matrix products wait for one another by sleeping, after a thousand looks, instead of by looking on for
     as long as their share of the time lasts. Before torch is imported; what the user has set stays. The variables, for other processes.
 
-    Where something else runs on the machine, a thread that looks on keeps away the very thread it waits for. Of two processes of two
-    threads each on two processors, three steps took 17.5 s looking on and 1.1 s so; alone on the machine any difference was less than its drift (docs/benchmarks.md).
+    Where something else runs on the machine, a thread that looks on keeps away the very thread it waits for. Two trials of two threads each
+    on two processors were 1.7 times as fast so, in other circumstances 16 times; alone on the machine a trial was 3 % slower
+    (docs/benchmarks.md, `benchmarks/waiting.py`).
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault(_LOOKS, "1000")
