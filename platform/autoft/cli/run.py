@@ -43,7 +43,7 @@ from autoft.cli.options import data_options
     metavar="[SOURCE]",
     is_flag=False,
     flag_value="smallest",
-    help="Let the winner teach a smaller model, which is served: the smallest source at hand, SOURCE, or layers=N of its own.",
+    help="Behind DATA: let the winner teach a smaller model, which is served: the smallest source at hand, SOURCE, or layers=N of its own.",
 )
 @click.option("--offline", is_flag=True, default=None, help="Fetch nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Standard output holds result.json and nothing else.")
