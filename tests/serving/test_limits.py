@@ -65,6 +65,11 @@ def test_python_and_files_of_lines_say_so_and_cells_do_not(tmp_path: Path) -> No
         outputs[suffix] = output.read_text()
     assert [json.loads(line).get("truncated") for line in outputs["jsonl"].splitlines()] == [True, None]
     assert outputs["csv"].splitlines()[0] == "text,label,score"
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pip install 'autoft[parquet]'")
+    output = tmp_path / "answers.parquet"
+    arguments = [str(bundle), "--input", str(tmp_path / "rows.jsonl"), "--output", str(output)]
+    assert CliRunner().invoke(predict_command, arguments, catch_exceptions=False).exit_code == 0
+    assert "truncated" not in parquet.read_table(output).column_names
 
 
 def test_without_truncation_long_rows_are_refused_by_name(tmp_path: Path) -> None:
