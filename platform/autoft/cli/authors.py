@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autoft.scaffold import KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-KINDS = ("task", "model", "exporter", "tuner", "encoder", "reader", "tracker")
 SECONDS = 600
 """After which a plugin that does not answer is left."""
 
 
 @click.command("new")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(KINDS), required=True, help="What the plugin gives.")
+@click.option("--kind", type=click.Choice(tuple(KINDS)), required=True, help="What the plugin gives.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="DIR", help="Where its folder goes.")
 @click.option("--licence", metavar="SPDX", default="Apache-2.0", show_default=True, help="The licence that the package states.")
 def new(name: str, kind: str, output: Path, licence: str) -> None:
