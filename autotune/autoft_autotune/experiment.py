@@ -40,7 +40,7 @@ def run_experiment(request: SearchRequest, on_event: Callable[[Event], None]) ->
         return
     machine = _machine()
     plan = make_plan(machine, request.candidates, request.concurrency, request.trials)
-    with ray_session(plan, machine.gpus, verbose=request.verbose):
+    with ray_session(plan, verbose=request.verbose):
         if plan.gpus > _cluster("GPU"):
             raise SettingsError("the Ray instance of this process has no GPU left for a trial", hint="ray.init(num_gpus=...) gives it some")
         needs = {"CPU": processors(plan, _cluster("CPU")), "GPU": plan.gpus}

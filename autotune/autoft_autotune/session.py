@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from autoft.errors import AutoftError, SettingsError
+from autoft.hardware import cores, gpus
 from autoft.store.liveness import is_gone, process_identity, this_host
 from autoft_autotune.reaching import reach
 from autoft_autotune.resources import Plan
@@ -39,33 +40,83 @@ LONGEST_SOCKET_FOLDER = 40
 """A Unix socket's path holds 107 characters, of which Ray's own part takes 64."""
 
 
+class EarlyRay:
+    """Ray that comes up in a thread of its own, while the caller does other things.
+
+    The thread lives as long as Ray does: Linux ends Ray's processes with the thread that started them.
+    """
+
+    def __init__(self, concurrency: int | None, *, verbose: bool) -> None:
+        self._up, self._over = threading.Event(), threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._live, args=(concurrency, verbose), name="ray", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until it is up. Raises AutoftError where it does not come up."""
+        self._up.wait()
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """End it; a second time does nothing."""
+        self._over.set()
+        self._thread.join()
+
+    def _live(self, concurrency: int | None, verbose: bool) -> None:
+        try:
+            with _silent_log(verbose), _own_ray(concurrency, verbose=verbose):
+                self._up.set()
+                self._over.wait()
+        except BaseException as error:  # it is raised where it is waited for
+            self._error = error
+        finally:
+            self._up.set()
+
+
+def early_ray(concurrency: int | None, *, verbose: bool) -> EarlyRay | None:
+    """Ray for a search of `concurrency` trials at once, on its way; None where this process runs one already."""
+    ray = sys.modules.get("ray")
+    return None if ray and ray.is_initialized() else EarlyRay(concurrency, verbose=verbose)
+
+
 @contextlib.contextmanager
-def ray_session(plan: Plan, gpus: int, *, verbose: bool) -> Iterator[None]:
+def ray_session(plan: Plan, *, verbose: bool) -> Iterator[None]:
     """Ray as it already runs in this process, which is left running, or one of our own.
 
     The caller's signal handlers, environment and warning filters are as before once this returns, and while it lasts signals reach the
     caller: Ray installs handlers of its own. Raises AutoftError where Ray does not come up.
     """
-    with _handlers_kept() as restore_handlers, _environment(_variables(plan)), _quiet(verbose):
+    with _handlers_kept() as restore_handlers, search_environment(plan), _quiet(verbose):
         import ray
         import ray.tune
 
         if ray.is_initialized():
             yield
             return
+        with _own_ray(plan.concurrency, verbose=verbose):
+            restore_handlers()
+            yield
+
+
+@contextlib.contextmanager
+def _own_ray(concurrency: int | None, *, verbose: bool) -> Iterator[None]:
+    with _environment(_variables()):
+        import ray
+        import ray.tune  # takes longer than ray
+
         folder = own_folder()
         try:
             _start(
                 address="local",  # whatever RAY_ADDRESS says, or runs here
-                num_cpus=plan.concurrency * plan.threads,
-                num_gpus=gpus,
+                num_cpus=max(cores(), concurrency or 0),
+                num_gpus=gpus(),
                 include_dashboard=False,
                 log_to_driver=verbose,
                 logging_level=logging.INFO if verbose else logging.CRITICAL,
                 object_store_memory=OBJECT_STORE_BYTES,
                 _temp_dir=folder if len(folder) <= LONGEST_SOCKET_FOLDER else None,
             )
-            restore_handlers()
             yield
         finally:
             ray.shutdown()
@@ -98,7 +149,9 @@ def cluster_session(address: str, *, verbose: bool) -> Iterator[None]:
 @contextlib.contextmanager
 def search_environment(plan: Plan) -> Iterator[None]:
     """What Ray Tune reads in the driver's environment, and takes from there to workers."""
-    with _environment(_variables(plan)):
+    threads = str(plan.threads)
+    given = {name: os.environ.get(name, threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    with _environment({**_variables(), **given, "TUNE_MAX_PENDING_TRIALS_PG": str(plan.concurrency)}):
         yield
 
 
@@ -138,13 +191,10 @@ def _sweep() -> None:
             shutil.rmtree(owner.parent, ignore_errors=True)
 
 
-def _variables(plan: Plan) -> dict[str, str]:
+def _variables() -> dict[str, str]:
     """For this process and, through inheritance, for Ray's. What the user has set stays, but for what the search relies on."""
-    threads = str(plan.threads)
-    given = {name: os.environ.get(name, threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    given[NICENESS] = os.environ.get(NICENESS, "0")
     return {
-        **given,
+        NICENESS: os.environ.get(NICENESS, "0"),
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONPATH": os.pathsep.join(_import_path()),
         "RAY_AIR_NEW_OUTPUT": "0",
@@ -154,7 +204,6 @@ def _variables(plan: Plan) -> dict[str, str]:
         "TUNE_DISABLE_SIGINT_HANDLER": "1",
         "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
         "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-        "TUNE_MAX_PENDING_TRIALS_PG": str(plan.concurrency),
         "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     }
 
@@ -203,6 +252,17 @@ def _quiet(verbose: bool) -> Iterator[None]:
     if verbose:
         yield
         return
+    with _silent_log(verbose), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _silent_log(verbose: bool) -> Iterator[None]:
+    """Without the filters of warnings, which belong to all threads."""
+    if verbose:
+        yield
+        return
     import ray._private.worker as worker
 
     logger = logging.getLogger("ray")
@@ -210,13 +270,11 @@ def _quiet(verbose: bool) -> Iterator[None]:
     logger.setLevel(logging.CRITICAL + 1)
     # Ray prints what the raylet says of dead workers whatever its settings; the trial's row says it.
     worker.print_worker_logs = _say_nothing
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
-            worker.print_worker_logs = printer
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        worker.print_worker_logs = printer
 
 
 def _say_nothing(*_: object, **__: object) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ray.tune import Trainable
+from threadpoolctl import threadpool_limits
 
 from autoft.catalog import Catalog
 from autoft.interfaces.events import TrialReported
@@ -59,6 +60,8 @@ class TrialWorker(Trainable):  # type: ignore[misc, unused-ignore]
         self._data = replace(shared.data, cache=self._place.cache)
         self._attendance = liveness.attend(self._place.folder)
         self._catalog = Catalog.build(shared.plugin_files)
+        # Libraries that were there before the variables were: Ray brings some into its workers.
+        threadpool_limits(shared.threads)
         # What is there by now stays: a collection after each trial need not walk through it.
         gc.freeze()
         self._begin(config)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from autoft.interfaces.events import Event
 from autoft.interfaces.tuner import SearchRequest
+
+if TYPE_CHECKING:
+    from autoft_autotune.session import EarlyRay
 
 
 class RayTuner:
@@ -13,6 +18,25 @@ class RayTuner:
 
     name = "ray"
     summary = "Ray Tune: TPE within each candidate, a bandit between them, ASHA to stop what does not pay"
+
+    def __init__(self) -> None:
+        self._early: EarlyRay | None = None
+
+    @contextmanager
+    def prepare(self, concurrency: int | None, *, verbose: bool) -> Iterator[Callable[[], None]]:
+        """See `autoft.interfaces.tuner.Prepares`: Ray comes up."""
+        from autoft_autotune.session import early_ray
+
+        self._early = early_ray(concurrency, verbose=verbose)
+        try:
+            yield self._early.wait if self._early else lambda: None
+        finally:
+            self._end_early()
+
+    def _end_early(self) -> None:
+        early, self._early = self._early, None
+        if early:
+            early.close()
 
     def reach(self, address: str) -> None:
         """See `autoft.interfaces.tuner.Reaches`."""
@@ -28,5 +52,11 @@ class RayTuner:
         """
         from autoft_autotune.experiment import run_experiment
 
-        if request.candidates:
+        if not request.candidates:
+            return
+        if self._early:
+            self._early.wait()
+        try:
             run_experiment(request, on_event)
+        finally:
+            self._end_early()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from autoft.disk import write_json
 from autoft.errors import AutoftError, RunFailed
 from autoft.history import History
 from autoft.interfaces.events import RunFailedEvent, RunFinished, RunStatus, TrialFinished
-from autoft.interfaces.model import Limits
+from autoft.interfaces.model import Candidate, Limits
 from autoft.journal import Journal, Listener, output_folder, refuse_taken
 from autoft.leaderboard import Leaderboard
 from autoft.process import interrupts, quiet
@@ -33,7 +33,7 @@ from autoft.steps.parts import learning
 from autoft.steps.pupils import Pupils, pupils_of
 from autoft.steps.ranking import rank_sources
 from autoft.steps.reopen import limits_before, same_candidates, same_data
-from autoft.steps.search import fit_baseline, reach, search
+from autoft.steps.search import fit_baseline, preparing, reach, search
 from autoft.steps.soup import average_best
 from autoft.steps.understand import Understood, understand
 from autoft.tracking import Trackers, both
@@ -111,6 +111,39 @@ def _run(
     said: Sequence[str],
 ) -> Finished:
     begin(settings, understood, choice, limits, clock, journal, catalog, said)
+    with preparing(settings, catalog, clock.searching(choice.tried), journal) as ready:
+        bench, baseline = _searched(settings, catalog, understood, choice, limits, clock, journal, ready)
+    candidates = bench.candidates
+    clock = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
+    ranked = [row for row in journal.leaderboard.contenders() if row.candidate in candidates]
+    if not ranked:
+        more = f"; autoft resume {journal.folder} --budget TIME gives it more time" if clock.budget is not None else ""
+        raise RunFailed(_why_nothing(journal.leaderboard), hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}{more}")
+    confirmation, final = _confirm(bench, ranked, clock)
+    clock, taught = replace(clock, behind=0.0), None
+    if pupils:
+        bench, taught = distil(bench, pupils, confirmation.order[0], final, clock)
+    shipped = export(settings, bench, confirmation, final, clock, taught)
+    conclusion = conclude(settings, bench, confirmation, shipped, baseline, clock, taught)
+    result = conclusion.result
+    write_report(journal.folder, result, journal.leaderboard, report_data(bench, conclusion, shipped.built, str(understood.data)))
+    write_json(journal.folder / "result.json", result)
+    status: RunStatus = "stopped" if journal.stopping else "done"
+    journal.emit(RunFinished(run_id=journal.run_id, status=status, result=result))
+    return Finished(journal.folder, result, journal.leaderboard)
+
+
+def _searched(
+    settings: Settings,
+    catalog: Catalog,
+    understood: Understood,
+    choice: Choice,
+    limits: Limits,
+    clock: Clock,
+    journal: Journal,
+    ready: Callable[[], None],
+) -> tuple[Bench, Candidate | None]:
+    """From the baseline to the end of the search; what comes after needs these two: the second is the baseline."""
     cache = (journal.folder / "cache").resolve()
     cache.mkdir(parents=True, exist_ok=True)
     data = learning(understood.problem, understood.rows, understood.targets, understood.splits, cache)
@@ -145,24 +178,8 @@ def _run(
         paced = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
         return paced.put_off(candidates[found[0].candidate], refit_cost(bench, found[0]), round_cost(bench, found[:2]), deadline)
 
-    search(settings, catalog, choice, clock, journal, data, baseline, deadline, slots, lambda: later(len(journal.leaderboard)))
-    clock = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
-    ranked = [row for row in journal.leaderboard.contenders() if row.candidate in candidates]
-    if not ranked:
-        more = f"; autoft resume {journal.folder} --budget TIME gives it more time" if clock.budget is not None else ""
-        raise RunFailed(_why_nothing(journal.leaderboard), hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}{more}")
-    confirmation, final = _confirm(bench, ranked, clock)
-    clock, taught = replace(clock, behind=0.0), None
-    if pupils:
-        bench, taught = distil(bench, pupils, confirmation.order[0], final, clock)
-    shipped = export(settings, bench, confirmation, final, clock, taught)
-    conclusion = conclude(settings, bench, confirmation, shipped, baseline, clock, taught)
-    result = conclusion.result
-    write_report(journal.folder, result, journal.leaderboard, report_data(bench, conclusion, shipped.built, str(understood.data)))
-    write_json(journal.folder / "result.json", result)
-    status: RunStatus = "stopped" if journal.stopping else "done"
-    journal.emit(RunFinished(run_id=journal.run_id, status=status, result=result))
-    return Finished(journal.folder, result, journal.leaderboard)
+    search(settings, catalog, choice, clock, journal, data, baseline, deadline, slots, lambda: later(len(journal.leaderboard)), ready)
+    return bench, baseline
 
 
 def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tuple[Confirmation, Chosen | None]:

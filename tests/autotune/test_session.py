@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+from types import SimpleNamespace
 
 import pytest
 
 from autoft.errors import AutoftError
 from autoft.store.liveness import process_identity, this_host
-from autoft_autotune import session
+from autoft_autotune import RayTuner, session
 
 
 @pytest.mark.parametrize(("slow", "attempts"), [(0, 1), (2, 3)])
@@ -49,6 +51,58 @@ def test_another_error_is_not_tried_again(monkeypatch):
     with pytest.raises(ValueError, match="no such option"):
         session._start()
     assert len(asked) == 1
+
+
+@pytest.fixture
+def early(monkeypatch):
+    """A Ray that tells in which thread it was started and ended; `ray.init` may be replaced."""
+    told = []
+    monkeypatch.delenv(session.NICENESS, raising=False)
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.init", lambda **_: told.append(("up", threading.current_thread().name, os.environ[session.NICENESS])))
+    monkeypatch.setattr("ray.shutdown", lambda: told.append(("down", threading.current_thread().name)))
+    return told
+
+
+def test_ray_comes_up_beside_other_work_and_ends_in_the_thread_that_started_it(early):
+    tuner = RayTuner()
+    with tuner.prepare(3, verbose=False) as ready:
+        ready()
+        assert early == [("up", "ray", "0")]
+        assert "ray" in {thread.name for thread in threading.enumerate()}, "Ray's processes end with the thread that started them"
+    assert early == [("up", "ray", "0"), ("down", "ray")]
+    assert "ray" not in {thread.name for thread in threading.enumerate()}
+    assert session.NICENESS not in os.environ
+
+
+def test_a_search_that_was_prepared_ends_ray_with_itself(early, monkeypatch):
+    searched = []
+    monkeypatch.setattr("autoft_autotune.experiment.run_experiment", lambda request, hear: searched.append([*early]))
+    tuner = RayTuner()
+    with tuner.prepare(None, verbose=False):
+        tuner.search(SimpleNamespace(candidates=["one"]), lambda event: None)
+        assert searched == [[("up", "ray", "0")]], "it is up when the search begins"
+        assert early[-1] == ("down", "ray"), "what comes after the search has the machine to itself"
+    assert len(early) == 2
+
+
+def test_a_ray_that_does_not_come_up_early_is_the_error_of_the_search(early, monkeypatch):
+    def init(**options):
+        raise ValueError("no such option")
+
+    monkeypatch.setattr("ray.init", init)
+    tuner = RayTuner()
+    with tuner.prepare(None, verbose=False) as ready:
+        for begin in (ready, lambda: tuner.search(SimpleNamespace(candidates=["one"]), lambda event: None)):
+            with pytest.raises(ValueError, match="no such option"):
+                begin()
+
+
+def test_a_ray_that_runs_in_this_process_is_not_started_early(monkeypatch, early):
+    monkeypatch.setattr("ray.is_initialized", lambda: True)
+    with RayTuner().prepare(2, verbose=False) as ready:
+        ready()
+    assert early == []
 
 
 def test_folders_of_drivers_that_are_gone_are_removed_and_no_others(monkeypatch, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +20,7 @@ from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.space import LogUniform, Space
 from autoft.journal import Journal
 from autoft.steps.choose import Choice
-from autoft.steps.search import reach, search
+from autoft.steps.search import preparing, reach, search
 
 DEFAULT, POINT, OWN = {"rate": 0.1}, {"rate": 0.2}, {"rate": 0.3}
 
@@ -65,7 +67,7 @@ def told(tmp_path: Path):
         empty = {kind: {} for kind in ("tasks", "readers", "encoders", "exporters", "trackers", "sources")}
         settings = SimpleNamespace(tuner="toy", seed=0, trials=None, gpu_hours=None, verbose=False, hang_after=None, ray_address=None)
         choice, clock = Choice((Candidate("toy"),), (), frozenset()), SimpleNamespace(plateau=False)
-        search(settings, Catalog(**known, **empty), choice, clock, journal, data, None, None, 1, lambda: None)
+        search(settings, Catalog(**known, **empty), choice, clock, journal, data, None, None, 1, lambda: None, lambda: None)
         events = map(EVENTS.validate_json, (journal.folder / "events.jsonl").read_text().splitlines())
         journal.close()
         return [
@@ -94,6 +96,49 @@ def test_a_run_that_was_cut_off_in_either_had_begun_to_search(stage, tmp_path):
     assert past.searching
     assert past.baselined
     assert not past.searched
+
+
+class EarlyRiser(Tuner):
+    """One that can begin before its search."""
+
+    def __init__(self):
+        super().__init__([])
+        self.told = []
+
+    @contextmanager
+    def prepare(self, concurrency, *, verbose):
+        self.told.append(("begun", concurrency))
+        yield lambda: self.told.append("ready")
+        self.told.append("over")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "changes", "told"),
+    [
+        (None, {}, [("begun", 2), "ready", "over"]),
+        (60.0, {}, [("begun", 2), "ready", "over"]),
+        (5.0, {}, []),
+        (None, {"ray_address": "auto"}, []),
+        (None, {"past": SimpleNamespace(searched=True)}, []),
+        (None, {"past": SimpleNamespace(searched=False)}, [("begun", 2), "ready", "over"]),
+        (None, {"stopping": True}, []),
+    ],
+)
+def test_a_tuner_is_told_early_of_a_search_that_is_certain_to_come_and_of_no_other(seconds, changes, told):
+    tuner = EarlyRiser()
+    settings = SimpleNamespace(tuner="toy", concurrency=2, verbose=False, ray_address=changes.get("ray_address"))
+    journal = SimpleNamespace(past=changes.get("past"), stopping=changes.get("stopping", False))
+    catalog = SimpleNamespace(tuner={"toy": tuner}.get)
+    with preparing(settings, catalog, None if seconds is None else time.time() + seconds, journal) as ready:
+        ready()
+    assert tuner.told == told
+
+
+def test_a_tuner_that_cannot_begin_early_begins_when_it_is_asked():
+    settings = SimpleNamespace(tuner="toy", concurrency=None, verbose=False, ray_address=None)
+    catalog = SimpleNamespace(tuner={"toy": Tuner([])}.get)
+    with preparing(settings, catalog, None, SimpleNamespace(past=None, stopping=False)) as ready:
+        ready()
 
 
 def test_a_tuner_that_knows_no_cluster_does_not_search_here_instead():

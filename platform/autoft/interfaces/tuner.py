@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
@@ -76,6 +77,17 @@ class Tuner(Protocol):
         """Run trials with `autoft.trial.run_trial` until the request's limits; tell of each by TrialStarted, TrialReported and
         TrialFinished, in the calling thread. A trial that fails, dies or hangs is an event, not an exception, and its hyperparameters are
         not proposed again. A trial without an end when this raises, or returns, did not end: a resumed run starts it again."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """What a tuner may have beside: seconds of its start that it can spend while the baseline learns and sources are ranked."""
+
+    def prepare(self, concurrency: int | None, *, verbose: bool) -> AbstractContextManager[Callable[[], None]]:
+        """Begin, in the background, what a `search` on this machine needs that comes soon, with `concurrency` trials at once where the
+        user said so; it may not come at all. On leaving, nothing of it is left. Yields a function that returns once all is ready, or
+        raises what kept it from being so."""
         ...
 
 

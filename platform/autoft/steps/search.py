@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from autoft import hardware
@@ -13,7 +14,7 @@ from autoft.interfaces.events import Event, TrialFinished, TrialStarted
 from autoft.interfaces.model import Candidate, FitData, Limits, Peaks, TrialSpec
 from autoft.interfaces.space import Space
 from autoft.interfaces.task import Decoder
-from autoft.interfaces.tuner import Reaches, SearchRequest, Tuner
+from autoft.interfaces.tuner import Prepares, Reaches, SearchRequest, Tuner
 from autoft.journal import Journal
 from autoft.settings import Settings
 from autoft.steps.choose import Choice
@@ -24,6 +25,9 @@ from autoft.trial import trial_seed
 
 LEAST_SECONDS = 60.0
 """Of a search, from which on what the machine can do at best is measured: that takes a second or two, mostly of imports."""
+
+LEAST_SEARCH = 10.0
+"""Seconds to its end, for which a search is prepared: with fewer it may not begin."""
 
 LEFT = "it was cut off with its run, and was not begun again"
 
@@ -80,9 +84,10 @@ def search(
     deadline: float | None,
     slots: int | None,
     later: Callable[[], float | None],
+    ready: Callable[[], None],
 ) -> None:
-    """Hand the candidates to the tuner, `slots` at a time, until `deadline`, which `later` may put off. In a resumed run the tuner goes on
-    from what was told before, unless its search had ended."""
+    """Hand the candidates to the tuner once it is `ready`, `slots` at a time, until `deadline`, which `later` may put off. In a resumed
+    run the tuner goes on from what was told before, unless its search had ended."""
     past = journal.past
     if journal.stopping or (past is not None and past.searched):
         return
@@ -99,6 +104,7 @@ def search(
     for event in history:
         if plateau and isinstance(event, TrialFinished):
             plateau.see(event)
+    ready()
     request = SearchRequest(
         data=data,
         candidates=choice.tried,
@@ -149,6 +155,16 @@ def measured_peaks(choice: Choice, catalog: Catalog, deadline: float | None, jou
                 reason = error.message if isinstance(error, AutoftError) else f"{type(error).__name__}: {error}"
                 journal.say(f"the utilisation of trials of {name} is not told: its peak was not measured: {reason}", "warning")
     return found
+
+
+def preparing(settings: Settings, catalog: Catalog, deadline: float | None, journal: Journal) -> AbstractContextManager[Callable[[], None]]:
+    """What the tuner can do before its search, which is to end at `deadline`, while this lasts."""
+    tuner = catalog.tuner(settings.tuner)
+    over = journal.past is not None and journal.past.searched
+    soon = deadline is None or deadline - time.time() > LEAST_SEARCH
+    if isinstance(tuner, Prepares) and settings.ray_address is None and soon and not over and not journal.stopping:
+        return tuner.prepare(settings.concurrency, verbose=settings.verbose)
+    return nullcontext(lambda: None)
 
 
 def reach(tuner: Tuner, address: str | None) -> None:
