@@ -87,6 +87,19 @@ def test_the_horizon_follows_the_clock(left, total):
         assert schedule.total == total
 
 
+def test_long_texts_among_the_first_steps_do_not_make_the_rest_seem_slow():
+    def after(works, evaluates=True):
+        schedule = Schedule(100, 0.1)
+        horizon = Horizon(schedule, 3, evaluates=evaluates)
+        for work in works:
+            horizon.stepped(work * 1.0, work)
+        horizon.check(5, 102.0)
+        return schedule.total
+
+    assert after([1.0, 3.0, 3.0, 2.0, 2.0]) == after([1.0, 1.0, 1.0, 1.0, 1.0]) == 91
+    assert after([1.0] * 5, evaluates=False) == 99, "without rows to evaluate no pause is kept for them"
+
+
 def test_of_many_steps_enough_are_kept_and_soon():
     schedule = Schedule(10_000, 0.1)
     horizon = Horizon(schedule, 3)

@@ -39,12 +39,13 @@ class Horizon:
     SOON = 50
     MARGIN = 0.93
 
-    def __init__(self, schedule: Schedule, reports: int) -> None:
-        self.schedule = schedule
+    def __init__(self, schedule: Schedule, reports: int, *, evaluates: bool = True) -> None:
+        """With `reports` pauses, in which rows are evaluated or, unless it `evaluates`, next to nothing happens."""
+        self.schedule, self._evaluates = schedule, evaluates
         self._planned = schedule.total
         self._reports = reports
         self._next = max(5, min(schedule.total // 20, self.SOON))
-        self._seconds: list[float] = []
+        self._steps: list[tuple[float, float]] = []
         self._pauses: list[float] = []
 
     @property
@@ -52,9 +53,10 @@ class Horizon:
         """Of the planned steps, those that the schedule still has."""
         return self.schedule.total / self._planned
 
-    def stepped(self, seconds: float) -> None:
-        """A step took so long."""
-        self._seconds.append(seconds)
+    def stepped(self, seconds: float, work: float = 1.0) -> None:
+        """A step took so long, with `work` times as much to compute as the mean of all: a few long texts among the first steps do not
+        make the rest seem slow."""
+        self._steps.append((seconds, work))
 
     def paused(self, seconds: float) -> None:
         """An evaluation with its report and, perhaps, its saving took so long."""
@@ -65,11 +67,11 @@ class Horizon:
         if left is None or step < self._next:
             return False
         self._next = step + max(5, self.schedule.total // 10)
-        recent = self._seconds[1:][-200:] or self._seconds
-        a_step = sum(recent) / len(recent)
+        recent = self._steps[1:][-200:] or self._steps
+        a_step = sum(seconds for seconds, _ in recent) / sum(work for _, work in recent)
         total = self.schedule.total
         # Before the first evaluation is measured: a twelfth of the steps between two, as for a fifth held out.
-        a_pause = max(self._pauses[-2:], default=a_step * total / self._reports / 12)
+        a_pause = max(self._pauses[-2:], default=a_step * total / self._reports / 12 if self._evaluates else 0.0)
         pauses = self._reports - len(self._pauses)
         fits = step + int((left * self.MARGIN - pauses * a_pause) / max(a_step, 1e-9))
         if fits >= total:

@@ -93,10 +93,12 @@ class Trainer:
 
     def _loop(self, report: Report) -> None:
         size, epochs = int(self._settings["batch_size"]), int(self._settings["epochs"])
-        total = epochs * math.ceil(len(self._objective.epoch(self._generator)) / size)
+        epoch = self._objective.epoch(self._generator)
+        total = epochs * math.ceil(len(epoch) / size)
+        mean_flops = epochs * float(self._objective.flops[epoch].sum()) / total
         reports = min(total, _MOST_REPORTS, max(_FEWEST_REPORTS, epochs))
         schedule = Schedule(total, self._settings["warmup"])
-        horizon = Horizon(schedule, reports)
+        horizon = Horizon(schedule, reports, evaluates=len(self._data.validation) > 0)
         tally, done, mark = self._fresh_tally(), 0, monotonic()
         for step, units in enumerate(self._batches(size)):
             if report.stop_requested():
@@ -105,9 +107,10 @@ class Trainer:
             rate = schedule.rate(step)
             tally.loss += self._update(units, rate)
             tally.steps, tally.tokens = tally.steps + 1, tally.tokens + int(self._objective.lengths[units].sum())
-            tally.flops += _PASSES * float(self._objective.flops[units].sum())
+            flops = float(self._objective.flops[units].sum())
+            tally.flops += _PASSES * flops
             mark, before = monotonic(), mark
-            horizon.stepped(mark - before)
+            horizon.stepped(mark - before, flops / mean_flops)
             progress = (step + 1) / schedule.total
             if progress >= 1 or progress * reports >= done + 1:
                 done = int(progress * reports)
