@@ -67,15 +67,17 @@ def run(data: str | Path, *, listeners: Iterable[Listener] = (), config: Path | 
 def execute(settings: Settings, *, started: float, listeners: Sequence[Listener] = ()) -> Run:
     """Run collected settings; the budget counts from `started` on `time.time()`."""
     from autoft.catalog import Catalog
+    from autoft.history import History
     from autoft.plugins import read_plugin_file
     from autoft.store import Store
     from autoft.workflow import fine_tune
 
     _need_training()
     catalog = Catalog.build([read_plugin_file(path) for path in settings.plugins])
+    like = History.read(_run_folder(settings.like, settings.database)) if settings.like else None
     store = Store(settings.database)
     try:
-        finished = fine_tune(settings, catalog, started=started, listeners=[*listeners, store.event])
+        finished = fine_tune(settings, catalog, started=started, listeners=[*listeners, store.event], like=like)
     finally:
         store.close()
     return Run(finished.folder, finished.result, finished.leaderboard, settings.plugins)

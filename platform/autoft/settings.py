@@ -176,6 +176,7 @@ class Settings(BaseSettings):
     hang_after: Duration | None = Field(
         default=None, description="silence after which a trial counts as hanging; default ten times what a trial is expected to take"
     )
+    like: Word = Field(default=None, description="an earlier run on like data, whose best hyperparameters are tried first")
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="seed of the split, the search and the training")
     models: Names = Field(default=(), description="models, sources or candidates")
     licences: Names = Field(default=(), description="licences under which a source may be; default any")

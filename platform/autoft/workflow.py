@@ -28,6 +28,7 @@ from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
 from autoft.steps.confirm import Bench, Confirmation, confirm, refit, refit_cost, round_cost
 from autoft.steps.distill import distil
+from autoft.steps.earlier import Points, earlier_points
 from autoft.steps.export import export
 from autoft.steps.parts import learning
 from autoft.steps.pupils import Pupils, pupils_of
@@ -49,11 +50,18 @@ class Finished:
 
 
 def fine_tune(
-    settings: Settings, catalog: Catalog, *, started: float, listeners: Sequence[Listener] = (), past: History | None = None
+    settings: Settings,
+    catalog: Catalog,
+    *,
+    started: float,
+    listeners: Sequence[Listener] = (),
+    past: History | None = None,
+    like: History | None = None,
 ) -> Finished:
     """Run `settings`. Raises InputError before anything is written, RunFailed when no model could be exported and proved.
 
     With `past` a run that was cut off goes on: `started` is put back by the seconds that it was alive, and `settings.output` is its folder.
+    `like` is the run of that setting.
     """
     hardware.wait_briefly()
     with quiet(settings.verbose):
@@ -82,6 +90,7 @@ def fine_tune(
         )
         choice = same_candidates(begun, choice) if begun else choice
         pupils = pupils_of(settings, catalog, understood.problem, choice.tried, able, sample, said.append)
+        earlier = earlier_points(past, like, understood.problem.task)
         reach(catalog.tuner(settings.tuner), None if begun and begun.searched else settings.ray_address)
         clock = clock.with_format(catalog.exporter(settings.exporter), several=bool(settings.max_latency or settings.max_size))
         if pupils:
@@ -91,7 +100,7 @@ def fine_tune(
         journal = Journal(folder, understood.problem.metric, listeners, both(catalog.notify, trackers.notify), past)
         try:
             with interrupts(journal):
-                return _run(settings, catalog, understood, choice, pupils, limits, clock, journal, said)
+                return _run(settings, catalog, understood, choice, pupils, limits, clock, journal, said, earlier)
         except BaseException as error:
             _failed(journal, error)
             raise
@@ -109,10 +118,11 @@ def _run(
     clock: Clock,
     journal: Journal,
     said: Sequence[str],
+    earlier: Points,
 ) -> Finished:
-    begin(settings, understood, choice, limits, clock, journal, catalog, said)
+    begin(settings, understood, choice, limits, clock, journal, catalog, said, earlier)
     with preparing(settings, catalog, clock.searching(choice.tried), journal) as ready:
-        bench, baseline = _searched(settings, catalog, understood, choice, limits, clock, journal, ready)
+        bench, baseline = _searched(settings, catalog, understood, choice, limits, clock, journal, earlier, ready)
     candidates = bench.candidates
     clock = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
     ranked = [row for row in journal.leaderboard.contenders() if row.candidate in candidates]
@@ -141,6 +151,7 @@ def _searched(
     limits: Limits,
     clock: Clock,
     journal: Journal,
+    earlier: Points,
     ready: Callable[[], None],
 ) -> tuple[Bench, Candidate | None]:
     """From the baseline to the end of the search; what comes after needs these two: the second is the baseline."""
@@ -178,7 +189,9 @@ def _searched(
         paced = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
         return paced.put_off(candidates[found[0].candidate], refit_cost(bench, found[0]), round_cost(bench, found[:2]), deadline)
 
-    search(settings, catalog, choice, clock, journal, data, baseline, deadline, slots, lambda: later(len(journal.leaderboard)), ready)
+    search(
+        settings, catalog, choice, clock, journal, data, baseline, deadline, slots, earlier, lambda: later(len(journal.leaderboard)), ready
+    )
     return bench, baseline
 
 

@@ -67,7 +67,7 @@ def told(tmp_path: Path):
         empty = {kind: {} for kind in ("tasks", "readers", "encoders", "exporters", "trackers", "sources")}
         settings = SimpleNamespace(tuner="toy", seed=0, trials=None, gpu_hours=None, verbose=False, hang_after=None, ray_address=None)
         choice, clock = Choice((Candidate("toy"),), (), frozenset()), SimpleNamespace(plateau=False)
-        search(settings, Catalog(**known, **empty), choice, clock, journal, data, None, None, 1, lambda: None, lambda: None)
+        search(settings, Catalog(**known, **empty), choice, clock, journal, data, None, None, 1, {}, lambda: None, lambda: None)
         events = map(EVENTS.validate_json, (journal.folder / "events.jsonl").read_text().splitlines())
         journal.close()
         return [

@@ -22,6 +22,7 @@ from autoft.cli.options import data_options
 @click.option(
     "--hang-after", metavar="TIME", help="Silence after which a trial is ended.  [default: ten times what one is expected to take]"
 )
+@click.option("--like", metavar="RUN", help="An earlier run on like data (autoft runs): what was best there is tried first.")
 @click.option(
     "--models", metavar="NAMES", multiple=True, help="Models, sources or candidates, by comma: full:all-MiniLM-L6-v2,linear,./my-bert."
 )

@@ -18,6 +18,7 @@ from autoft.journal import Journal, versions
 from autoft.settings import Settings
 from autoft.steps.choose import Choice
 from autoft.steps.clock import Clock
+from autoft.steps.earlier import Points
 from autoft.steps.understand import Understood
 
 
@@ -30,6 +31,7 @@ def begin(
     journal: Journal,
     catalog: Catalog,
     said: Sequence[str],
+    earlier: Points,
 ) -> None:
     """Make the folder, or take it up, and tell of it. To a run that goes on all the rest was said before."""
     told: dict[str, Any] = {
@@ -46,7 +48,7 @@ def begin(
         spent = journal.past.spent
         journal.emit(RunResumed(started=clock.started + spent, spent=spent, **told))
         return
-    journal.start(_facts(settings, understood, choice, limits, clock, journal, catalog))
+    journal.start({**_facts(settings, understood, choice, limits, clock, journal, catalog), "earlier": earlier})
     understood.splits.save(journal.folder / "data" / "splits.npz")
     journal.emit(RunStarted(**told))
     for warning in catalog.warnings:

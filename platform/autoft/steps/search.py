@@ -19,6 +19,7 @@ from autoft.journal import Journal
 from autoft.settings import Settings
 from autoft.steps.choose import Choice
 from autoft.steps.clock import Clock
+from autoft.steps.earlier import Points, begun_with
 from autoft.steps.here import trial_here
 from autoft.steps.understand import Understood
 from autoft.trial import trial_seed
@@ -83,11 +84,12 @@ def search(
     baseline: Candidate | None,
     deadline: float | None,
     slots: int | None,
+    earlier: Points,
     later: Callable[[], float | None],
     ready: Callable[[], None],
 ) -> None:
-    """Hand the candidates to the tuner once it is `ready`, `slots` at a time, until `deadline`, which `later` may put off. In a resumed
-    run the tuner goes on from what was told before, unless its search had ended."""
+    """Hand the candidates to the tuner once it is `ready`, `slots` at a time, until `deadline`, which `later` may put off; `earlier` points
+    come first. In a resumed run the tuner goes on from what was told before, unless its search had ended."""
     past = journal.past
     if journal.stopping or (past is not None and past.searched):
         return
@@ -95,6 +97,7 @@ def search(
     spaces = {c.name: catalog.model(c.model).space(c, data.problem, len(data.train)) for c in choice.tried}
     if baseline and baseline.name in spaces:
         spaces[baseline.name] = _without_default(spaces[baseline.name])
+    spaces = begun_with(spaces, earlier, journal.say)
     stage = _Stage(journal, spaces, history)
     if deadline is not None and deadline <= time.time():
         journal.say("the budget leaves no time to search" + ("" if history else ": the baseline is what there is"), "warning")
