@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import encoder_bundles
 from autoft.data.table import Table
 from autoft.errors import DataError
 from autoft.interfaces.encoder import Encoded
@@ -22,6 +23,7 @@ from autoft.runtime.predictor import TooLongError
 from autoft.serving.engine import Engine, Job, QueueFullError
 from autoft.serving.options import GPU_TOKENS
 from autoft.serving.served import budget
+from http_servers import Client, in_thread
 
 
 class Told:
@@ -268,6 +270,21 @@ def test_a_real_graph_gives_the_same_answers_to_rows_of_several_requests(bundle:
         for answer, other in zip(job.future.result(), expected, strict=True):
             assert answer["label"] == other["label"]
             assert answer["score"] == pytest.approx(other["score"], abs=1e-6)
+
+
+def test_a_server_keeps_to_the_padded_tokens_that_it_was_told(tmp_path: Path) -> None:
+    texts = [" ".join(["the", "a", "good", "bad", "phone", "is"][: 1 + number % 6]) for number in range(40)]
+    with in_thread(encoder_bundles.tokens(tmp_path / "shop"), batch_tokens=24) as (address, made), Client(address) as client:
+        predictor = made.bundles["shop"].predictor
+        heard, padded = predictor.watch, []
+        predictor.watch = lambda batch: (padded.append(batch.arrays["input_ids"].size), heard(batch))
+        _, _, answers = client.ask("POST", "/predict", {"inputs": texts})
+        assert client.ask("GET", "/info")[2]["batch_tokens"] == 24
+        assert 1 < len(padded) < len(texts)
+        assert max(padded) <= 24
+        for answer, expected in zip(answers, predictor.predict(texts), strict=True):
+            assert answer["label"] == expected["label"]
+            assert answer["score"] == pytest.approx(expected["score"], abs=1e-6)
 
 
 def test_batches_of_several_requests_are_for_gpus_and_those_who_ask_for_them(bundle: Path) -> None:

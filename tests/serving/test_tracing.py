@@ -227,6 +227,7 @@ def test_a_collector_that_is_gone_holds_nobody(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")  # its thread is not waited for
     monkeypatch.setattr(tracing_module, "LAST_SPANS", 0.1)
     with in_thread(bundle, otel=True) as (address, _), Client(address) as client:
         assert client.predict()["label"] == "good"
