@@ -11,7 +11,7 @@ STARTED := $(shell date +%s)
 DEMO ?= runs/demo-$(STARTED)
 LOADERS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/autoft-loaders
 
-.PHONY: help install dev demo test loaders examples lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu bench-portfolio bench-formats bench-predict bench-serve
+.PHONY: help install dev demo test loaders examples lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu bench-portfolio bench-formats bench-predict bench-serve bench-spinning
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ bench-formats: dev ## What each format costs in the metric, its size and its spe
 
 bench-serve: dev ## Servers under load, beside the bare runtime and the usual snippet (BENCH_DATA, BUNDLE, MODEL).
 	PYTHONPATH=benchmarks $(BIN)/python -m serving $(BUNDLE) $(if $(MODEL),--model $(MODEL))
+
+bench-spinning: dev ## A server whose idle threads spin, or sleep (BENCH_DATA, BUNDLE).
+	PYTHONPATH=benchmarks $(BIN)/python -m serving.spinning $(BUNDLE)
 
 bench-startup: dev ## Cold start of the commands (BUNDLE).
 	$(BIN)/python benchmarks/startup.py $(BUNDLE)

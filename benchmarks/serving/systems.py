@@ -52,6 +52,10 @@ class Server:
         """Of its process and those that it has started, in 2**20 bytes."""
         return sum(_resident(process) for process in _family(self._process.pid))
 
+    def processor_seconds(self) -> float:
+        """What its process and those that it has started have taken so far."""
+        return sum(_taken(process) for process in _family(self._process.pid))
+
 
 def _family(process: int) -> list[int]:
     children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
@@ -61,6 +65,11 @@ def _family(process: int) -> list[int]:
 def _resident(process: int) -> float:
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
+
+
+def _taken(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:

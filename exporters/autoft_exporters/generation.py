@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from autoft.errors import BundleError
 from autoft.interfaces.encoder import Arrays, joined
-from autoft.interfaces.exporter import Session
+from autoft.interfaces.exporter import Placed, Session
+from autoft.runtime.session import ON_PROCESSORS
 
 SETTINGS = "generation_config.json"
 """As transformers and transformers.js read it."""
@@ -52,6 +53,7 @@ class GreedySession:
 
     def __init__(self, encoder: Session, decoder: Session, settings: Generation) -> None:
         self._encoder, self._decoder, self._settings = encoder, decoder, settings
+        self.provider = encoder.provider if isinstance(encoder, Placed) else ON_PROCESSORS
 
     def run(self, arrays: Arrays) -> Arrays:
         """Safe to call from several threads. Raises BundleError."""

@@ -8,21 +8,31 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import encoder_bundles
 from autoft.data.table import Table
 from autoft.errors import DataError
-from autoft.serving.engine import Engine, QueueFullError
+from autoft.interfaces.encoder import Encoded
+from autoft.loading import load_predictor
+from autoft.runtime.predictor import TooLongError
+from autoft.serving.engine import Engine, Job, QueueFullError
+from autoft.serving.options import GPU_TOKENS
+from autoft.serving.served import budget
+from http_servers import Client, in_thread
 
 
 class Told:
-    """Answers a row with its length, `size` rows a batch. While `held` is set no batch ends."""
+    """Answers a row with its length, `size` rows a batch, or `budget` tokens, which are letters. Until `held` is set no batch ends."""
 
-    def __init__(self, size: int = 2) -> None:
-        self.at_once, self._size = 1, size
+    def __init__(self, size: int = 2, budget: int | None = None) -> None:
+        self.at_once, self._size, self.budget = 1, size, budget
         self.done: list[str] = []
+        self.batched: list[list[str]] = []
         self.held, self.begun = threading.Event(), threading.Semaphore(0)
         self.held.set()
 
@@ -36,11 +46,17 @@ class Told:
         numbers = list(range(len(rows)))[::-1]
         return [numbers[place : place + self._size] for place in range(0, len(numbers), self._size)]
 
+    def tokens(self, rows: Table) -> list[int]:
+        return [len(text) for text in rows["text"]]
+
     def answer(self, rows: Table, numbers: Sequence[int]) -> list[dict[str, Any]]:
         self.begun.release()
         assert self.held.wait(30)
         texts = [rows["text"][number] for number in numbers]
         self.done += texts
+        self.batched.append(texts)
+        if "long" in texts:
+            raise TooLongError("long", row=numbers[texts.index("long")])
         if "fails" in texts:
             raise RuntimeError("fails")
         return [{"length": len(text)} for text in texts if text != "forgotten"]
@@ -168,6 +184,119 @@ def test_an_error_is_that_of_its_request_alone(rows: list[str], error: type[Exce
 
     asyncio.run(ask())
     assert engine.waiting == 0
+
+
+async def asked_together(engine: Engine, predictor: Any, *requests: list[str]) -> list[Job]:
+    """The requests, all in the queue before the one thread comes; none waits any more."""
+    engine._staff = lambda wanted: None
+    jobs = [engine.submit(predictor, rows) for rows in requests]
+    Engine._staff(engine, 1)
+    await asyncio.wait([job.future for job in jobs], timeout=30)
+    engine.close()
+    assert engine.waiting == 0
+    return jobs
+
+
+def test_rows_of_several_requests_share_a_batch_in_their_order_until_it_is_full() -> None:
+    predictor = Told(budget=12)
+    jobs = asyncio.run(asked_together(Engine(), predictor, ["a", "aaa"], ["bbbb"], ["cc", "cc"], ["d" * 20], ["e"]))
+    assert predictor.batched == [["aaa", "a", "bbbb"], ["cc", "cc"], ["d" * 20], ["e"]]
+    assert [job.future.result() for job in jobs] == [
+        [{"length": 1}, {"length": 3}], [{"length": 4}], [{"length": 2}] * 2, [{"length": 20}], [{"length": 1}],
+    ]  # fmt: skip
+
+
+def test_a_long_request_leaves_the_next_batch_to_those_behind_it() -> None:
+    predictor = Told(budget=8)
+    long, short = asyncio.run(asked_together(Engine(), predictor, ["aaaa"] * 5, ["b"]))
+    assert predictor.batched == [["aaaa", "aaaa"], ["b", "aaaa"], ["aaaa", "aaaa"]]
+    assert long.future.result() == [{"length": 4}] * 5
+    assert short.future.result() == [{"length": 1}]
+
+
+def test_other_predictors_have_batches_of_their_own() -> None:
+    one, other = Told(budget=100), Told(budget=100)
+
+    async def ask() -> None:
+        engine = Engine()
+        engine._staff = lambda wanted: None
+        jobs = [engine.submit(predictor, ["a"]) for predictor in (one, other, one)]
+        Engine._staff(engine, 1)
+        await asyncio.gather(*(job.future for job in jobs))
+        engine.close()
+
+    asyncio.run(ask())
+    assert (one.batched, other.batched) == ([["a", "a"]], [["a"]])
+
+
+def test_in_a_shared_batch_an_error_is_that_of_its_request_alone() -> None:
+    predictor = Told(budget=1000)
+    requests = (["a"] * 3, ["wrong"], ["fails"], ["x", "long"], ["b"])
+    first, wrong, fails, long, last = asyncio.run(asked_together(Engine(), predictor, *requests))
+    assert (first.future.result(), last.future.result()) == ([{"length": 1}] * 3, [{"length": 1}])
+    assert isinstance(wrong.future.exception(), DataError)
+    assert isinstance(fails.future.exception(), RuntimeError)
+    error = long.future.exception()
+    assert isinstance(error, TooLongError)
+    assert error.row == 1
+
+
+def test_what_nobody_waits_for_joins_no_batch() -> None:
+    predictor = Told(budget=1000)
+
+    async def ask() -> None:
+        engine = Engine()
+        engine._staff = lambda wanted: None
+        first, left, last = (engine.submit(predictor, [letter]) for letter in "abc")
+        engine.drop(left)
+        Engine._staff(engine, 1)
+        await asyncio.gather(first.future, last.future)
+        engine.close()
+        assert engine.waiting == 0
+
+    asyncio.run(ask())
+    assert predictor.batched == [["a", "c"]]
+
+
+def test_a_real_graph_gives_the_same_answers_to_rows_of_several_requests(bundle: Path) -> None:
+    predictor = load_predictor(bundle, threads=1)
+    requests = [["great lovely", "awful"], ["superb great broken"], ["useless"]]
+    alone = [predictor.predict(rows) for rows in requests]
+    seen: list[Encoded] = []
+    predictor.budget, predictor.watch = 9, seen.append
+    jobs = asyncio.run(asked_together(Engine(), predictor, *requests))
+    assert [len(batch.lengths) for batch in seen] == [3, 1]
+    for job, expected in zip(jobs, alone, strict=True):
+        for answer, other in zip(job.future.result(), expected, strict=True):
+            assert answer["label"] == other["label"]
+            assert answer["score"] == pytest.approx(other["score"], abs=1e-6)
+
+
+def test_a_server_keeps_to_the_padded_tokens_that_it_was_told(tmp_path: Path) -> None:
+    texts = [" ".join(["the", "a", "good", "bad", "phone", "is"][: 1 + number % 6]) for number in range(40)]
+    with in_thread(encoder_bundles.tokens(tmp_path / "shop"), batch_tokens=24) as (address, made), Client(address) as client:
+        predictor = made.bundles["shop"].predictor
+        heard, padded = predictor.watch, []
+        predictor.watch = lambda batch: (padded.append(batch.arrays["input_ids"].size), heard(batch))
+        _, _, answers = client.ask("POST", "/predict", {"inputs": texts})
+        assert client.ask("GET", "/info")[2]["batch_tokens"] == 24
+        assert 1 < len(padded) < len(texts)
+        assert max(padded) <= 24
+        for answer, expected in zip(answers, predictor.predict(texts), strict=True):
+            assert answer["label"] == expected["label"]
+            assert answer["score"] == pytest.approx(expected["score"], abs=1e-6)
+
+
+def test_batches_of_several_requests_are_for_gpus_and_those_who_ask_for_them(bundle: Path) -> None:
+    processors = load_predictor(bundle, threads=1)
+    gpu = SimpleNamespace(on_gpu=True, encoding=SimpleNamespace(max_length=128))
+    without_length = SimpleNamespace(on_gpu=True, encoding=SimpleNamespace(max_length=None))
+    assert [budget(None, one) for one in (processors, gpu, without_length)] == [None, GPU_TOKENS, None]
+    assert [budget(0, one) for one in (processors, gpu)] == [None, None]
+    assert [budget(500, one) for one in (processors, gpu)] == [500, 500]
+    assert not processors.on_gpu
+    processors._session.provider = "CUDAExecutionProvider"
+    assert processors.on_gpu
 
 
 def test_a_predictor_that_answers_nothing_any_more_is_not_kept() -> None:

@@ -104,8 +104,10 @@ def test_advice_for_another_format_is_not_said_to_be_taken() -> None:
     found = {"sessions": 3, "threads": 2, "batch": 4}
     advice = Advice(**found, files=Setting(**found), format="onnx", measured={}, machine=machine, when="now")
     bundle = SimpleNamespace(manifest=SimpleNamespace(advice=advice, exporter="onnx"))
-    predictor = SimpleNamespace(bundle=bundle, at_once=3, threads=2, batch=4)
-    assert "as autoft bench advised" in setting(predictor, None)
+    predictor = SimpleNamespace(bundle=bundle, at_once=3, threads=2, batch=4, budget=None)
+    assert setting(predictor, None) == "; 3 sessions of 2 threads, 4 rows a batch, as autoft bench advised"
+    predictor.budget = 16384
+    assert setting(predictor, None) == "; 3 sessions of 2 threads, as autoft bench advised; 16,384 tokens a batch"
     said = setting(predictor, "onnx-int8")
     assert "the format onnx, not for" in said
     assert "onnx-int8 here: not taken" in said

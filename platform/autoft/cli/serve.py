@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 @abstain_option
 @domain_option
 @click.option("--no-truncate", is_flag=True, help="Refuse rows that are longer than the model reads, instead of cutting them.")
+@click.option(
+    "--batch-tokens",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Put rows of several requests into one batch, up to N padded tokens; 0 never does.  [default: 16384 on a GPU, else 0]",
+)
 @click.option("--queue", type=click.IntRange(1), metavar="ROWS", help="Rows that may wait; above it requests get 429.  [default: 2048]")
 @click.option(
     "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="For a request; after it, it gets 504.  [default: 60]"
@@ -46,6 +52,7 @@ if TYPE_CHECKING:
     help="Answer only those who send a key: a key a line, beside those in AUTOFT_API_KEYS. One marked admin: may swap bundles.",
 )
 @click.option("--cors", multiple=True, metavar="ORIGIN", help="Let pages of this origin ask, e.g. https://shop.example.")
+@click.option("--otel", is_flag=True, help="Send spans of requests by OpenTelemetry, where the OTEL_* variables say. No texts are sent.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The log's form.")
 @click.option("--plugin", "plugins", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin the bundle was made with.")
 def command(
@@ -60,11 +67,13 @@ def command(
     abstain_below: float | None,
     out_of_domain: bool,
     no_truncate: bool,
+    batch_tokens: int | None,
     queue: int | None,
     timeout: float | None,
     watch: bool,
     api_keys: Path | None,
     cors: tuple[str, ...],
+    otel: bool,
     log_format: str,
     plugins: tuple[Path, ...],
 ) -> int:
@@ -94,10 +103,12 @@ def command(
         abstain_below=abstain_below,
         out_of_domain=out_of_domain,
         truncate=not no_truncate,
+        batch_tokens=batch_tokens,
         keys=api_keys,
         log_requests=log_requests,
         cors=cors,
         log_format="json" if log_format == "json" else "text",
+        otel=otel,
         watch=watch,
         workers=workers,
         queue=queue or QUEUE,

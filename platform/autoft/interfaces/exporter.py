@@ -28,6 +28,13 @@ class Session(Protocol):
 
 
 @runtime_checkable
+class Placed(Protocol):
+    """What a session may have beside: `provider`, onnxruntime's name of what the graph runs on. One without it runs on the processors."""
+
+    provider: str
+
+
+@runtime_checkable
 class Exporter(Protocol):
     """The plugin: writes a format and opens it."""
 

@@ -7,6 +7,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar
 
@@ -16,12 +17,12 @@ from autoft.data.names import nearest
 from autoft.data.table import Table
 from autoft.errors import BundleError, DataError
 from autoft.interfaces.encoder import Arrays, Encoded, Encoder, Encoding, joined
-from autoft.interfaces.exporter import Exporter
+from autoft.interfaces.exporter import Exporter, Placed
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
 from autoft.runtime.bundle import Bundle
 from autoft.runtime.schemas import answer_kind, stands_alone
-from autoft.runtime.session import available_cores
+from autoft.runtime.session import ON_PROCESSORS, available_cores
 from autoft.runtime.strangeness import OUT_OF_DOMAIN, strangeness
 
 _T = TypeVar("_T")
@@ -90,8 +91,12 @@ class Predictor:
         self._session = exporter.open(bundle.folder, self.threads)
         self._schemas: Mapping[str, Any] = bundle.manifest.input_schema.get("properties", {})
         self._numeric = _numeric_roles(self._schemas)
+        self.budget: int | None = None
+        """Most padded tokens of a batch, for whoever puts rows of several requests into one; None where that is not wanted."""
         self.watch: Callable[[Encoded], None] | None = None
         """Hears every batch, in the thread that is in work on it."""
+        self.phase: Callable[[str], AbstractContextManager[object]] = _untold
+        """Entered in that thread around what is done with a batch: `encode`, `graph`, `decode`."""
 
     @property
     def problem(self) -> Problem:
@@ -106,6 +111,16 @@ class Predictor:
     def batch(self) -> int:
         """Most rows of a batch."""
         return self._batch or (ROWS_WITHOUT_LENGTH if self._encoding.max_length is None else ROWS_BY_LENGTH)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the graph runs on something else than the processors, as far as its session tells."""
+        return isinstance(self._session, Placed) and self._session.provider != ON_PROCESSORS
+
+    def tokens(self, rows: Table) -> list[int]:
+        """What the encoder counts in each row, cut as it is for the graph."""
+        counts: list[int] = self._encoding.encode(rows).lengths.tolist()
+        return counts
 
     def sharing(self, *, at_once: int, batch: int) -> Predictor:
         """One that answers from the same graph in memory, with other batches."""
@@ -266,11 +281,17 @@ class Predictor:
     def answer(self, rows: Table, numbers: Sequence[int]) -> list[dict[str, Any]]:
         """The answers to one batch of the rows, in the order of `numbers`, worked out in the calling thread. Raises TooLongError."""
         batch = rows.take(numbers)
-        encoded = self._encoded(batch)
+        with self.phase("encode"):
+            encoded = self._encoded(batch)
         cut = frozenset(np.flatnonzero(encoded.truncated).tolist())
         if cut and not self._truncate:
             raise self._too_long(min(numbers[place] for place in cut))
-        arrays = self._graph(encoded)
+        with self.phase("graph"):
+            arrays = self._graph(encoded)
+        with self.phase("decode"):
+            return self._decoded(batch, arrays, cut)
+
+    def _decoded(self, batch: Table, arrays: Arrays, cut: Collection[int]) -> list[dict[str, Any]]:
         decoded = self._task.decode(self.problem, self._decoder, arrays, batch)
         if self.abstain_below is not None:
             decoded = [{**answer, "sure": answer["score"] >= self.abstain_below} for answer in decoded]
@@ -309,6 +330,14 @@ class Predictor:
         if self._encoding.max_length is not None:
             return self.batch
         return min(self.batch, max(1, UNITS_WITHOUT_LENGTH // max(1, longest)))
+
+
+_UNTOLD = nullcontext()
+
+
+def _untold(phase: str) -> AbstractContextManager[object]:  # noqa: ARG001
+    """Where nobody hears of phases."""
+    return _UNTOLD
 
 
 def _in_order(batches: Iterable[tuple[Sequence[int], _Answers]], count: int) -> _Answers:

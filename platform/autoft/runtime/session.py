@@ -13,8 +13,10 @@ from autoft.runtime.external import external_tensors
 LARGEST = 2**31 - 1
 """Bytes of the largest graph: protobuf holds no more in one file."""
 
+ON_PROCESSORS = "CPUExecutionProvider"
+
 # TensorFloat-32 would round products to ten bits, and answers would no longer be those that were proved.
-_PROVIDERS: tuple[tuple[str, dict[str, str]], ...] = (("CUDAExecutionProvider", {"use_tf32": "0"}), ("CPUExecutionProvider", {}))
+_PROVIDERS: tuple[tuple[str, dict[str, str]], ...] = (("CUDAExecutionProvider", {"use_tf32": "0"}), (ON_PROCESSORS, {}))
 
 
 def available_cores() -> int:

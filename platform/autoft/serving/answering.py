@@ -12,7 +12,7 @@ from starlette.requests import Request
 from autoft.errors import DataError
 from autoft.runtime.predictor import Predictor, TooLongError
 from autoft.serving.endpoint import Answer, Listener
-from autoft.serving.engine import Engine, QueueFullError
+from autoft.serving.engine import Engine, QueueFullError, Trace
 from autoft.serving.replies import failure
 from autoft.serving.requests import RequestError
 
@@ -22,16 +22,21 @@ LEFT = 499
 
 class Answering:
     """Answers of one predictor, by the threads of the engine. `listeners` hear of them, `waited` how many seconds each request's rows
-    waited for a thread.
+    waited for a thread; `traced` makes what hears of the rows of a request, by their number.
 
     Whoever serves has to hold the predictor, since routes must not: see `Endpoint`.
     """
 
     def __init__(
-        self, predictor: Predictor, engine: Engine, listeners: Sequence[Listener] = (), waited: Callable[[float], None] | None = None
+        self,
+        predictor: Predictor,
+        engine: Engine,
+        listeners: Sequence[Listener] = (),
+        waited: Callable[[float], None] | None = None,
+        traced: Callable[[int], Trace] | None = None,
     ) -> None:
         self._predictor, self._engine = weakref.ref(predictor), engine
-        self._listeners, self._waited = listeners, waited
+        self._listeners, self._waited, self._traced = listeners, waited, traced
 
     async def __call__(self, rows: list[Any], request: Request, place: Callable[[int], str | None]) -> list[Answer]:
         """One answer a row, in order. `place` tells where in the request a row stands, for errors. The body of the request has been read.
@@ -44,7 +49,7 @@ class Answering:
         predictor = self._predictor()
         assert predictor is not None, "a request that goes on holds its application, and so the predictor"
         try:
-            job = self._engine.submit(predictor, rows, self._waited)
+            job = self._engine.submit(predictor, rows, self._waited, None if self._traced is None else self._traced(len(rows)))
         except QueueFullError as error:
             raise RequestError(
                 429, "too many requests wait already; send this one again later", headers={"Retry-After": str(error.seconds)}

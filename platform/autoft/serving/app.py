@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
@@ -27,6 +27,9 @@ from autoft.serving.request_log import RequestLog
 from autoft.serving.requests import RequestError, name_in, read_json, rows_of
 from autoft.version import __version__
 
+if TYPE_CHECKING:
+    from autoft.serving.tracing import Tracing
+
 _PAGE = Path(__file__).with_name("docs.html")
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
@@ -41,17 +44,27 @@ def create_app(
     engine: Engine | None = None,
     metrics: Metrics | None = None,
     request_log: RequestLog | None = None,
+    tracing: Tracing | None = None,
 ) -> FastAPI:
     """An application that answers with `predictor`; `name` is what it calls the model. `engine` does the work and `metrics` count it; both
-    are its own by default. Rows and answers go to `request_log`, if any.
+    are its own by default. Rows and answers go to `request_log`, and spans are made by `tracing`, if any.
 
     Errors are JSON: `{"error": message, "field": name}`, with 422 for what is malformed, 413 for too much, never a traceback.
     """
-    app = FastAPI(title=name, version=__version__, docs_url=None, redoc_url=None, description=f"{predictor.problem.task}, served by autoft")
+    app = FastAPI(
+        title=name,
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        description=f"{predictor.problem.task}, served by autoft",
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False},
+    )  # newer ones of FastAPI tell by themselves, whole messages of errors among it, which may quote a text; older ones pass this over
     app.state.predictor = predictor  # held here alone: see Answering
     metrics = metrics or Metrics()
-    observer = Observer(predictor, name, metrics, request_log)
-    answers = Answering(predictor, engine or Engine(), observer.listeners, partial(metrics.queued, name))
+    observer = Observer(predictor, name, metrics, request_log, tracing)
+    answers = Answering(
+        predictor, engine or Engine(), observer.listeners, partial(metrics.queued, name), tracing.job if tracing is not None else None
+    )
     endpoint = Endpoint(name, predictor.bundle, answers)
     app.add_exception_handler(RequestError, refused)
     app.add_exception_handler(HTTPException, _http_error)
@@ -62,6 +75,8 @@ def create_app(
     add_kserve(app, endpoint)
     add_mlflow(app, endpoint)
     add_metrics(app, metrics)
+    if tracing is not None:
+        tracing.watch(app, name)
     return app
 
 
@@ -117,6 +132,7 @@ def _facts(endpoint: Endpoint, predictor: Predictor) -> dict[str, Any]:
         "autoft": {"serving": __version__, "bundle": manifest.autoft},
         "sessions": predictor.at_once,
         "threads": predictor.threads,
+        "batch_tokens": predictor.budget,
         **kept,
     }
 

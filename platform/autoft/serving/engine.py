@@ -9,11 +9,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from autoft.data.table import Table
 from autoft.runtime.predictor import Predictor
+from autoft.serving.filling import Filling, Waiting, longest_first, stacked
 from autoft.serving.options import QUEUE, TIMEOUT
 
 Answers: TypeAlias = list[dict[str, Any]]
@@ -34,9 +36,22 @@ class QueueFullError(Exception):
         self.seconds = seconds
 
 
+class Trace(Protocol):
+    """Hears how the rows of a request fare, in the thread that is in work on them."""
+
+    def waited(self) -> None:
+        """A thread has taken them, or nobody waits for them any more. It may be called again."""
+        ...
+
+    def batch(self, rows: int) -> AbstractContextManager[object]:
+        """Entered around the work on a batch of so many rows, of this request and maybe of others."""
+        ...
+
+
 @dataclass(eq=False)
 class Job:
-    """The rows of one request. `future` gets the answers, in order; a job that is `over` waits no more."""
+    """The rows of one request. `future` gets the answers, in order; a job that is `over` waits no more. What is not in work yet are
+    `batches`, or, where the predictor has a budget of tokens, rows that are `waiting`."""
 
     predictor: Predictor
     inputs: Sequence[Any]
@@ -46,24 +61,51 @@ class Job:
     left: int
     rows: Table | None = None
     batches: deque[list[int]] = field(default_factory=deque)
+    waiting: Waiting = field(default_factory=deque)
     answers: Answers = field(default_factory=list)
     over: bool = False
     waited: Callable[[float], None] | None = None
+    trace: Trace | None = None
     arrived: float = field(default_factory=time.monotonic)
 
-    def plan(self) -> None:
-        """Check the rows and part them into batches. Raises DataError."""
-        self.rows = self.predictor.asked(self.inputs)
-        self.batches = deque(self.predictor.batches(self.rows))
-        self.answers = [{}] * len(self.inputs)
+    @property
+    def more(self) -> bool:
+        """Whether there are rows that are not in work."""
+        return bool(self.batches or self.waiting)
+
+    def begin(self) -> Table:
+        """The rows; the first time they are checked and parted into batches, or their tokens counted. Raises DataError."""
+        if self.rows is None:
+            if self.waited is not None:
+                self.waited(time.monotonic() - self.arrived)
+            if self.trace is not None:
+                self.trace.waited()
+            rows = self.predictor.asked(self.inputs)
+            if self.predictor.budget is None:
+                self.batches = deque(self.predictor.batches(rows))
+            else:
+                self.waiting = longest_first(self.predictor.tokens(rows))
+            self.answers = [{}] * len(self.inputs)
+            self.rows = rows
+        return self.rows
+
+
+@dataclass(frozen=True)
+class _Share:
+    """Rows of a request that are in a batch: their numbers."""
+
+    job: Job
+    rows: Table
+    numbers: list[int]
 
 
 class Engine:
     """Answers requests in turn, a batch at a time, so that a request of one row never waits for the whole of one of a thousand.
 
-    `most` rows may wait or be in work; a request that finds none before it is taken whatever its size. Rows of different requests never
-    share a batch: on processors it gains little, and answers of formats that round by the batch would depend on other people's rows. A
-    request has `timeout` seconds. What nobody waits for any more is dropped before it is computed. Threads start with the first request.
+    `most` rows may wait or be in work; a request that finds none before it is taken whatever its size. Rows of different requests
+    share a batch only where the predictor has a budget of tokens: on processors it gains little, and answers of formats that round by the
+    batch would depend on other people's rows. Such a batch is filled in the order of the queue; it waits for nobody. A request has
+    `timeout` seconds. What nobody waits for any more is dropped before it is computed. Threads start with the first request.
     """
 
     def __init__(self, *, most: int = QUEUE, timeout: float = TIMEOUT) -> None:
@@ -80,14 +122,17 @@ class Engine:
         """Rows that wait or are in work."""
         return self._rows
 
-    def submit(self, predictor: Predictor, inputs: Sequence[Any], waited: Callable[[float], None] | None = None) -> Job:
-        """Put the rows of a request, at least one, in the queue. `waited` hears how many seconds
-        they were there before a thread took them. Called in an event loop. Raises QueueFullError."""
+    def submit(
+        self, predictor: Predictor, inputs: Sequence[Any], waited: Callable[[float], None] | None = None, trace: Trace | None = None
+    ) -> Job:
+        """Put the rows of a request, at least one, in the queue. `waited` hears how many seconds they were there before a thread took
+        them, and `trace` of all that is done. Called in an event loop. Raises QueueFullError."""
         loop = asyncio.get_running_loop()
         with self._changed:
             if self._rows and self._rows + len(inputs) > self.most:
                 raise QueueFullError(self._seconds_to_go())
-            job = Job(predictor, inputs, time.monotonic() + self.timeout, loop, loop.create_future(), len(inputs), waited=waited)
+            until = time.monotonic() + self.timeout
+            job = Job(predictor, inputs, until, loop, loop.create_future(), len(inputs), waited=waited, trace=trace)
             job.future.add_done_callback(lambda future: future.cancelled() or future.exception())  # or the log would show it
             self._rows += job.left
             self._jobs.append(job)
@@ -130,32 +175,92 @@ class Engine:
                         return None
                     self._changed.wait()
                 job = self._jobs.popleft()
-                if not job.over and time.monotonic() < job.deadline:
+                if self._wanted(job):
                     return job
-                self._finish(job, TimeoutError())
+
+    def _wanted(self, job: Job) -> bool:
+        """Whether somebody waits for it; it is over where its time is. Only with the lock."""
+        if not job.over and time.monotonic() < job.deadline:
+            return True
+        self._finish(job, TimeoutError())
+        return False
 
     def _advance(self, job: Job) -> None:
         """One batch of the job, which goes to the end of the queue where it has more."""
+        rows = self._begun(job)
+        if rows is None:
+            return
+        budget = job.predictor.budget
+        if budget is None:
+            shares = [_Share(job, rows, job.batches.popleft())]
+            self._put_back(job)
+        else:
+            shares = self._together(job, rows, Filling(budget))
+        self._answer(job.predictor, shares)
+
+    def _begun(self, job: Job) -> Table | None:
+        """The rows; None where they cannot be answered, which ends the job."""
         try:
-            if job.rows is None:
-                if job.waited is not None:
-                    job.waited(time.monotonic() - job.arrived)
-                job.plan()
-            assert job.rows is not None
-            numbers = job.batches.popleft()
-            if job.batches:
-                with self._changed:
-                    self._jobs.append(job)
-                    self._changed.notify()
-            started = time.perf_counter()
-            found = list(zip(numbers, job.predictor.answer(job.rows, numbers), strict=True))
+            return job.begin()
         except BaseException as error:  # it is raised again where the request is answered
             self._end(job, error)
-            return
-        self._answered(job, found, time.perf_counter() - started)
+            return None
 
-    def _answered(self, job: Job, found: Sequence[tuple[int, dict[str, Any]]], seconds: float) -> None:
-        each = seconds / len(found)
+    def _put_back(self, job: Job) -> None:
+        """To the end of the queue, where there is more to do."""
+        if job.more:
+            with self._changed:
+                self._jobs.append(job)
+                self._changed.notify()
+
+    def _together(self, job: Job, rows: Table, filling: Filling) -> list[_Share]:
+        """Rows of the job and of those behind it, until the batch is full. A job whose next row does not fit stays where it was."""
+        shares = [_Share(job, rows, filling.take(job.waiting))]
+        full = job.more
+        self._put_back(job)
+        while not full and (other := self._next_beside(job.predictor)) is not None:
+            more = self._begun(other)
+            if more is None:
+                continue
+            numbers = filling.take(other.waiting) if more.names == rows.names else []
+            full = other.more
+            if numbers:
+                shares.append(_Share(other, more, numbers))
+                self._put_back(other)
+            else:
+                with self._changed:
+                    self._jobs.appendleft(other)
+                    self._changed.notify()
+        return shares
+
+    def _next_beside(self, predictor: Predictor) -> Job | None:
+        """The first that waits for this predictor, if any."""
+        with self._changed:
+            while (job := next((one for one in self._jobs if one.predictor is predictor), None)) is not None:
+                self._jobs.remove(job)
+                if self._wanted(job):
+                    return job
+        return None
+
+    def _answer(self, predictor: Predictor, shares: Sequence[_Share]) -> None:
+        """One batch. Where one of several requests makes it fail, each is answered by itself."""
+        started = time.perf_counter()
+        try:
+            answers = iter(_answers(predictor, shares))
+        except BaseException as error:  # it is raised again where the request is answered
+            if len(shares) == 1:
+                self._end(shares[0].job, error)
+                return
+            answers = None
+        if answers is None:
+            for share in shares:
+                self._answer(predictor, [share])
+            return
+        each = (time.perf_counter() - started) / sum(len(share.numbers) for share in shares)
+        for share in shares:
+            self._answered(share.job, [(number, next(answers)) for number in share.numbers], each)
+
+    def _answered(self, job: Job, found: Sequence[tuple[int, dict[str, Any]]], each: float) -> None:
         with self._changed:
             self._pace = (1 - _NEWEST) * self._pace + _NEWEST * each if self._pace else each
             if job.over:
@@ -177,8 +282,26 @@ class Engine:
             return
         job.over = True
         self._rows -= job.left
+        if job.trace is not None:
+            job.trace.waited()
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
             job.loop.call_soon_threadsafe(_settle, job, error)
+
+
+def _answers(predictor: Predictor, shares: Sequence[_Share]) -> Answers:
+    """One answer a row, in order."""
+    count = sum(len(share.numbers) for share in shares)
+    with contextlib.ExitStack() as spans:
+        for share in reversed(shares):  # the innermost span, which holds those of the work, is the first one's
+            if share.job.trace is not None:
+                spans.enter_context(share.job.trace.batch(count))
+        if len(shares) == 1:
+            found = predictor.answer(shares[0].rows, shares[0].numbers)
+        else:
+            found = predictor.answer(stacked([(share.rows, share.numbers) for share in shares]), range(count))
+    if len(found) != count:
+        raise ValueError(f"{len(found)} answers to {count} rows")
+    return found
 
 
 def _settle(job: Job, error: BaseException | None) -> None:

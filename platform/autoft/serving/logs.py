@@ -36,8 +36,8 @@ class Lines(logging.Formatter):
 
 
 def log_to_stderr(form: Literal["text", "json"]) -> None:
-    """Write the server's log to standard error in this form, and what the HTTP library warns of."""
-    for name, level in (("autoft.serving", logging.INFO), ("uvicorn.error", logging.WARNING)):
+    """Write the server's log to standard error in this form, and what the libraries of HTTP and of spans warn of."""
+    for name, level in (("autoft.serving", logging.INFO), ("uvicorn.error", logging.WARNING), ("opentelemetry", logging.WARNING)):
         log = logging.getLogger(name)
         for handler in [one for one in log.handlers if isinstance(one.formatter, JsonLines | Lines)]:
             log.removeHandler(handler)

@@ -101,6 +101,12 @@ def add_metrics(app: FastAPI, metrics: Metrics) -> None:
         return Response(metrics.page(), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
+def route_of(scope: Scope) -> str | None:
+    """Of a request that an application has had, with the prefix of its bundle; None for a path that there is not."""
+    path = getattr(scope.get("route"), "path", None)
+    return None if path is None else scope.get("root_path", "") + path
+
+
 class Measured:
     """ASGI middleware."""
 
@@ -124,8 +130,7 @@ class Measured:
             await self._app(scope, receive, watch)
         finally:
             self._metrics.in_work.dec()
-            path = getattr(scope.get("route"), "path", None)
-            route = NO_ROUTE if path is None else scope.get("root_path", "") + path
+            route = route_of(scope) or NO_ROUTE
             self._metrics.requests.labels(route, status).inc()
             self._metrics.latency.labels(route).observe(time.perf_counter() - started)
             if status >= 500:

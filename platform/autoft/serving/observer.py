@@ -1,9 +1,10 @@
-"""What is learned of a model by watching it: batches and tokens, drift, and the log of requests where one is kept."""
+"""What is learned of a model by watching it: batches and tokens, drift, and the log and the spans of requests where
+they are asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autoft.interfaces.encoder import Encoded
 from autoft.runtime.predictor import Predictor
@@ -14,6 +15,9 @@ from autoft.serving.endpoint import Answer, Listener
 from autoft.serving.metrics import Metrics
 from autoft.serving.request_log import RequestLog
 
+if TYPE_CHECKING:
+    from autoft.serving.tracing import Tracing
+
 EVERY = 100
 """Rows between two looks at the drift: other workers tell of this one what its gauges say."""
 
@@ -21,14 +25,18 @@ EVERY = 100
 class Observer:
     """Hears the batches of `predictor` (in any thread) and, as a `Listener`, its answers. A bundle without a reference has no drift."""
 
-    def __init__(self, predictor: Predictor, name: str, metrics: Metrics, log: RequestLog | None = None) -> None:
+    def __init__(
+        self, predictor: Predictor, name: str, metrics: Metrics, log: RequestLog | None = None, tracing: Tracing | None = None
+    ) -> None:
         manifest = predictor.bundle.manifest
         self.metrics, self.name = metrics, name
         self.drift = Drift(manifest.reference)
         self._kind = answer_kind(manifest.output_schema)
-        self._log, self._problem = log, predictor.problem
+        self._log, self._problem, self._tracing = log, predictor.problem, tracing
         self._rows = 0
         predictor.watch = self.encoded
+        if tracing is not None:
+            predictor.phase = tracing.phase
         metrics.refreshed[name] = self._look
 
     @property
@@ -43,6 +51,8 @@ class Observer:
         self.metrics.truncated.labels(self.name).inc(int(batch.truncated.sum()))
         if batch.unknown is not None:
             self.metrics.unknown.labels(self.name).inc(int(batch.unknown.sum()))
+        if self._tracing is not None:
+            self._tracing.encoded(batch)
         if self.drift.reference:
             self.drift.add(input_values(batch))
 

@@ -15,7 +15,7 @@ from autoft.loading import advised, load_predictor
 from autoft.runtime.predictor import Predictor
 from autoft.runtime.session import available_cores
 from autoft.serving.openapi import example_row
-from autoft.serving.options import Named, Options
+from autoft.serving.options import GPU_TOKENS, Named, Options
 
 LOG = logging.getLogger("autoft.serving")
 
@@ -100,7 +100,7 @@ def loader(options: Options) -> Callable[[Path], Predictor]:
         threads = max(1, available_cores() // options.workers // (options.sessions or 1))
 
     def load(folder: Path) -> Predictor:
-        return load_predictor(
+        predictor = load_predictor(
             folder,
             plugin_files=options.plugins,
             threads=threads,
@@ -111,8 +111,18 @@ def loader(options: Options) -> Callable[[Path], Predictor]:
             out_of_domain=options.out_of_domain,
             truncate=options.truncate,
         )
+        predictor.budget = budget(options.batch_tokens, predictor)
+        return predictor
 
     return load
+
+
+def budget(asked: int | None, predictor: Predictor) -> int | None:
+    """Most padded tokens of a batch of several requests. None where nothing was asked for, on processors, whose batches are small, and
+    where rows have no length to count."""
+    if asked is not None:
+        return asked or None
+    return GPU_TOKENS if predictor.on_gpu and predictor.encoding.max_length is not None else None
 
 
 def setting(predictor: Predictor, format_name: str | None) -> str:
@@ -125,5 +135,7 @@ def setting(predictor: Predictor, format_name: str | None) -> str:
         measured = f"{counted(advice.machine.cores, 'processor')} and the format {advice.format}"
         here = f"{counted(available_cores(), 'processor')} and {format_name or manifest.exporter} here"
         return f"; the bundle's advice is for {measured}, not for {here}: not taken"
-    said = f"{counted(predictor.at_once, 'session')} of {counted(predictor.threads, 'thread')}, {counted(predictor.batch, 'row')} a batch"
-    return f"; {said}, as autoft bench advised"
+    said = f"{counted(predictor.at_once, 'session')} of {counted(predictor.threads, 'thread')}"
+    if predictor.budget is not None:
+        return f"; {said}, as autoft bench advised; {predictor.budget:,} tokens a batch"
+    return f"; {said}, {counted(predictor.batch, 'row')} a batch, as autoft bench advised"
