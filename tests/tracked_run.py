@@ -218,11 +218,11 @@ def check_mlflow(folder: Path, stream: list[Event]) -> Any:
     }
     assert found == steps(stream)
     assert {trial: _ended(run) for trial, run in children.items()} == {
-        trial: (_ENDS[one.status], one.status, one.reason[:500]) for trial, one in ended(stream).items()
+        trial: (_ENDS[one.status], one.status, one.reason) for trial, one in ended(stream).items()
     }
     finish = stream[-1]
     assert isinstance(finish, RunFinished)
-    assert _ended(parent) == ("FINISHED", "done", finish.result["verdict"][:500])
+    assert _ended(parent) == ("FINISHED", "done", finish.result["verdict"])
     assert parent.data.tags["autoft.run_id"] == finish.run_id
     assert parent.data.params == {name: str(value) for name, value in asked(folder, stream).items() if value is not None}
     assert {name: value for name, value in parent.data.metrics.items() if name != "value"} == final(stream)

@@ -24,7 +24,8 @@ MODEL = "AUTOFT_MLFLOW_MODEL"
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 _ENDS = {"done": "FINISHED", "stopped": "KILLED", "failed": "FAILED", "aborted": "KILLED", "running": "RUNNING"}
 _MOST = 100
-_LONGEST = 500
+_LONGEST = 5000
+"""Entries of a call, and letters of a parameter or a tag, that every release takes."""
 _NO_NAME = re.compile(r"[^\w/. -]", re.A)
 """What no name of a parameter or a metric may hold: a plugin's metric may be called `recall@5`."""
 
