@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -30,6 +31,10 @@ os._exit(9)
 CUT = 9
 """How many events the first session of the interrupted run told: trial 2 had reported, trial 3 had not."""
 
+LONGER = 540.0
+"""The budget, in seconds, that the second session was given."""
+_ENDS = {"done": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
+
 
 def left_behind(folder: Path, run_id: str = "reviews-1") -> list[Event]:
     """The stream, and beside it the files that a run leaves."""
@@ -44,7 +49,8 @@ def left_behind(folder: Path, run_id: str = "reviews-1") -> list[Event]:
 
 def resumed(stream: list[Event]) -> RunResumed:
     begun = next(event for event in stream if isinstance(event, RunStarted))
-    return RunResumed(**begun.model_dump(exclude={"event", "time"}), time=begun.time + 300, started=begun.time + 290, spent=45.0)
+    facts = begun.model_dump(exclude={"event", "time", "budget"})
+    return RunResumed(**facts, budget=LONGER, time=begun.time + 300, started=begun.time + 290, spent=45.0)
 
 
 def tell(tracker: Tracker, stream: Iterable[Event]) -> list[str]:
@@ -66,6 +72,30 @@ def tell_in_two_sessions(make: type, stream: list[Event]) -> None:
     again = [event for event in stream[:CUT] if isinstance(event, TrialStarted | TrialReported) and event.trial in (2, 3)]
     warnings = tell(make(), [resumed(stream), *again, *stream[CUT:]])
     assert not warnings, warnings
+
+
+def asked(folder: Path, stream: list[Event]) -> dict[str, object]:
+    """The parent's parameters."""
+    begun = next(event for event in stream if isinstance(event, RunStarted))
+    seed = json.loads((folder / "run.json").read_text())["settings"]["seed"]
+    told = {name: getattr(begun, name) for name in ("data", "task", "metric", "budget")}
+    return {**told, "candidates": ",".join(begun.candidates), "seed": seed}
+
+
+def ended(stream: list[Event]) -> dict[int, TrialFinished]:
+    return {event.trial: event for event in stream if isinstance(event, TrialFinished)}
+
+
+def values(stream: list[Event]) -> list[tuple[int, float]]:
+    """The parent's figure by trial."""
+    return sorted((trial, event.value) for trial, event in ended(stream).items() if event.value is not None)
+
+
+def left(folder: Path) -> dict[str, str]:
+    """The sha256 of all files that go along with a run, by their names in its folder."""
+    found = [folder / name for name in ("report.html", "leaderboard.csv", "result.json")]
+    found += [path for path in (folder / "bundle").rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
 def parameters(stream: list[Event]) -> dict[int, dict[str, object]]:
@@ -99,12 +129,16 @@ def final(stream: list[Event]) -> dict[str, float]:
     }
 
 
-def check_json_lines(folder: Path, stream: list[Event]) -> list[dict[str, Any]]:
-    """Every trial, step and parameter of `stream` is in `tracked.jsonl`, whose records are returned."""
+def check_json_lines(folder: Path, stream: list[Event]) -> None:
+    """Every trial, step and parameter of `stream` is in `tracked.jsonl`, and what the run left is named there."""
     lines = [json.loads(line) for line in (folder / "tracked.jsonl").read_text().splitlines()]
     assert {line["run"] for line in lines} == {stream[0].run_id}
-    ended = {line["trial"]: line for line in lines if line["what"] == "trial_finished"}
-    assert {trial: {"candidate": line["candidate"], **line["parameters"]} for trial, line in ended.items()} == parameters(stream)
+    assert (lines[0]["what"], lines[0]["parameters"]) == ("started", asked(folder, stream))
+    found_ended = {line["trial"]: line for line in lines if line["what"] == "trial_finished"}
+    assert {trial: {"candidate": line["candidate"], **line["parameters"]} for trial, line in found_ended.items()} == parameters(stream)
+    assert {trial: (line["status"], line["reason"]) for trial, line in found_ended.items()} == {
+        trial: (one.status, one.reason) for trial, one in ended(stream).items()
+    }
     found: dict[int, list[tuple[str, int, float]]] = {}
     for line in lines:
         if line["what"] == "trial_started":
@@ -112,7 +146,9 @@ def check_json_lines(folder: Path, stream: list[Event]) -> list[dict[str, Any]]:
         if line["what"] in ("trial_reported", "trial_finished"):
             found[line["trial"]] += [(name, line["step"], value) for name, value in line["metrics"].items()]
     assert {trial: sorted(one) for trial, one in found.items()} == steps(stream)
-    return lines
+    assert (lines[-1]["what"], lines[-1]["metrics"]) == ("ended", final(stream))
+    assert Path(lines[-1]["bundle"]).resolve() == (folder / "bundle").resolve()
+    assert [Path(path).name for path in lines[-1]["files"]] == ["report.html", "leaderboard.csv", "result.json"]
 
 
 def close(found: list[tuple[str, int, float]], wanted: list[tuple[str, int, float]]) -> bool:
@@ -122,8 +158,8 @@ def close(found: list[tuple[str, int, float]], wanted: list[tuple[str, int, floa
     )
 
 
-def check_tensorboard(folder: Path, stream: list[Event]) -> Path:
-    """The same of the event files, in the folder that is returned."""
+def check_tensorboard(folder: Path, stream: list[Event]) -> None:
+    """The same of the event files."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
@@ -144,11 +180,27 @@ def check_tensorboard(folder: Path, stream: list[Event]) -> Path:
         told_of = {name: getattr(value, str(value.WhichOneof("kind"))) for name, value in start.hparams.items()}
         assert told_of == {name: plain(value) for name, value in parameters(stream)[trial].items()}
         assert start.group_name == path.name
-    return home
+        end = ended(stream)[trial]
+        assert _text(read, "status") == f"{end.status} {end.reason}".strip()
+    read = EventAccumulator(str(home / "run")).Reload()
+    scalars = {name: read.Scalars(name) for name in read.Tags()["scalars"]}
+    assert {name: one[-1].value for name, one in scalars.items() if name != "value"} == pytest.approx(final(stream))
+    assert close(sorted(("value", one.step, one.value) for one in scalars["value"]), [("value", *one) for one in values(stream)])
+    (begun, *_) = read.Tensors("parameters/text_summary")
+    text = begun.tensor_proto.string_val[0].decode()
+    assert all(f"| {name} | {value} |" in text for name, value in asked(folder, stream).items())
+    named = [Path(line.removeprefix("- ")) for line in _text(read, "files").splitlines()]
+    assert [path.name for path in named] == ["report.html", "leaderboard.csv", "result.json", "bundle"]
+    assert all(path.exists() or (folder.parent / path).exists() for path in named)
 
 
-def check_mlflow(stream: list[Event]) -> None:
-    """One parent with the figures, the files and the bundle; a child a trial with its parameters and steps."""
+def _text(read: Any, tag: str) -> str:
+    text: str = read.Tensors(f"{tag}/text_summary")[-1].tensor_proto.string_val[0].decode()
+    return text
+
+
+def check_mlflow(folder: Path, stream: list[Event]) -> Any:
+    """One parent with the figures, the files and the bundle, byte for byte; a child a trial with its parameters and steps. The parent."""
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient()
@@ -165,14 +217,24 @@ def check_mlflow(stream: list[Event]) -> None:
         for trial, run in children.items()
     }
     assert found == steps(stream)
-    assert {trial: run.info.status for trial, run in children.items()} == {1: "FINISHED", 2: "KILLED", 3: "FINISHED", 4: "FAILED"}
-    assert parent.info.status == "FINISHED"
-    assert parent.data.params["task"] == "text-classification"
-    assert parent.data.params["seed"] == "7"
+    assert {trial: _ended(run) for trial, run in children.items()} == {
+        trial: (_ENDS[one.status], one.status, one.reason) for trial, one in ended(stream).items()
+    }
+    finish = stream[-1]
+    assert isinstance(finish, RunFinished)
+    assert _ended(parent) == ("FINISHED", "done", finish.result["verdict"])
+    assert parent.data.tags["autoft.run_id"] == finish.run_id
+    assert parent.data.params == {name: str(value) for name, value in asked(folder, stream).items() if value is not None}
     assert {name: value for name, value in parent.data.metrics.items() if name != "value"} == final(stream)
-    assert [one.step for one in client.get_metric_history(parent.info.run_id, "value")] == [1, 2, 3]
-    listed = {one.path for one in client.list_artifacts(parent.info.run_id)}
-    assert listed == {"report.html", "leaderboard.csv", "result.json", "bundle"}
-    assert {one.path for one in client.list_artifacts(parent.info.run_id, "bundle")} == {"bundle/autoft.json", "bundle/onnx"}
+    assert sorted((one.step, one.value) for one in client.get_metric_history(parent.info.run_id, "value")) == values(stream)
+    kept = Path(client.download_artifacts(parent.info.run_id, ""))
+    artefacts = {path.relative_to(kept).as_posix(): path for path in kept.rglob("*") if path.is_file()}
+    assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in artefacts.items()} == left(folder)
     newest = max(client.search_model_versions("name='reviews'"), key=lambda one: int(one.version))
-    assert newest.run_id == parent.info.run_id
+    assert (newest.run_id, newest.status) == (parent.info.run_id, "READY")
+    assert newest.source == f"{parent.info.artifact_uri}/bundle"
+    return parent
+
+
+def _ended(run: Any) -> tuple[str, str, str]:
+    return run.info.status, run.data.tags["autoft.status"], run.data.tags.get("autoft.reason", "")

@@ -18,6 +18,8 @@ TIMEOUT_VARIABLE = "AUTOFT_PLUGIN_TIMEOUT"
 
 TRACE_VARIABLE = "AUTOFT_TRACE"
 """Set to anything but 0: standard error shows each call into a plugin."""
+TRACE = "trace "
+"""How such a line begins."""
 
 
 class PluginHangs(Exception):  # noqa: N818  it is no fault of ours
@@ -157,7 +159,8 @@ def traced(what: str, who: str) -> Iterator[None]:
     if not tracing():
         yield
         return
-    begun, start = time.strftime("%H:%M:%S"), time.perf_counter()
+    now, start = time.time(), time.perf_counter()
+    begun = f"{time.strftime('%H:%M:%S', time.localtime(now))}.{int(now % 1 * 1000):03d}"
     ending = ""
     try:
         yield
@@ -165,4 +168,4 @@ def traced(what: str, who: str) -> Iterator[None]:
         ending = f"  raised {type(error).__name__}"
         raise
     finally:
-        say(f"trace {begun}  {what}  {who}  {(time.perf_counter() - start) * 1000:.1f} ms{ending}")
+        say(f"{TRACE}{begun}  {what}  {who}  {(time.perf_counter() - start) * 1000:.1f} ms{ending}")

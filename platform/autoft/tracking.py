@@ -93,7 +93,7 @@ class Tracking:
         try:
             self._tracker.open(run_id, folder)
             while (event := self._next()) is not None:
-                self._tracker.event(event)
+                self._tracker.event(event.model_copy(deep=True))  # its own: the run, and whoever hears beside it, go on with theirs
             if not self._left:
                 self._tracker.close()
         except (Exception, SystemExit) as error:

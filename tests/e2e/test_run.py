@@ -9,20 +9,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from autoft.history import read_events
-from autoft.interfaces.events import EVENTS, TrialFinished, TrialStarted
+from autoft.interfaces.events import EVENTS, Event, Remark, TrialFinished, TrialReported, TrialStarted
 from autoft.interfaces.result import Result
 from autoft.leaderboard import COLUMNS
 from autoft.runtime.bundle import open_bundle
+from offline_wandb import check_wandb
 from support import autoft, result_of, reviews
-from tracked_run import check_json_lines, check_tensorboard, final
+from tracked_run import check_json_lines, check_mlflow, check_tensorboard
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
+TRACKERS = ("jsonl", "tensorboard", "mlflow", "wandb")
 
 
 def write_csv(path: Path, header: tuple[str, str], rows: list[tuple[str, str]]) -> Path:
@@ -35,21 +38,60 @@ def write_csv(path: Path, header: tuple[str, str], rows: list[tuple[str, str]]) 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, bert_tiny: str) -> Path:
-    """One run that most tests look at: other column names, a real source, two candidates."""
+    """One run that most tests look at: other column names, a real source, two candidates, every tracker."""
     folder = tmp_path_factory.mktemp("run")
     write_csv(folder / "shop.csv", ("opinion", "mood"), reviews())
-    autoft(
+    done = autoft(
         "run", "shop.csv", "--models", f"full:{bert_tiny},frozen:{bert_tiny}", "--trials", "4", "--concurrency", "1", "--seed", "7",
-        "--output", "out", "--tracker", "jsonl", "--tracker", "tensorboard", cwd=folder,
+        "--output", "out", "--json", *(flag for name in TRACKERS for flag in ("--tracker", name)), cwd=folder, env=trackers_of(folder),
     )  # fmt: skip
+    (folder / "said.json").write_text(done.stdout)
     return folder / "out"
 
 
-def test_trackers_hold_every_trial_step_and_parameter(finished: Path) -> None:
+def trackers_of(folder: Path) -> dict[str, str]:
+    """What tells the trackers to write into this folder and nowhere else."""
+    wandb = {name: str(folder / "home" / name.lower()) for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR")}
+    mlflow = {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "MLFLOW_EXPERIMENT_NAME": "shop",
+        "AUTOFT_MLFLOW_MODEL": "reviews",
+    }
+    return {**wandb, **mlflow, "WANDB_MODE": "offline", "WANDB_DIR": str(folder), "AUTOFT_TRACKER_SECONDS": "120"}
+
+
+@pytest.fixture(scope="module")
+def told(finished: Path) -> list[Event]:
+    """The run's events: trials with and without steps, none that failed, and no word of a tracker that did not keep up."""
     stream = read_events(finished / "events.jsonl")
-    lines = check_json_lines(finished, stream)
-    assert lines[-1]["metrics"] == final(stream)
-    check_tensorboard(finished, stream)
+    reported = Counter(event.trial for event in stream if isinstance(event, TrialReported))
+    ended = {event.trial: event for event in stream if isinstance(event, TrialFinished)}
+    assert {one.candidate for one in ended.values()} >= {"linear", "full:bert-tiny", "frozen:bert-tiny"}
+    assert any(reported[trial] > 1 and one.candidate == "full:bert-tiny" for trial, one in ended.items())
+    assert not [event.text for event in stream if isinstance(event, Remark) and "tracker" in event.text]
+    return stream
+
+
+def test_json_lines_hold_every_trial_step_and_parameter(finished: Path, told: list[Event]) -> None:
+    check_json_lines(finished, told)
+
+
+def test_tensorboard_holds_every_trial_step_and_parameter(finished: Path, told: list[Event]) -> None:
+    check_tensorboard(finished, told)
+
+
+def test_mlflow_holds_every_trial_step_and_parameter(finished: Path, told: list[Event], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in trackers_of(finished.parent).items():
+        monkeypatch.setenv(name, value)
+    check_mlflow(finished, told)
+
+
+def test_wandb_holds_every_trial_step_and_parameter(finished: Path, told: list[Event]) -> None:
+    check_wandb(finished.parent / "wandb", finished, told)
+
+
+def test_trackers_print_nothing(finished: Path) -> None:
+    assert json.loads((finished.parent / "said.json").read_text()) == result_of(finished)
 
 
 def test_leaves_what_the_contract_says(finished: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_server_holds_every_trial_step_and_parameter(server: str, sessions: in
         assert tell(MLflow(), stream) == []
     else:
         tell_in_two_sessions(MLflow, stream)
-    check_mlflow(stream)
+    check_mlflow(tmp_path / "run", stream)
 
 
 def test_a_server_that_is_not_there_costs_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

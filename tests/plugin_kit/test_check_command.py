@@ -33,14 +33,17 @@ def found(folder: Path, file: str, *more: str, check: bool = True) -> tuple[dict
 
 
 def test_a_file_that_is_right_passes(readers: Path) -> None:
-    status, detail, code = found(readers, "right.py")
-    assert code == 0
-    assert status == {
+    done = autoft("plugins", "--trace", "check", "--plugin", str(readers / "right.py"), "--json", cwd=readers)
+    findings = {one["check"]: one for one in json.loads(done.stdout)}
+    assert {name: one["status"] for name, one in findings.items()} == {
         "loads": "passed", "import": "passed", "licence": "passed", "contract of reader my-reader": "not checked",
         "rebuilt in a worker": "passed",
     }  # fmt: skip
-    assert detail["licence"] == "MIT"
-    assert "--data" in detail["contract of reader my-reader"]
+    assert findings["licence"]["detail"] == "MIT"
+    assert "--data" in findings["contract of reader my-reader"]["detail"]
+    traced = [line.split("  ")[1:3] for line in done.stderr.splitlines() if line.startswith("trace ")]
+    assert ["load", "file right.py"] in traced, "calls of the process that checks are shown, too"
+    assert any(what == "autoft_register_readers" and who.startswith("right.py") for what, who in traced)
 
 
 def test_what_is_wrong_is_told_and_the_exit_status_is_one(readers: Path) -> None:

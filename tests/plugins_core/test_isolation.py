@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,29 @@ def test_the_list_says_what_each_of_them_did(site: Path) -> None:
     assert ["autoft_register_sources", "printing_there (printing_there 2.5)"] in [line[1:3] for line in traced]
     assert ["autoft_register_tasks", "builtin (built-in)"] in [line[1:3] for line in traced]
     assert next(line for line in traced if line[2].startswith("hanging_there"))[4] == "raised PluginHangs"
+
+
+@pytest.mark.parametrize("arguments", [("plugins", "--trace"), ("--trace", "plugins"), ("plugins", "--trace", "--json")])
+def test_the_list_shows_which_hook_was_called_when(site: Path, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The flag stands before or behind the command; each plugin is asked for all that it gives right after it was loaded."""
+    monkeypatch.setenv("AUTOFT_TRACE", "0")
+    install(site, "traced_plugin", GIVES.format(name="traced"))
+    result = CliRunner().invoke(group, arguments)
+    assert result.exit_code == 0
+    assert "traced_plugin" in result.stdout
+    assert "trace " not in result.stdout
+    lines = [line.split("  ") for line in result.stderr.splitlines() if line.startswith("trace ")]
+    for line in lines:
+        assert re.fullmatch(r"trace \d\d:\d\d:\d\d\.\d{3}", line[0])
+        assert re.fullmatch(r"\d+\.\d ms", line[3])
+    calls = [(line[1], line[2]) for line in lines]
+    of_ours = [what for what, who in calls if who == "traced_plugin (traced_plugin 2.5)"]
+    assert of_ours == ["load", "autoft_register_sources"]
+    built_in = [what for what, who in calls if who == "builtin (built-in)"]
+    assert built_in[0] == "load"
+    assert {"autoft_register_tasks", "autoft_register_models", "autoft_register_trackers"} <= set(built_in)
+    assert calls.index(("load", "builtin (built-in)")) < calls.index(("load", "traced_plugin (traced_plugin 2.5)"))
+    assert os.environ["AUTOFT_TRACE"] == "0", "the flag holds for its command"
 
 
 @pytest.mark.parametrize(

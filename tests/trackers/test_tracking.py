@@ -63,6 +63,21 @@ def test_one_that_raises_costs_one_line_without_secrets(tmp_path: Path, where: s
     assert other.heard == stream, "the tracker beside it hears all"
 
 
+def test_one_that_changes_what_it_is_told_changes_nothing_of_the_run(tmp_path: Path) -> None:
+    class Changing(Diary):
+        def event(self, event: Event) -> None:
+            for told in ("hyperparameters", "metrics", "result"):
+                getattr(event, told, {}).clear()
+            super().event(event)
+
+    changing, beside, stream = Changing(), Diary(), left_behind(tmp_path)
+    before = [event.model_dump_json() for event in stream]
+    trackers = Trackers([changing, beside], seconds=60)
+    assert [warning for event in stream for warning in trackers.notify(event)] == []
+    assert len(changing.heard) == len(stream)
+    assert [event.model_dump_json() for event in stream] == before == [event.model_dump_json() for event in beside.heard]
+
+
 def test_a_slow_one_holds_up_nothing_and_what_is_lost_is_counted(tmp_path: Path) -> None:
     gate, stream = threading.Event(), left_behind(tmp_path)
     diary = Diary(gate=gate)

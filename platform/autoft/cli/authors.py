@@ -84,7 +84,8 @@ def _findings(name: str, file: Path | None, data: Path | None, ray: bool) -> Seq
         command = [sys.executable, "-m", "autoft.testing.checkup", json.dumps(told)]
         try:
             done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
-            ended = f"the process ended with {done.returncode}: {(done.stderr.strip().splitlines() or [''])[-1]}" if done.returncode else ""
+            last = _last_said(done.stderr)
+            ended = f"the process ended with {done.returncode}: {last}" if done.returncode else ""
         except subprocess.TimeoutExpired:
             ended = f"it does not answer within {SECONDS} s"
         lines = output.read_text(encoding="utf-8").splitlines() if output.exists() else []
@@ -92,3 +93,14 @@ def _findings(name: str, file: Path | None, data: Path | None, ray: bool) -> Seq
     if findings and "error" in findings[-1]:
         raise PluginError(findings[-1]["error"], hint=findings[-1]["hint"])
     return [*findings, *([{"check": "comes to an end", "status": "failed", "detail": ended}] if ended else [])]
+
+
+def _last_said(text: str) -> str:
+    """The last line of what that process said, once its traces (`--trace`) are passed on."""
+    from autoft.guard import TRACE, say
+
+    lines = text.strip().splitlines()
+    for line in lines:
+        if line.startswith(TRACE):
+            say(line)
+    return next((line for line in reversed(lines) if not line.startswith(TRACE)), "")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 
 import click
 
+from autoft.cli.variables import TRACED, trace_option, while_it_runs
 from autoft.errors import AutoftError
 from autoft.version import __version__
 
@@ -54,26 +54,14 @@ class _Lazy(click.Group):
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="autoft")
 @click.option("--no-plugins", is_flag=True, help="Load nothing but what is built in.")
-@click.option("--trace", is_flag=True, help="Show on standard error each call into a plugin, and how long it took.")
+@trace_option
 @click.pass_context
 def group(context: click.Context, no_plugins: bool, trace: bool) -> None:
     """Fine-tune, search, prove and serve: from a labelled file to a model in production.
 
     Start with: autoft run data.csv
     """
-    # Through the environment, so that workers and other children of this command hear of it.
-    given = {**({"AUTOFT_PLUGINS": "none"} if no_plugins else {}), **({"AUTOFT_TRACE": "1"} if trace else {})}
-    before = {name: os.environ.get(name) for name in given}
-    os.environ.update(given)
-    context.call_on_close(lambda: _restore(before))
-
-
-def _restore(before: dict[str, str | None]) -> None:
-    for name, value in before.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+    while_it_runs(context, {**({"AUTOFT_PLUGINS": "none"} if no_plugins else {}), **(TRACED if trace else {})})
 
 
 def main() -> None:

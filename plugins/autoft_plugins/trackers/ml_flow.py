@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,10 @@ MODEL = "AUTOFT_MLFLOW_MODEL"
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 _ENDS = {"done": "FINISHED", "stopped": "KILLED", "failed": "FAILED", "aborted": "KILLED", "running": "RUNNING"}
 _MOST = 100
-_LONGEST = 500
+_LONGEST = 5000
+"""Entries of a call, and letters of a parameter or a tag, that every release takes."""
+_NO_NAME = re.compile(r"[^\w/. -]", re.A)
+"""What no name of a parameter or a metric may hold: a plugin's metric may be called `recall@5`."""
 
 
 class MLflow(Telling):
@@ -55,7 +59,7 @@ class MLflow(Telling):
             self._keep()
         else:
             self._client.set_terminated(self._parent, "RUNNING")
-        self._parameters(self._parent, run_parameters(event, self.folder))
+        self._asked(self._parent, run_parameters(event, self.folder))
 
     def trial_begun(self, event: TrialStarted) -> None:
         self._drop(event.trial)
@@ -136,17 +140,24 @@ class MLflow(Telling):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"experiment": self._experiment, "run": self._parent, "trials": self._trials})
 
+    def _asked(self, run: str, values: Mapping[str, Any]) -> None:
+        """Parameters stand for good: what a session that goes on with the run is asked otherwise, its budget, is a tag."""
+        before = self._client.get_run(run).data.params
+        self._parameters(run, {name: value for name, value in values.items() if name not in before})
+        told = _texts({name: value for name, value in values.items() if name in before})
+        self._tags(run, {f"autoft.{name}": value for name, value in told.items() if value != before[name]})
+
     def _parameters(self, run: str, values: Mapping[str, Any]) -> None:
         from mlflow.entities import Param
 
-        told = [Param(name, str(plain(value))[:_LONGEST]) for name, value in values.items() if value is not None]
+        told = [Param(_NO_NAME.sub("_", name), value) for name, value in _texts(values).items()]
         for begin in range(0, len(told), _MOST):
             self._client.log_batch(run, params=told[begin : begin + _MOST])
 
     def _metrics(self, run: str, values: Mapping[str, float], time: float, step: int) -> None:
         from mlflow.entities import Metric
 
-        told = [Metric(name, value, int(time * 1000), step) for name, value in values.items()]
+        told = [Metric(_NO_NAME.sub("_", name), value, int(time * 1000), step) for name, value in values.items()]
         for begin in range(0, len(told), _MOST):
             self._client.log_batch(run, metrics=told[begin : begin + _MOST])
 
@@ -167,3 +178,8 @@ class MLflow(Telling):
             self._client.create_registered_model(name)
         source = f"{self._client.get_run(run).info.artifact_uri}/bundle"
         self._client.create_model_version(name, source, run_id=run, tags={"autoft.run_id": self.run_id})
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """As the system keeps parameters; none of what was not asked."""
+    return {name: str(plain(value))[:_LONGEST] for name, value in values.items() if value is not None}

@@ -29,6 +29,7 @@ _SETTINGS = {
     "save_code": False,
     "x_disable_stats": True,
     "x_disable_machine_info": True,
+    "x_save_requirements": False,
     "finish_timeout": FINISH_SECONDS,
 }
 """As far as the installed release knows them."""
@@ -115,7 +116,8 @@ class WeightsAndBiases(Telling):
     def _init(self, name: str, shown: str, kind: str, config: Mapping[str, Any]) -> Any:
         """One run among several of this process. Nothing but what is handed over is recorded: no console, no code, no git, no machine."""
         known = self._wandb.Settings.model_fields
-        settings = self._wandb.Settings(**{name: value for name, value in _SETTINGS.items() if name in known})
+        host = os.environ.get("WANDB_HOST", "")  # unless the user names it, the library would record the machine's
+        settings = self._wandb.Settings(host=host, **{name: value for name, value in _SETTINGS.items() if name in known})
         return self._wandb.init(
             project=os.environ.get("WANDB_PROJECT") or PROJECT,
             id=_id(name),

@@ -1,0 +1,29 @@
+"""Flags that are environment variables for the time of a command, so that workers and other children of it hear of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import click
+
+trace_option = click.option(
+    "--trace", is_flag=True, help="Show on standard error each call into a plugin: when, which hook, whose, and how long it took."
+)
+TRACED = {"AUTOFT_TRACE": "1"}
+"""What that stands for."""
+
+
+def while_it_runs(context: click.Context, given: Mapping[str, str]) -> None:
+    """Set these until `context` is closed, which is after its subcommands."""
+    before = {name: os.environ.get(name) for name in given}
+    os.environ.update(given)
+    context.call_on_close(lambda: _restore(before))
+
+
+def _restore(before: Mapping[str, str | None]) -> None:
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
