@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from autoft.claims import unfounded
 from autoft.data.table import Table
 from autoft.errors import ExportError
 from autoft.interfaces.encoder import Arrays, Encoding, joined
@@ -287,6 +289,10 @@ def _predict(
         before, after = (np.asarray(task.decide(problem, decoder, outputs)) for outputs in (expected, given))
         if before.dtype.kind != "f":
             findings.compared(before, after)
+        claim = unfounded(given, problem, partial(task.decode, problem, decoder, given, chunk))
+        if claim is not None:
+            findings.broken.setdefault(claim)
+            return
         if "logits" in expected:
             apart = np.abs(expected["logits"].astype(np.float64) - given["logits"]).reshape(len(chunk), -1).max(axis=1, initial=0.0)
             findings.by_row.update({chunk.number(row): float(by) for row, by in enumerate(apart)})
