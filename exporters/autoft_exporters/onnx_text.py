@@ -195,7 +195,8 @@ def check_tokens(pieces: WordPieces, content: str, max_length: int) -> None:
     options.register_custom_ops_library(onnxruntime_extensions.get_library_path())
     model = helper.make_model(graph, ir_version=8, opset_imports=_operators([helper.make_opsetid("", 18)]))
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    for asked in (list(ODD_TEXTS), *_characters(own, max_length)):
+    special = [f"x{content}y  {content} z {content.swapcase()}" for content, _ in pieces.special]
+    for asked in ([*ODD_TEXTS, *special], *_characters(own, max_length)):
         row = _first_other(session.run([_IDS], {TEXT: np.array(asked, object)})[0], _padded([one.ids for one in own.encode_batch(asked)]))
         if row is not None:
             raise ExportError(f"the graph reads {asked[row][:60]!r} otherwise than the bundle's tokenizer", hint="take the format onnx")

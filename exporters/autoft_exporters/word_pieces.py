@@ -26,15 +26,16 @@ if TYPE_CHECKING:
 DOMAIN, LABELS_DOMAIN = "ai.onnx.contrib", "ai.onnx.ml"
 TEXT = "text"
 _PREFIX = "tokenizer/"
-_WORD = "x"
 
 
 @dataclass(frozen=True)
 class WordPieces:
-    """All that the graph needs to know. `special` are the contents of special tokens, with their ids."""
+    """All that the graph needs to know. `special` are the contents of special tokens, with their ids; those in `late` are looked for in
+    texts that are normalised."""
 
     vocabulary: dict[str, int]
     special: tuple[tuple[str, int], ...]
+    late: frozenset[str]
     characters: Characters
     unknown: int
     first: int
@@ -60,12 +61,16 @@ def word_pieces(content: str) -> WordPieces | str:
     if found is None:
         return "its tokenizer keeps control characters, which stand for special tokens inside the graph"
     model = told["model"]
-    special = tuple((token["content"], token["id"]) for token in told["added_tokens"])
+    special = {token["content"]: int(token["id"]) for token in told["added_tokens"]}
+    late = frozenset(token["content"] for token in told["added_tokens"] if token["normalized"])
+    if any(tokenizer.normalizer.normalize_str(content) != content for content in late):
+        return "its tokenizer looks for special tokens in texts that are normalised, and would normalise these"
     return WordPieces(
         vocabulary=tokenizer.get_vocab(),
-        special=special,
+        special=tuple(special.items()),
+        late=late,
         characters=found,
-        unknown=dict(special)[model["unk_token"]],
+        unknown=special[model["unk_token"]],
         first=ends.ids[0],
         last=ends.ids[1],
         suffix=model["continuing_subword_prefix"],
@@ -80,8 +85,8 @@ def _odd(told: dict[str, Any]) -> str | None:
     if (kinds["normalizer"], kinds["pre_tokenizer"]) != ("BertNormalizer", "BertPreTokenizer"):
         return f"its tokenizer normalises and splits texts by {kinds['normalizer']} and {kinds['pre_tokenizer']}, not as BERT does"
     added = told.get("added_tokens") or []
-    if any(token.get(name) for token in added for name in ("single_word", "lstrip", "rstrip", "normalized")):
-        return "its tokenizer has added tokens that take what stands beside them into account"
+    if any(token["single_word"] for token in added):  # blanks beside a token, lstrip and rstrip, are no part of a word anyway
+        return "its tokenizer has added tokens that are such between words alone"
     if told["model"]["unk_token"] not in [token["content"] for token in added]:
         return "its tokenizer's unknown token is none of its special tokens"
     if _overlapping([token["content"] for token in added]):
@@ -166,12 +171,14 @@ def _words(nodes: _Nodes, pieces: WordPieces) -> Any:
     text = nodes.replaced(TEXT, f"[\\x{{{MARKER:X}}}-\\x{{{MASKED - 1:X}}}]", chr(MASKED))
     text = nodes.joined(nodes.add("Concat", nodes.texts(""), text, axis=0), _mark(0))
     for place, (content, _) in enumerate(pieces.special, 1):
-        text = nodes.replaced(text, re.escape(content), _mark(place))
+        text = text if content in pieces.late else nodes.replaced(text, re.escape(content), _mark(place))
     text = nodes.replaced(text, table.removed, "")
     text = nodes.replaced(text, table.blanks, " ")
     if table.changed:
         changes = "\n".join(f"{before}\t{after}" for before, after in table.changed)
         text = nodes.joined(nodes.own("StringMapping", nodes.split(text, "(?s)(.)", "(?s)(.)"), map=changes), "")
+    for place, (content, _) in enumerate(pieces.special, 1):
+        text = nodes.replaced(text, re.escape(content), _mark(place)) if content in pieces.late else text
     text = nodes.replaced(text, f"({table.alone})", r" \1 ")
     return nodes.split(nodes.replaced(text, "^ +| +$", ""), "( +)", "")
 

@@ -15,7 +15,7 @@ from autoft.data.table import Table
 from autoft.errors import BundleError, ExportError
 from autoft.interfaces.exporter import Converts, Exporter, ReadsRows, encoding_before
 from autoft.interfaces.problem import Head
-from autoft_exporters.onnx_text import ODD_TEXTS, OnnxText
+from autoft_exporters.onnx_text import ODD_TEXTS, OnnxText, check_tokens
 from autoft_exporters.word_pieces import word_pieces
 
 FILE = "onnx/model_text.onnx"
@@ -198,6 +198,18 @@ def test_a_text_that_the_graph_reads_otherwise_is_no_answer(bert):
     assert "'great\\x00 awful'" in error.value.message
 
 
+def test_letters_may_keep_their_case_and_special_tokens_be_looked_for_late(bert):
+    """As published tokenizers have them: a mask that takes the blanks before it, and a token that is looked for in normalised texts."""
+    told = json.loads(bert.program.encoder.files["tokenizer.json"])
+    told["normalizer"]["lowercase"] = False
+    size = len(told["model"]["vocab"])
+    plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    told["added_tokens"] += [plain | {"id": size, "content": "<mask>", "lstrip": True}]
+    told["added_tokens"] += [plain | {"id": size + 1, "content": "<odd>", "normalized": True}]
+    content = json.dumps(told)
+    check_tokens(word_pieces(content), content, 24)
+
+
 def with_tokenizer(program, **parts):
     told = json.loads(program.encoder.files["tokenizer.json"])
     told.update(parts)
@@ -221,13 +233,13 @@ def test_what_it_cannot_take_is_said(bert, exported_linear, monkeypatch):
     token = {
         "id": words["[SEP]"],
         "content": "[SEP]",
-        "single_word": False,
+        "single_word": True,
         "lstrip": True,
         "rstrip": False,
         "normalized": False,
         "special": True,
     }
-    assert "what stands beside them" in EXPORTER.supports(with_tokenizer(program, added_tokens=[token]), problem)
+    assert "between words alone" in EXPORTER.supports(with_tokenizer(program, added_tokens=[token]), problem)
     monkeypatch.setattr("autoft_exporters.onnx_text.find_spec", lambda _: None)
     assert "pip install 'autoft[text-graph]'" in EXPORTER.supports(program, problem)
     with pytest.raises(ExportError, match="pip install"):
