@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from autoft.interfaces.encoder import Arrays
+from autoft.interfaces.encoder import Arrays, Encoding
 from autoft.interfaces.model import Program
 from autoft.interfaces.problem import Problem
 
@@ -70,3 +71,17 @@ class Approximates(Protocol):
 
     rounding: str
     """What is rounded to what, in a few words."""
+
+
+@runtime_checkable
+class ReadsRows(Protocol):
+    """What an exporter may have beside: its graphs read the rows themselves, e.g. texts, and make of them what the encoder makes."""
+
+    def reading(self, encoding: Encoding, config: Mapping[str, Any]) -> Encoding:
+        """What stands before its sessions in place of `encoding`, the bundle's own, opened by `config`."""
+        ...
+
+
+def encoding_before(exporter: Exporter, encoding: Encoding, config: Mapping[str, Any]) -> Encoding:
+    """What makes the arrays that the exporter's sessions take: `encoding`, or what the exporter puts in its place."""
+    return exporter.reading(encoding, config) if isinstance(exporter, ReadsRows) else encoding

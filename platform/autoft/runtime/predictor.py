@@ -17,7 +17,7 @@ from autoft.data.names import nearest
 from autoft.data.table import Table
 from autoft.errors import BundleError, DataError
 from autoft.interfaces.encoder import Arrays, Encoded, Encoder, Encoding, joined
-from autoft.interfaces.exporter import Exporter, Placed
+from autoft.interfaces.exporter import Exporter, Placed, encoding_before
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
 from autoft.runtime.bundle import Bundle
@@ -87,7 +87,7 @@ class Predictor:
         self.threads, self.at_once, self._batch = threads or available_cores(), at_once, batch
         self._task = task
         self._decoder = bundle.decoder()
-        self._encoding = _opened(encoder, bundle)
+        self._encoding = encoding_before(exporter, _opened(encoder, bundle), bundle.manifest.encoder.config)
         self._session = exporter.open(bundle.folder, self.threads)
         self._schemas: Mapping[str, Any] = bundle.manifest.input_schema.get("properties", {})
         self._numeric = _numeric_roles(self._schemas)

@@ -34,10 +34,11 @@ def available_cores() -> int:
 class OnnxSession:
     """A graph that is ready to run; several threads may call `run` at once.
 
-    Raises BundleError when the file is absent, damaged, over 2 GB, or keeps tensors in other files.
+    `operators` is a library of operators that onnxruntime has not of its own. Raises BundleError when the file is absent, damaged, over
+    2 GB, or keeps tensors in other files.
     """
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, operators: str | None = None) -> None:
         self.path = path
         _check(path)
         import onnxruntime as ort
@@ -49,6 +50,8 @@ class OnnxSession:
         options.log_severity_level = 3  # errors
         present = ort.get_available_providers()
         try:
+            if operators is not None:
+                options.register_custom_ops_library(operators)
             self._session = ort.InferenceSession(path, options, providers=[one for one in _PROVIDERS if one[0] in present])
         except Exception as error:
             raise BundleError(f"{path} is no graph that onnxruntime {ort.__version__} can open: {_first_line(error)}") from error

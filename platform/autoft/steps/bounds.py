@@ -10,6 +10,7 @@ import numpy as np
 
 from autoft.catalog import Catalog
 from autoft.interfaces.events import TrialFinished
+from autoft.interfaces.exporter import encoding_before
 from autoft.interfaces.problem import Metric
 from autoft.interfaces.result import Option
 from autoft.runtime.bundle import FormatRecord
@@ -83,8 +84,9 @@ def _less_rounding(value: float, one: FormatRecord) -> float:
 
 def _seconds(built: Built, name: str, understood: Understood, catalog: Catalog, threads: int) -> list[float]:
     """What rows take one by one, from the text to the outputs."""
-    session = catalog.exporter(name).open(built.folder, threads)
-    encoding = catalog.encoder(built.program.encoder.name).open(built.folder, built.program.encoder.config)
+    exporter, config = catalog.exporter(name), built.program.encoder.config
+    session = exporter.open(built.folder, threads)
+    encoding = encoding_before(exporter, catalog.encoder(built.program.encoder.name).open(built.folder, config), config)
     rows = understood.rows.take(np.random.default_rng(understood.problem.seed).choice(understood.validated, ROWS + WARM))
     until = time.perf_counter() + SECONDS
     taken: list[float] = []

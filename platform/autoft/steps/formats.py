@@ -16,7 +16,7 @@ from autoft.catalog import Catalog
 from autoft.disk import inside
 from autoft.errors import AutoftError, ExportError
 from autoft.interfaces.encoder import Arrays, Encoding
-from autoft.interfaces.exporter import Approximates, Converts, Exported, Exporter
+from autoft.interfaces.exporter import Approximates, Converts, Exported, Exporter, encoding_before
 from autoft.interfaces.model import Fitted, Program
 from autoft.interfaces.problem import Frozen, Metric
 from autoft.interfaces.task import Decoder
@@ -81,8 +81,9 @@ class Site:
     threads: int
     seconds: float | None = None
 
-    def encoding(self, folder: Path) -> Encoding:
-        return self.catalog.encoder(self.program.encoder.name).open(folder, self.program.encoder.config)
+    def encoding(self, folder: Path, exporter: Exporter) -> Encoding:
+        config = self.program.encoder.config
+        return encoding_before(exporter, self.catalog.encoder(self.program.encoder.name).open(folder, config), config)
 
 
 def add_formats(
@@ -182,7 +183,7 @@ def _format(name: str, site: Site, judge: _Judge) -> FormatRecord:
         proof = prove(
             site.fitted,
             exporter.open(site.folder, site.threads),
-            site.encoding(site.folder),
+            site.encoding(site.folder, exporter),
             understood.task,
             understood.problem,
             understood.rows.take(understood.validated),
@@ -250,7 +251,7 @@ class _Judge:
         if self._expected is None:
             self._expected = judged.fitted.outputs(rows)
         folder = self._folder(exporter, judged)
-        given = answered(exporter.open(folder, self._site.threads), self._site.encoding(folder), rows)
+        given = answered(exporter.open(folder, self._site.threads), self._site.encoding(folder, exporter), rows)
         return lost(self._site.understood, judged, self._rows, self._expected, given, self._max_loss)
 
     def _folder(self, exporter: Exporter, judged: Judged) -> Path:

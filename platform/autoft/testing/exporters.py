@@ -13,7 +13,7 @@ from autoft.data.table import Table
 from autoft.disk import inside
 from autoft.errors import BundleError
 from autoft.interfaces.encoder import Arrays, Encoding
-from autoft.interfaces.exporter import Approximates, Converts, Exported, Exporter, Session
+from autoft.interfaces.exporter import Approximates, Converts, Exported, Exporter, Session, encoding_before
 from autoft.interfaces.model import Model, Part, Program
 from autoft.interfaces.source import Source
 from autoft.proof import prove
@@ -87,7 +87,7 @@ def _beside(contract: Contract, exporter: Exporter, catalog: Catalog, case: Lear
         contract.holds(exporter.converts in catalog.exporters, f"converts is {exporter.converts!r}, which is no format", "export")
         for name in in_order([exporter.converts], catalog):
             catalog.exporter(name).export(program, data.problem, folder)
-    return program, encoding
+    return program, encoding_before(exporter, encoding, program.encoder.config)
 
 
 def _check_export(contract: Contract, exporter: Exporter, program: Program, case: Learned, folder: Path) -> Exported:
