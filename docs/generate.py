@@ -82,7 +82,11 @@ def _hook_page(name: str, parts: dict[str, str]) -> str:
         text.append(f"## The interface\n\n{_interface(KINDS[kind])}")
     else:
         schema = "[the schema of events.jsonl](../../schemas/events.json)"
-        text.append(f"Fields of every event are in {schema}. A hook that raises is said once and\nheard no more.\n")
+        text.append(
+            f"Fields of every event are in {schema}. A plugin's hooks are called one after\n"
+            "another in a thread of their own, with copies. One that raises, or does not return within 30 s, is said once and\n"
+            "hears no more: [what a plugin cannot do](../index.md#what-a-plugin-cannot-do).\n"
+        )
     return "\n".join(text) + "\n[All hooks](README.md), [how to begin](../index.md), [contract checks](../checks.md)\n"
 
 

@@ -144,7 +144,8 @@ def _content(plugin: PluginFile) -> bytes:
 def _next_steps(bundle: BundleFacts) -> tuple[str, ...]:
     image = f"{service_name(bundle)}:{tag(bundle)}"
     return (
-        *_wheel_step(bundle.autoft),
+        *_wheel_step("autoft", bundle.autoft),
+        *(step for name, _, wanted in (one.partition("==") for one in bundle.requirements) for step in _wheel_step(name, wanted)),
         *(f"if {plugin.name!r} imports packages that autoft does not need, add them to requirements.txt" for plugin in bundle.plugin_files),
         f"docker build --tag {image} .",
         f"docker run --rm --read-only --tmpfs /tmp --cap-drop ALL --publish 127.0.0.1:{PORT}:{PORT} {image}",
@@ -152,22 +153,22 @@ def _next_steps(bundle: BundleFacts) -> tuple[str, ...]:
     )
 
 
-def _wheel_step(wanted: str) -> tuple[str, ...]:
-    """What to put into wheels/ where this autoft did not come from a package index."""
-    origin = _origin()
+def _wheel_step(name: str, wanted: str) -> tuple[str, ...]:
+    """What to put into wheels/ where this autoft, or a plugin's package, did not come from a package index."""
+    origin, here = _origin(name), __version__ if name == "autoft" else wanted
     if origin is None:
         return ()
-    if wanted != __version__:
-        return (f"put the wheel of autoft {wanted}, which wrote the bundle, into wheels/ (this is autoft {__version__})",)
+    if wanted != here:
+        return (f"put the wheel of autoft {wanted}, which wrote the bundle, into wheels/ (this is autoft {here})",)
     if origin.endswith(".whl"):
         return (f"cp {shlex.quote(origin)} wheels/",)
     return (f"pip wheel --no-deps --wheel-dir wheels {shlex.quote(origin)}",)
 
 
-def _origin() -> str | None:
-    """The folder or the wheel from which autoft was installed; None for a package index."""
+def _origin(name: str) -> str | None:
+    """The folder or the wheel from which a package was installed; None for a package index."""
     try:
-        text = distribution("autoft").read_text("direct_url.json")
+        text = distribution(name).read_text("direct_url.json")
     except PackageNotFoundError:
         return None
     url = urlsplit(json.loads(text)["url"]) if text else None

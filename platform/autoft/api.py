@@ -89,6 +89,7 @@ def resume(
     budget: float | str | None = None,
     ray_address: str | None = None,
     database: str | None = None,
+    offline: bool | None = None,
     verbose: bool | None = None,
     started: float | None = None,
     listeners: Iterable[Listener] = (),
@@ -96,10 +97,11 @@ def resume(
     """Go on with a run that was killed, aborted or failed, as `autoft resume` does. `run` is its folder, its id or a beginning of it, or
     "last".
 
-    `budget`: seconds, or "5m", from now on; without it what is left of the run's own. `ray_address` is the cluster that
-    searches, where it is not the run's own, or "local" for this machine. `database` is where the list of runs is, where it is
-    not the run's own. `started`, on `time.time()`, is when this began, where that is not now. Raises InputError for a run that has ended
-    or is alive, and where the data, a source or a plugin file is not what it was; RunFailed when no trial gave a model.
+    `budget`: seconds, or "5m", from now on; without it what is left of the run's own. `ray_address` is the cluster that searches, where it
+    is not the run's own, or "local" for this machine. `database` is where the list of runs is, where it is not the run's own. `offline`
+    fetches nothing, or allows it again, where the run is otherwise. `started`, on `time.time()`, is when this began, where that is not now.
+    Raises InputError for a run that has ended or is alive, and where the data, a source or a plugin file is not what it was; RunFailed when
+    no trial gave a model.
     """
     from autoft.catalog import Catalog
     from autoft.history import History
@@ -115,7 +117,7 @@ def resume(
     with held(folder):
         past = History.read(folder)
         refuse_ended(past)
-        settings = settings_of(past, budget=budget, database=database, verbose=verbose, ray_address=ray_address)
+        settings = settings_of(past, budget=budget, database=database, verbose=verbose, ray_address=ray_address, offline=offline)
         with contextlib.chdir(directory(past)):
             catalog = Catalog.build([read_plugin_file(path) for path in settings.plugins])
             same_plugins(past, catalog.plugin_files)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -14,7 +14,7 @@ import pluggy
 
 from autoft.data.names import nearest
 from autoft.errors import PluginError
-from autoft.guard import PluginHangs, guarded, traced
+from autoft.guard import PluginHangs, guarded, show_calls, traced, tracing
 from autoft.hookspecs import PROJECT, Hooks
 from autoft.interfaces.encoder import Encoder
 from autoft.interfaces.exporter import Exporter
@@ -25,7 +25,17 @@ from autoft.interfaces.source import SourceCard
 from autoft.interfaces.task import Task
 from autoft.interfaces.tracker import Tracker
 from autoft.interfaces.tuner import PluginFile, Tuner
-from autoft.plugins import BUILT_IN, INTERFACE_ATTRIBUTE, Loaded, explain, hanging, interface_fault, load_installed, load_plugin_file
+from autoft.plugins import (
+    BUILT_IN,
+    INTERFACE_ATTRIBUTE,
+    PLUGINS_VARIABLE,
+    Loaded,
+    explain,
+    hanging,
+    interface_fault,
+    load_installed,
+    load_plugin_file,
+)
 
 if TYPE_CHECKING:
     from autoft.interfaces.events import Event
@@ -75,6 +85,22 @@ class PluginRecord:
 
 
 @dataclass(frozen=True)
+class EventHooks:
+    """The hooks of one plugin that carry a run's events; `events` are those that it hears, by `Event.event`."""
+
+    plugin: str
+    events: frozenset[str]
+    manager: pluggy.PluginManager = field(repr=False, compare=False)
+
+    def hear(self, event: Event) -> None:
+        """Call the hook of the event's name, if the plugin has it. Raises what that raises."""
+        if event.event in self.events:
+            hook = f"{PROJECT}_{event.event}"
+            with traced(hook, self.plugin):
+                getattr(self.manager.hook, hook)(event=event)
+
+
+@dataclass(frozen=True)
 class Catalog:
     """Names to objects. Readers are in the order in which they are asked."""
 
@@ -89,8 +115,7 @@ class Catalog:
     packagers: Mapping[str, Packager] = field(default_factory=dict)
     plugins: tuple[PluginRecord, ...] = ()
     plugin_files: tuple[PluginFile, ...] = ()
-    _managers: Mapping[str, pluggy.PluginManager] = field(default_factory=dict, repr=False, compare=False)
-    _silenced: set[str] = field(default_factory=set, repr=False, compare=False)
+    event_hooks: tuple[EventHooks, ...] = ()
 
     @classmethod
     def build(cls, plugin_files: Sequence[PluginFile] = (), *, kinds: Collection[str] = tuple(KINDS)) -> Catalog:
@@ -113,7 +138,7 @@ class Catalog:
         builder = _Builder(kinds)
         records = tuple(builder.add(one) for one in loaded)
         objects = {kind: MappingProxyType(builder.objects[kind]) for kind in KINDS}
-        return cls(**cast(Any, objects), plugins=records, plugin_files=tuple(plugin_files), _managers=builder.managers)
+        return cls(**cast(Any, objects), plugins=records, plugin_files=tuple(plugin_files), event_hooks=tuple(builder.event_hooks))
 
     def task(self, name: str) -> Task:
         """Raises PluginError with the nearest name, as all of these do."""
@@ -141,28 +166,12 @@ class Catalog:
     def warnings(self) -> tuple[str, ...]:
         """One line a broken plugin, for every command to say once; a plugin whose extra is absent is not among them, nor one left out."""
         return tuple(
-            f"plugin {record.name} ({record.origin}) is broken and was left out: {record.failure}"
+            f"{PLUGINS_VARIABLE} names {record.name}: {record.failure}"
+            if record.origin == PLUGINS_VARIABLE
+            else f"plugin {record.name} ({record.origin}) is broken and was left out: {record.failure}"
             for record in self.plugins
             if record.failure and not record.missing_extra and not record.left_out
         )
-
-    def notify(self, event: Event) -> tuple[str, ...]:
-        """Hand an event to the plugins' hook of the same name; an event without a hook is ignored.
-
-        A plugin that raises hears nothing more and costs one line of the returned warnings; nothing propagates.
-        """
-        hook = f"{PROJECT}_{event.event}"
-        warnings = []
-        for name, manager in self._managers.items():
-            if name in self._silenced or not hasattr(manager.hook, hook):
-                continue
-            try:
-                with traced(hook, name) if getattr(manager.hook, hook).get_hookimpls() else nullcontext():
-                    getattr(manager.hook, hook)(event=event)
-            except (Exception, SystemExit) as error:
-                self._silenced.add(name)
-                warnings.append(f"plugin {name} failed in {hook} and hears no more events: {explain(error)[0]}")
-        return tuple(warnings)
 
     def _get(self, kind: str, known: Mapping[str, _T], name: str) -> _T:
         if name in known:
@@ -170,11 +179,15 @@ class Catalog:
         close = nearest(name, list(known))
         message = f"there is no {kind} named {name!r}" + (f"; did you mean {close!r}?" if close else "")
         message += f" Known: {', '.join(known) or 'none'}." if close else f"; known: {', '.join(known) or 'none'}"
-        failed = [f"plugin {record.name} ({record.origin}), which did not load, may give it: {record.failure}" for record in self._failed()]
-        raise PluginError("\n".join([message, *failed]), hint="autoft plugins shows what each plugin gives and what failed to load")
-
-    def _failed(self) -> list[PluginRecord]:
-        return [record for record in self.plugins if record.failure]
+        failed: dict[str, list[str]] = {}  # those that were not wanted share their reason, and a line
+        for record in self.plugins:
+            if record.failure:
+                failed.setdefault(record.failure, []).append(f"{record.name} ({record.origin})")
+        lines = [
+            f"plugin{'s' if len(names) > 1 else ''} {', '.join(names)}, which did not load, may give it: {why}"
+            for why, names in failed.items()
+        ]
+        raise PluginError("\n".join([message, *lines]), hint="autoft plugins shows what each plugin gives and what failed to load")
 
 
 def _given(caller: Callable[[], Iterable[Iterable[Any]]]) -> list[Any]:
@@ -197,7 +210,7 @@ class _Builder:
 
     def __init__(self, kinds: Collection[str]) -> None:
         self._kinds = kinds
-        self.managers: dict[str, pluggy.PluginManager] = {}
+        self.event_hooks: list[EventHooks] = []
         self.objects: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
         self._givers: dict[tuple[str, str], str] = {}
 
@@ -215,13 +228,17 @@ class _Builder:
             manager.register(plugin, name=loaded.name)
         except PluginHangs as error:
             return replace(record, failure=hanging(loaded.name, loaded.origin, error), left_out=True)
+        except pluggy.PluginValidationError as error:
+            return replace(record, failure=_wrong_parameter(plugin) or " ".join(str(error).split()))
         except (Exception, SystemExit) as error:
             failure, missing = explain(error, loaded.distribution)
             return replace(record, failure=failure, missing_extra=missing)
         fault = _hook_faults(manager, plugin)
         if fault:
             return replace(record, failure=fault)
-        self.managers[f"{loaded.name} ({loaded.origin})"] = manager
+        heard = frozenset(name for name in _EVENTS if getattr(manager.hook, f"{PROJECT}_{name}").get_hookimpls())
+        if heard:
+            self.event_hooks.append(EventHooks(f"{loaded.name} ({loaded.origin})", heard, manager))
         return self._collect(record, loaded, manager)
 
     def _collect(self, record: PluginRecord, loaded: Loaded, manager: pluggy.PluginManager) -> PluginRecord:
@@ -249,6 +266,8 @@ class _Builder:
                     faults.append((f"{hook}: {fault}", False))
                 else:
                     gives.append(Given(kind[:-1], one.name, one.summary))
+                    if tracing() and loaded.origin != BUILT_IN:
+                        show_calls(one, _protocols(KINDS[kind]), f"{one.name}, {record.name} ({record.origin})")
         texts = dict.fromkeys(text for text, _ in faults)
         only_missing = bool(faults) and all(missing for _, missing in faults)
         return replace(record, gives=tuple(gives), failure="; ".join(texts) or None, missing_extra=only_missing)
@@ -266,16 +285,34 @@ class _Builder:
         return None
 
 
+_HOOKS = tuple(name for name in dir(Hooks) if name.startswith(f"{PROJECT}_"))
+_EVENTS = tuple(name.removeprefix(f"{PROJECT}_") for name in _HOOKS if not name.startswith(f"{PROJECT}_register_"))
+
+
+def _wrong_parameter(plugin: object) -> str | None:
+    """Which hook of the plugin has a parameter that its specification lacks, and what that has."""
+    for name in _HOOKS:
+        function = getattr(plugin, name, None)
+        if not hasattr(function, f"{PROJECT}_impl"):
+            continue
+        right = [one for one in inspect.signature(getattr(Hooks, name)).parameters if one != "self"]
+        for one in inspect.signature(cast(Callable[..., Any], function)).parameters:
+            if one not in right:
+                return f"{name} takes `{one}`, " + (f"must be `{right[0]}`" if right else "and must take nothing")
+    return None
+
+
 def _hook_faults(manager: pluggy.PluginManager, plugin: object) -> str | None:
     callers = manager.get_hookcallers(plugin) or []
-    known = [name for name in dir(Hooks) if name.startswith(f"{PROJECT}_")]
     for caller in callers:
         if not caller.has_spec():
-            close = nearest(caller.name, known)
-            return f"implements {caller.name}, which is no hook" + (f"; did you mean {close}?" if close else f"; hooks: {', '.join(known)}")
+            close = nearest(caller.name, _HOOKS)
+            return f"implements {caller.name}, which is no hook" + (
+                f"; did you mean {close}?" if close else f"; hooks: {', '.join(_HOOKS)}"
+            )
     if callers:
         return None
-    unmarked = [name for name in known if callable(getattr(plugin, name, None))]
+    unmarked = [name for name in _HOOKS if callable(getattr(plugin, name, None))]
     return f"{unmarked[0]} is not marked with @autoft.hookimpl" if unmarked else "has no hook: no function marked with @autoft.hookimpl"
 
 
@@ -293,6 +330,12 @@ def fault_of(kind: str, one: object) -> str | None:
         return f"{type(one).__name__}.name is {name!r}: a name is text without spaces, commas and colons"
     wrong = [member for member in _methods(interface) if not callable(getattr(one, member))]
     return f"{what}: {', '.join(wrong)} cannot be called" if wrong else None
+
+
+def _protocols(interface: type) -> list[type]:
+    """The interface, and the smaller ones beside it that a plugin may have as well."""
+    beside = [one for one in vars(sys.modules[interface.__module__]).values() if getattr(one, "_is_protocol", False)]
+    return [interface, *(one for one in beside if one is not interface and one.__module__ == interface.__module__)]
 
 
 def _members(interface: type) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import sys
 import threading
@@ -17,7 +18,7 @@ TIMEOUT_VARIABLE = "AUTOFT_PLUGIN_TIMEOUT"
 """Seconds that one call into a plugin, while it is loaded and asked for what it gives, may take."""
 
 TRACE_VARIABLE = "AUTOFT_TRACE"
-"""Set to anything but 0: standard error shows each call into a plugin."""
+"""Set to anything but 0: standard error shows the calls into plugins."""
 TRACE = "trace "
 """How such a line begins."""
 
@@ -169,3 +170,27 @@ def traced(what: str, who: str) -> Iterator[None]:
         raise
     finally:
         say(f"{TRACE}{begun}  {what}  {who}  {(time.perf_counter() - start) * 1000:.1f} ms{ending}")
+
+
+class _Shown:
+    """A method of a plugin's object; each call of it is shown. A class, so that the object can still be pickled."""
+
+    def __init__(self, method: Callable[..., Any], what: str, who: str) -> None:
+        self._method, self._what, self._who = method, what, who
+        self.__wrapped__ = method
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        with traced(self._what, self._who):
+            return self._method(*arguments, **named)
+
+
+def show_calls(one: object, interfaces: Iterable[type], who: str) -> None:
+    """From now on calls of those methods of `one` that the `interfaces` have are shown, from the outside and from its own code; not of an
+    object that takes no attributes (`__slots__`)."""
+    for interface in interfaces:
+        for name, value in vars(interface).items():
+            method = getattr(one, name, None)
+            if name.startswith("_") or not inspect.isfunction(value) or method is None or isinstance(method, _Shown):
+                continue
+            with contextlib.suppress(AttributeError, TypeError):
+                object.__setattr__(one, name, _Shown(method, f"{interface.__name__}.{name}", who))

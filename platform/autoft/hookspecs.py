@@ -37,7 +37,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class Hooks:
-    """The hooks by name. Registration hooks run once a process, event hooks once an event."""
+    """The hooks by name. Registration hooks run once a process, event hooks once an event, in one thread a plugin beside the run's own."""
 
     @hookspec
     def autoft_register_tasks(self) -> Sequence[Task]:  # type: ignore[empty-body]
@@ -158,7 +158,8 @@ class Hooks:
         When: once, as the catalog is built.
         Process: the command; a tracker hears events in the driver only, in a thread of its own.
         Parameters: none.
-        Returns: objects with the methods of `autoft.interfaces.tracker.Tracker`; names must be new.
+        Returns: objects with the methods of `autoft.interfaces.tracker.Tracker`; names must be new. One may have `check(self) -> None`,
+            too, which is called before the run begins and raises `autoft.errors.SettingsError` where the tracker cannot work.
         Example:
             @autoft.hookimpl
             def autoft_register_trackers():

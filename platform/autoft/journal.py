@@ -28,7 +28,7 @@ from autoft.store import liveness
 
 Listener = Callable[[Event], None]
 Notify = Callable[[Event], Sequence[str]]
-"""Hands an event to the plugins' hooks and returns warnings about plugins that raised."""
+"""Hands an event to trackers and to the plugins' hooks, and returns warnings about those that failed."""
 KEPT = 3
 """Trials whose weights stay on disk: the baseline's and the best others'. What learned from the winner stays beside them."""
 

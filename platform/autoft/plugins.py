@@ -15,6 +15,7 @@ from importlib.util import find_spec, module_from_spec, spec_from_loader
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from autoft.data.names import nearest
 from autoft.errors import PluginError
 from autoft.guard import TIMEOUT_VARIABLE, TRACE_VARIABLE, PluginHangs, guarded, say, traced
 from autoft.hookspecs import INTERFACE, OLDEST_INTERFACE, PROJECT
@@ -63,10 +64,12 @@ class Loaded:
 def load_installed() -> Iterator[Loaded]:
     """Every entry point of the group `autoft`, each loaded by itself, in order of distribution and name.
 
-    Those that are not built in are loaded under guard (`guard.guarded`), and only where AUTOFT_PLUGINS allows.
+    Those that are not built in are loaded under guard (`guard.guarded`), and only where AUTOFT_PLUGINS allows; a name in it that none of
+    them has comes last, as one that failed.
     """
     allowed = allowed_plugins()
-    for entry in sorted(entry_points(group=PROJECT), key=lambda e: (_origin(e) != BUILT_IN, _origin(e), e.name)):
+    entries = sorted(entry_points(group=PROJECT), key=lambda e: (_origin(e) != BUILT_IN, _origin(e), e.name))
+    for entry in entries:
         origin = _origin(entry)
         unwanted = None if origin == BUILT_IN else _unwanted(entry, allowed)
         if unwanted:
@@ -85,6 +88,11 @@ def load_installed() -> Iterator[Loaded]:
         except (Exception, SystemExit) as error:
             failure, missing = explain(error, entry.dist, own=entry.module)
             yield Loaded(entry.name, origin, None, failure, missing, entry.dist)
+    known = {_normal(name): name for entry in entries for name in _names(entry)}
+    for name in sorted((allowed or frozenset()) - known.keys()):
+        close = nearest(name, list(known))
+        failure = "no installed plugin, and no package with one, has that name" + (f"; did you mean {known[close]!r}?" if close else "")
+        yield Loaded(name, PLUGINS_VARIABLE, None, failure)
 
 
 def hanging(name: str, origin: str, error: PluginHangs) -> str:
@@ -128,12 +136,17 @@ def _listed() -> list[str]:
 
 
 def _unwanted(entry: EntryPoint, allowed: frozenset[str] | None) -> str | None:
-    names = {_normal(entry.name), *([_normal(entry.dist.name)] if entry.dist is not None else [])}
+    names = {_normal(name) for name in _names(entry)}
     if allowed is not None and not names & allowed:
         return f"not wanted: {PLUGINS_VARIABLE} does not name it" if allowed else "not wanted: no plugins (--no-plugins)"
     if f"{entry.name} ({_origin(entry)})" in os.environ.get(HANGING_VARIABLE, "").split("\n"):
         return "it did not answer in time before"
     return None
+
+
+def _names(entry: EntryPoint) -> list[str]:
+    """By which it is known: its own, and its package's."""
+    return [entry.name, *([entry.dist.name] if entry.dist is not None else [])]
 
 
 def interface_fault(version: object) -> str | None:

@@ -112,6 +112,8 @@ class _Reporter:
         with (self._folder / "curve.jsonl").open("a", encoding="utf-8") as curve:
             curve.write(event.model_dump_json() + "\n")
         decision = self._listen(event)
+        if decision not in ("go", "stop"):
+            raise TypeError(f'the tuner\'s `listen` answered {decision!r}; a Decision is "go" or "stop"')
         if decision == "stop" and percent < 100:
             self.stopped = self.stopped or "stopped by the scheduler"
         return decision
@@ -246,9 +248,10 @@ def run_trial(
 ) -> TrialOutcome:
     """Fit `spec` and leave spec.json, curve.jsonl, validation.npz and model/ (the best weights) in `folder`.
 
-    `listen` hears each evaluation and answers "go" or "stop". With `fixed_horizon` a model is not told of the deadline and cannot shorten
-    its schedule. With `data.folds` the trial is cross-validated. Whatever a model raises becomes a failed outcome with its reason; only
-    KeyboardInterrupt and SystemExit pass. The fitted model is in the outcome as it was when the last fit returned.
+    `listen` hears each evaluation and answers "go" or "stop"; any other answer fails the trial, and the reason of one that it stops is
+    "stopped by the scheduler". With `fixed_horizon` a model is not told of the deadline and cannot shorten its schedule. With `data.folds`
+    the trial is cross-validated. Whatever a model raises becomes a failed outcome with its reason; only KeyboardInterrupt and SystemExit
+    pass. The fitted model is in the outcome as it was when the last fit returned.
     """
     shutil.rmtree(folder, ignore_errors=True)  # what an attempt left that was cut off with its run
     folder.mkdir(parents=True, exist_ok=True)

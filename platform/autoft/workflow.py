@@ -37,7 +37,7 @@ from autoft.steps.reopen import limits_before, same_candidates, same_data
 from autoft.steps.search import fit_baseline, preparing, reach, search
 from autoft.steps.soup import average_best
 from autoft.steps.understand import Understood, understand
-from autoft.tracking import Trackers, both
+from autoft.tracking import Trackers
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def fine_tune(
             clock = clock.with_pupil(pupils.candidates[:1] or choice.tried)
         trackers = Trackers.named(settings.trackers, catalog)
         folder = output_folder(settings.output, understood.data)
-        journal = Journal(folder, understood.problem.metric, listeners, both(catalog.notify, trackers.notify), past)
+        journal = Journal(folder, understood.problem.metric, listeners, trackers.notify, past)
         try:
             with interrupts(journal):
                 return _run(settings, catalog, understood, choice, pupils, limits, clock, journal, said, earlier)

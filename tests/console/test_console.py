@@ -254,6 +254,14 @@ def test_the_summary_says_what_was_left_where_and_what_to_do(tmp_path, monkeypat
     assert "did NOT give the same answers" in refused.getvalue()
 
 
+def test_the_summary_names_the_format_and_what_it_stands_in_for():
+    out = io.StringIO()
+    why = "no gz-npz: the export was refused by the proof"
+    show_result({**RESULT, "formats": [{"name": "onnx"}], "refused": [why]}, [], stream=out, width=200)
+    assert "Proof: the exported model (onnx) gives the same answers as the trained one on 100 rows" in out.getvalue()
+    assert f"Format: onnx is served; {why}" in out.getvalue()
+
+
 def test_a_heading_of_the_leaderboard_is_not_cut():
     stream = io.StringIO()
     show_leaderboard([finished(0, "linear", 0.5)], "f1_macro", stream=stream)

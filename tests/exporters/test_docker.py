@@ -240,13 +240,15 @@ def test_plugin_files_travel_as_they_were_read(bundle: Path, folder: Path) -> No
 
 
 def test_the_next_steps_say_where_autoft_comes_from(bundle: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(docker, "_origin", lambda: None)
+    monkeypatch.setattr(docker, "_origin", lambda name: None)
     assert packaged(facts(bundle), folder).next_steps[0].startswith("docker build --tag autoft-text-classification-full-")
-    monkeypatch.setattr(docker, "_origin", lambda: "/home/me/my autoft")
+    monkeypatch.setattr(docker, "_origin", lambda name: f"/home/me/my {name}")
     monkeypatch.setattr(docker, "__version__", "0.1.0")
     assert docker._next_steps(facts(bundle))[0] == "pip wheel --no-deps --wheel-dir wheels '/home/me/my autoft'"
-    monkeypatch.setattr(docker, "_origin", lambda: "/tmp/autoft-0.1.0-py3-none-any.whl")
+    monkeypatch.setattr(docker, "_origin", lambda name: f"/tmp/{name}-0.1.0-py3-none-any.whl")
     assert docker._next_steps(facts(bundle))[0] == "cp /tmp/autoft-0.1.0-py3-none-any.whl wheels/"
+    own = docker._next_steps(facts(bundle, requirements=("gz-npz==0.1.0",)))[1]
+    assert own == "cp /tmp/gz-npz-0.1.0-py3-none-any.whl wheels/", "a plugin's package, which no index has either"
     assert "wheel of autoft 0.0.9" in docker._next_steps(facts(bundle, autoft="0.0.9"))[0]
 
 

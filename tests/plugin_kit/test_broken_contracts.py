@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pickle
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import autoft.scaffold.templates.model.plugin as centroid
+import autoft.scaffold.templates.tracker.plugin as tracker_plugin
 from autoft.data.table import Table
-from autoft.errors import DataError
-from autoft.interfaces.events import TrialFinished
+from autoft.errors import DataError, SettingsError
+from autoft.hookspecs import hookimpl
+from autoft.interfaces.events import TrialFinished, TrialStarted
 from autoft.interfaces.exporter import Exported
 from autoft.interfaces.space import LogUniform, Space
 from autoft.scaffold.templates.encoder.plugin import CharacterEncoder, CharacterEncoding
@@ -30,6 +35,7 @@ from autoft.testing import (
     ContractBroken,
     check_encoder,
     check_exporter,
+    check_hooks,
     check_model,
     check_reader,
     check_task,
@@ -38,6 +44,7 @@ from autoft.testing import (
     grades,
 )
 from autoft.testing.contract import HOMES, difference
+from autoft.trial import run_trial
 
 ROOT = Path(__file__).parents[2]
 
@@ -230,6 +237,7 @@ def test_readers(sentence: str, tmp_path: Path) -> None:
 
 
 TRACKERS: dict[str, Callable[..., Any]] = {
+    "event raised SystemExit: 3": lambda self, event: sys.exit(3),
     "event raised AttributeError": lambda self, event: event.trial,
     "it prints 'heard": lambda self, event: print("heard"),  # noqa: T201
     "it changes 'run.json'|it changes \\['run.json'\\]": lambda self, event: (self._path.parent / self._run / "run.json").write_text("{}"),
@@ -239,6 +247,44 @@ TRACKERS: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("sentence", TRACKERS)
 def test_trackers(sentence: str) -> None:
     finds(lambda: check_tracker(but(CsvTracker, event=TRACKERS[sentence])), sentence)
+
+
+@pytest.mark.parametrize(
+    ("check", "sentence"),
+    [
+        (lambda self: "the database is away", "check returns 'the database is away': one that cannot work raises"),
+        (lambda self: 1 / 0, "check raised ZeroDivisionError"),
+    ],
+)
+def test_a_tracker_that_says_in_another_way_that_it_cannot_work(check: Callable[..., Any], sentence: str) -> None:
+    finds(lambda: check_tracker(but(CsvTracker, check=check)), sentence)
+
+
+def away(self: Any) -> None:
+    raise SettingsError("the database is away")
+
+
+def test_a_tracker_may_say_that_it_cannot_work_here() -> None:
+    check_tracker(but(CsvTracker, check=away))
+
+
+def hooks(**functions: Any) -> Any:
+    return SimpleNamespace(**{f"autoft_{name}": hookimpl(function) for name, function in functions.items()})
+
+
+def test_hooks_of_events_are_called_with_all_that_runs_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    found = check_hooks(hooks(run_resumed=lambda event: heard.append(event.run_id), run_failed=lambda event: heard.append(event.reason)))
+    assert found == ("autoft_run_resumed", "autoft_run_failed")
+    assert heard == ["checked-2", "no trial gave a model"]
+    assert check_hooks(tracker_plugin) == ()
+    with pytest.raises(ContractBroken, match=r"autoft_trial_finished raised AttributeError: .* in a run it would hear no more") as caught:
+        check_hooks(hooks(trial_finished=lambda event: event.score))
+    assert caught.value.home == "autoft.hookspecs.Hooks.autoft_trial_finished"
+    assert (ROOT / caught.value.page).is_file()
+    monkeypatch.setenv("AUTOFT_PLUGIN_TIMEOUT", "0.1")
+    with pytest.raises(ContractBroken, match=r"autoft_run_started did not return within 0.1 s"):
+        check_hooks(hooks(run_started=lambda event: threading.Event().wait(60)))
 
 
 def tuner(change: Callable[[Any, Any], Any]) -> Any:
@@ -284,6 +330,34 @@ def test_a_tuner_that_forgets_what_had_ended() -> None:
         RandomTuner.search(self, dataclasses.replace(request, history=()), on_event)
 
     finds(lambda: check_tuner(but(RandomTuner, search=search)), "had ended before the run was resumed, and is told of again")
+
+
+def test_a_tuner_that_forgets_what_had_failed() -> None:
+    """It takes the default of the model that fails once more, after the run was resumed."""
+
+    def search(self: Any, request: Any, on_event: Any) -> None:
+        started = request.history and TrialStarted(trial=4, candidate="failing", hyperparameters={"rate": 0.5})
+        history = (*request.history, started) if started else ()
+        RandomTuner.search(self, dataclasses.replace(request, history=history), on_event)
+
+    finds(lambda: check_tuner(but(RandomTuner, search=search)), "has the hyperparameters with which trial 3 failed before")
+
+
+def test_a_tuner_that_gives_no_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    def search(self: Any, request: Any, on_event: Any) -> None:
+        with contextlib.suppress(Exception):
+            threading.Event().wait(60)
+
+    monkeypatch.setattr("autoft.testing.tuners.SILENT_SECONDS", 0.2)
+    finds(lambda: check_tuner(but(RandomTuner, search=search)), "search gave no sign for 0.2 s")
+
+
+def test_a_tuner_that_decides_what_is_no_decision(monkeypatch: pytest.MonkeyPatch) -> None:
+    def halting(*arguments: Any, **named: Any) -> Any:
+        return run_trial(*arguments, **{**named, "listen": lambda event: "halt"})
+
+    monkeypatch.setattr("autoft.scaffold.templates.tuner.plugin.run_trial", halting)
+    finds(lambda: check_tuner(RandomTuner()), 'is failed .TypeError: the tuner\'s `listen` answered \'halt\'; a Decision is "go" or "stop"')
 
 
 def untold(self: Any, program: Any, problem: Any, folder: Path) -> Exported:

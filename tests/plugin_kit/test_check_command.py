@@ -15,12 +15,13 @@ SPDX = "# SPDX-License-Identifier: MIT\n"
 
 @pytest.fixture(scope="module")
 def readers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that is right, and one that prints, imports torch, states no licence, and reads as it should not."""
+    """A file that is right, and one that prints, imports torch, states no licence, reads as it should not, and whose hook raises."""
     folder = tmp_path_factory.mktemp("files")
     text = plugin_text("reader", "my-reader", "my_reader")
     (folder / "right.py").write_text(SPDX + text)
     broken = text.replace("return path.is_file() and path.suffix.lower() in self.suffixes", "return True")
     future = "from __future__ import annotations\n"
+    broken += "\n\n@autoft.hookimpl\ndef autoft_trial_finished(event):\n    raise OSError('disk full')\n"
     (folder / "wrong.py").write_text(broken.replace(future, f"{future}\nimport torch\nprint('hello')\n"))
     (folder / "raises.py").write_text(f"{text}\nraise RuntimeError('no luck')\n")
     return folder
@@ -36,10 +37,11 @@ def test_a_file_that_is_right_passes(readers: Path) -> None:
     done = autoft("plugins", "--trace", "check", "--plugin", str(readers / "right.py"), "--json", cwd=readers)
     findings = {one["check"]: one for one in json.loads(done.stdout)}
     assert {name: one["status"] for name, one in findings.items()} == {
-        "loads": "passed", "import": "passed", "licence": "passed", "contract of reader my-reader": "not checked",
-        "rebuilt in a worker": "passed",
+        "loads": "passed", "names are free": "passed", "import": "passed", "licence": "passed",
+        "contract of reader my-reader": "not checked", "rebuilt in a worker": "passed",
     }  # fmt: skip
     assert findings["licence"]["detail"] == "MIT"
+    assert findings["names are free"]["detail"] == "my-reader"
     assert "--data" in findings["contract of reader my-reader"]["detail"]
     traced = [line.split("  ")[1:3] for line in done.stderr.splitlines() if line.startswith("trace ")]
     assert ["load", "file right.py"] in traced, "calls of the process that checks are shown, too"
@@ -51,6 +53,7 @@ def test_what_is_wrong_is_told_and_the_exit_status_is_one(readers: Path) -> None
     assert code == 1
     assert status["import"] == status["licence"] == status["contract of reader my-reader"] == "failed"
     assert "torch" in detail["import"]
+    assert detail["hooks of events"].startswith("autoft_trial_finished raised OSError: disk full")
     assert "takes a file of no format" in detail["contract of reader my-reader"]
     assert status["rebuilt in a worker"] == "passed"
 

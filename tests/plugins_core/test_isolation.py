@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from autoft.errors import PluginError
 from autoft.guard import PluginHangs, guarded
 from autoft.hookspecs import INTERFACE, hookimpl
 from autoft.interfaces.source import SourceCard
+from autoft.interfaces.tracker import Checked
 from autoft.plugins import (
     HANGING_VARIABLE,
     PLUGINS_VARIABLE,
@@ -36,6 +38,7 @@ from small_bundle import make_bundle
 GIVES = """
 import autoft
 from autoft.interfaces.source import SourceCard
+from autoft.interfaces.tracker import Checked
 
 @autoft.hookimpl
 def autoft_register_sources():
@@ -197,6 +200,70 @@ def test_the_variable_holds_names_and_paths(monkeypatch: pytest.MonkeyPatch) -> 
     ):
         monkeypatch.setenv(PLUGINS_VARIABLE, text)
         assert (allowed_plugins(), plugin_paths()) == (names, paths)
+
+
+def test_a_name_that_no_plugin_has_is_said(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(site, "acme_tasks", GIVES.format(name="x"))
+    monkeypatch.setenv(PLUGINS_VARIABLE, "acme-taks,builtin")
+    catalog = Catalog.build(kinds=())
+    assert catalog.warnings == (
+        "AUTOFT_PLUGINS names acme-taks: no installed plugin, and no package with one, has that name; did you mean 'acme_tasks'?",
+    )
+    monkeypatch.setenv(PLUGINS_VARIABLE, "Acme_Tasks")
+    assert not Catalog.build(kinds=()).warnings
+
+
+def test_the_list_takes_the_flag_behind_its_name_too(site: Path) -> None:
+    install(site, "behind", GIVES.format(name="x"))
+    result = CliRunner().invoke(group, ["plugins", "--no-plugins"])
+    assert result.exit_code == 0
+    assert re.search(r"behind +behind 2.5 +not wanted: no plugins \(--no-plugins\)", result.stdout)
+
+
+class Named:
+    """A tracker that takes no further attributes."""
+
+    __slots__ = ("name", "summary")
+
+    def __init__(self) -> None:
+        self.name, self.summary = "slots", "takes no attributes"
+
+    def open(self, run_id: str, folder: Path) -> None: ...
+
+    def event(self, event: object) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Open(Named):
+    """One that takes attributes, and can be asked beforehand."""
+
+    def __init__(self) -> None:
+        self.name, self.summary = "open", "takes attributes"
+
+    def check(self) -> None:
+        raise ConnectionError
+
+
+def test_calls_of_what_a_plugin_gives_are_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("AUTOFT_TRACE", "1")
+    one = Open()
+    given = SimpleNamespace(autoft_register_trackers=hookimpl(lambda: [one, Named()]))
+    for _ in range(2):  # one object, given twice, is shown once
+        catalog = Catalog.of([Loaded("mine", "mine 1.0", given)])
+    assert catalog.tracker("open") is one
+    assert isinstance(one, Checked)
+    capsys.readouterr()
+    pickle.loads(pickle.dumps(catalog.tracker("open"))).close()
+    with pytest.raises(ConnectionError):
+        one.check()
+    catalog.tracker("slots").close()
+    shown = [line.split("  ")[1:] for line in capsys.readouterr().err.splitlines()]
+    assert [line[:2] for line in shown] == [["Tracker.close", "open, mine (mine 1.0)"], ["Checked.check", "open, mine (mine 1.0)"]]
+    assert shown[1][3] == "raised ConnectionError"
+    monkeypatch.setenv("AUTOFT_TRACE", "0")
+    one.close()
+    assert capsys.readouterr().err == ""
 
 
 def test_names_leave_the_one_file_plugins_of_the_settings_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

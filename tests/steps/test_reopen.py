@@ -80,6 +80,14 @@ def test_a_run_goes_on_where_it_was_or_where_one_says(tmp_path: Path, given: str
     assert settings_of(before, budget=None, database=None, verbose=None, ray_address=given).ray_address == expected
 
 
+@pytest.mark.parametrize(
+    ("own", "given", "expected"), [(False, None, False), (False, True, True), (True, None, True), (True, False, False)]
+)
+def test_a_run_goes_on_offline_where_it_was_or_where_one_says(tmp_path: Path, own: bool, given: bool | None, expected: bool) -> None:
+    before = past(tmp_path, settings=Settings(data=Path("d.csv"), offline=own))
+    assert settings_of(before, budget=None, database=None, verbose=None, offline=given).offline is expected
+
+
 def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match='--ray-address is "head"; it must be HOST:PORT'):
         settings_of(past(tmp_path), budget=None, database=None, verbose=None, ray_address="head")

@@ -43,6 +43,14 @@ def test_the_best_of_another_candidate_comes_before_the_second_of_the_same(tmp_p
     assert runner_up(bench, replace(winner, averaged=(1, 3)), {2, 4}, clock_of(bench)) is None
 
 
+def test_the_same_once_more_is_no_rival(tmp_path):
+    """Neither of the winner nor of the baseline, which the tuner tried again."""
+    bench, rows = raced(tmp_path, GOOD, FAIR, GOOD, FAIR, names=["toy", "toy"])
+    winner = Standing(rows[0], decided(bench, GOOD), refitted=False)
+    assert runner_up(bench, winner, (), clock_of(bench)).row.trial == 2
+    assert runner_up(bench, winner, {2}, clock_of(bench)) is None
+
+
 def test_on_the_test_rows(tmp_path):
     bench, rows = raced(tmp_path, GOOD, FAIR)
     found = runner_up(bench, Standing(rows[0], decided(bench, GOOD), refitted=False), (), clock_of(bench))

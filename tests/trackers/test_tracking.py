@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from autoft.catalog import Catalog
+from autoft.catalog import Catalog, EventHooks
 from autoft.errors import PluginError, SettingsError
+from autoft.hookspecs import hookimpl
 from autoft.interfaces.events import Event, RunFailedEvent, TrialReported
 from autoft.plugins import Loaded
 from autoft.tracking import WAITING, Trackers, without_secrets
@@ -132,10 +135,94 @@ def test_secrets_are_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def catalog_with(*trackers: object) -> Catalog:
     plugin = SimpleNamespace()
-    from autoft.hookspecs import hookimpl
-
     plugin.autoft_register_trackers = hookimpl(lambda: list(trackers))
     return Catalog.of([Loaded("mine", "mine 1.0", plugin)])
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        (lambda self: "the database is away", "tracker diary cannot work here: its check returned 'the database is away'"),
+        (lambda self: 1 / 0, "tracker diary cannot work here: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_check_that_says_so_in_another_way_refuses_the_run_as_well(check: Callable[[Diary], object], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        Trackers.named(["diary"], catalog_with(type("Asked", (Diary,), {"check": check})()))
+
+
+def listening(**hooks: Callable[..., None]) -> tuple[EventHooks, ...]:
+    plugin = SimpleNamespace(**{f"autoft_{name}": hookimpl(function) for name, function in hooks.items()})
+    return Catalog.of([Loaded("mine", "mine 1.0", plugin)]).event_hooks
+
+
+def test_event_hooks_hear_copies_in_order_in_one_thread_beside_the_run(tmp_path: Path) -> None:
+    heard: list[Event] = []
+    threads: set[int] = set()
+
+    def hear(event: Event) -> None:
+        heard.append(event.model_copy(deep=True))
+        threads.add(threading.get_ident())
+        getattr(event, "hyperparameters", {}).clear()
+
+    stream = left_behind(tmp_path)
+    trackers = Trackers([], seconds=60, hooks=listening(trial_started=hear, trial_finished=hear, run_finished=hear))
+    before = [event.model_dump_json() for event in stream]
+    assert [warning for event in stream for warning in trackers.notify(event)] == []
+    assert heard == [event for event in stream if event.event in ("trial_started", "trial_finished", "run_finished")]
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+    assert [event.model_dump_json() for event in stream] == before
+
+
+def test_a_hook_that_raises_is_named_once_and_hears_no_more(tmp_path: Path) -> None:
+    asked: list[Event] = []
+
+    def angry(event: Event) -> None:
+        asked.append(event)
+        sys.exit("disk full")
+
+    diary, stream = Diary(), left_behind(tmp_path)
+    trackers = Trackers([diary], seconds=60, hooks=listening(trial_started=angry, run_finished=angry))
+    warnings = [line for event in stream for line in trackers.notify(event)]
+    assert warnings == ["plugin mine (mine 1.0) failed in autoft_trial_started and hears no more events: SystemExit: disk full"]
+    assert len(asked) == 1
+    assert diary.heard == stream
+
+
+def test_a_hook_that_hangs_is_given_up_in_the_run_and_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, called = threading.Event(), threading.Event()
+
+    def hang(event: Event) -> None:
+        called.set()
+        gate.wait(60)
+
+    stream = left_behind(tmp_path)
+    trackers = Trackers([], seconds=600, hooks=listening(run_started=hang))
+    assert trackers.notify(stream[0]) == ()
+    assert called.wait(60)
+    monkeypatch.setenv("AUTOFT_PLUGIN_TIMEOUT", "1e-9")
+    assert trackers.notify(stream[1]) == (
+        "plugin mine (mine 1.0) did not return from autoft_run_started within 1e-09 s (AUTOFT_PLUGIN_TIMEOUT gives it more)"
+        " and hears no more events",
+    )
+    assert [line for event in stream[2:] for line in trackers.notify(event)] == []
+    gate.set()
+
+
+def test_a_hook_that_is_late_at_the_end_is_named_with_what_it_missed(tmp_path: Path) -> None:
+    gate, stream = threading.Event(), left_behind(tmp_path)
+    trackers = Trackers([], seconds=0.2, hooks=listening(run_started=lambda event: void(gate.wait(60)), run_finished=void))
+    (line,) = [line for event in stream for line in trackers.notify(event)]
+    assert line == (
+        "plugin mine (mine 1.0) had not returned from autoft_run_started 0.2 s after the run (AUTOFT_TRACKER_SECONDS gives it more): "
+        "1 event of the run did not reach it"
+    )
+    gate.set()
+
+
+def void(event: object) -> None:
+    """A hook that does nothing."""
 
 
 def test_a_library_that_is_absent_is_said_before_the_run() -> None:

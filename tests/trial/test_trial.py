@@ -92,6 +92,14 @@ def test_of_what_a_model_reports_to_have_done_its_utilisation_is_told(run: Calla
     assert measures() == [{"flops_per_second": 3e9}, {}], "without a peak there is nothing to hold it against"
 
 
+def test_an_answer_that_is_no_decision_fails_the_trial(run: Callable[..., TrialOutcome]) -> None:
+    outcome = run(scores(0.5, 0.6), listen=lambda event: "halt")
+    assert (outcome.status, outcome.reason) == (
+        "failed",
+        'TypeError: the tuner\'s `listen` answered \'halt\'; a Decision is "go" or "stop"',
+    )
+
+
 def test_texts_are_stored_without_pickle(run: Callable[..., TrialOutcome], tmp_path: Path) -> None:
     def fit(report: Report) -> None:
         texts = np.array(["one", "quite another"], dtype=object)

@@ -85,7 +85,7 @@ def _findings(name: str, file: Path | None, data: Path | None, ray: bool) -> Seq
         try:
             done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
             last = _last_said(done.stderr)
-            ended = f"the process ended with {done.returncode}: {last}" if done.returncode else ""
+            ended = f"the process ended with {done.returncode}{': ' if last else ', and said nothing'}{last}" if done.returncode else ""
         except subprocess.TimeoutExpired:
             ended = f"it does not answer within {SECONDS} s"
         lines = output.read_text(encoding="utf-8").splitlines() if output.exists() else []

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from autoft.cli.variables import TRACED, trace_option, while_it_runs
+from autoft.cli.variables import TRACED, WITHOUT_PLUGINS, no_plugins_option, trace_option, while_it_runs
 from autoft.errors import AutoftError
 from autoft.version import __version__
 
@@ -53,7 +53,7 @@ class _Lazy(click.Group):
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="autoft")
-@click.option("--no-plugins", is_flag=True, help="Load nothing but what is built in.")
+@no_plugins_option
 @trace_option
 @click.pass_context
 def group(context: click.Context, no_plugins: bool, trace: bool) -> None:
@@ -61,7 +61,7 @@ def group(context: click.Context, no_plugins: bool, trace: bool) -> None:
 
     Start with: autoft run data.csv
     """
-    while_it_runs(context, {**({"AUTOFT_PLUGINS": "none"} if no_plugins else {}), **(TRACED if trace else {})})
+    while_it_runs(context, {**(WITHOUT_PLUGINS if no_plugins else {}), **(TRACED if trace else {})})
 
 
 def main() -> None:

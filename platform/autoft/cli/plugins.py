@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autoft.cli.authors import check, new
-from autoft.cli.variables import TRACED, trace_option, while_it_runs
+from autoft.cli.variables import TRACED, WITHOUT_PLUGINS, no_plugins_option, trace_option, while_it_runs
 
 if TYPE_CHECKING:
     from autoft.catalog import Catalog
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 @click.group("plugins", invoke_without_command=True)
 @click.option("--plugin", "files", type=click.Path(path_type=Path), multiple=True, help="A one-file plugin to list with the others.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+@no_plugins_option
 @trace_option
 @click.pass_context
-def command(context: click.Context, files: tuple[Path, ...], as_json: bool, trace: bool) -> None:
+def command(context: click.Context, files: tuple[Path, ...], as_json: bool, no_plugins: bool, trace: bool) -> None:
     """Show every plugin, where it came from, what it gives, and what failed to load and why."""
-    while_it_runs(context, TRACED if trace else {})
+    while_it_runs(context, {**(WITHOUT_PLUGINS if no_plugins else {}), **(TRACED if trace else {})})
     if context.invoked_subcommand is not None:
         return
     from autoft.catalog import Catalog

@@ -10,9 +10,12 @@ import click
 @click.option("--budget", metavar="TIME", help="Wall time from this command to the result.  [default: what is left of the run's own]")
 @click.option("--ray-address", metavar="ADDRESS", help="The Ray cluster that searches; local: this machine.  [default: the run's own]")
 @click.option("--database", metavar="URL", help="The database of runs.  [default: the run's own]")
+@click.option("--offline", is_flag=True, help="Fetch nothing.  [default: as in the run]")
 @click.option("--json", "as_json", is_flag=True, help="Standard output holds result.json and nothing else.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what Ray, transformers and Python warnings say.")
-def command(run: str, budget: str | None, ray_address: str | None, database: str | None, as_json: bool, verbose: bool) -> int:
+def command(
+    run: str, budget: str | None, ray_address: str | None, database: str | None, offline: bool, as_json: bool, verbose: bool
+) -> int:
     """Go on with RUN, which was killed, aborted or failed, and leave what `autoft run` leaves.
 
     RUN is an id, a unique prefix of one, `last`, or the output folder. Trials that had ended stand as they are; those that had not begin
@@ -28,6 +31,7 @@ def command(run: str, budget: str | None, ray_address: str | None, database: str
             budget=budget,
             ray_address=ray_address,
             database=database,
+            offline=offline or None,
             verbose=verbose or None,
             started=process_start(),
             listeners=[screen.event],

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 import click
 
 trace_option = click.option(
-    "--trace", is_flag=True, help="Show on standard error each call into a plugin: when, which hook, whose, and how long it took."
+    "--trace", is_flag=True, help="Show on standard error the calls into plugins: when, which hook or method, whose, and how long it took."
 )
 TRACED = {"AUTOFT_TRACE": "1"}
+"""What that stands for."""
+no_plugins_option = click.option("--no-plugins", is_flag=True, help="Load nothing but what is built in.")
+WITHOUT_PLUGINS = {"AUTOFT_PLUGINS": "none"}
 """What that stands for."""
 
 

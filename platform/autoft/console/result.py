@@ -35,6 +35,9 @@ def show_result(
     proof = _proof(result.get("verified"), result.get("formats"))
     if proof:
         parts += [Text(""), Text("Proof: ", style="bold").append(proof, style="default not bold")]
+    stood_in = _stood_in(result)
+    if stood_in:
+        parts += [Text(""), Text("Format: ", style="bold").append(stood_in, style="default not bold")]
     if folder is not None:
         parts += [Text(""), *_places(near(folder), result), Text(""), *_next_commands(near(folder), result)]
     show(stream, parts, width)
@@ -43,21 +46,30 @@ def show_result(
 def _proof(verified: object, formats: object = None) -> str:
     if not isinstance(verified, Mapping) or "passed" not in verified:
         return ""
-    if not verified["passed"]:
-        return "the exported model did NOT give the same answers"
-    difference = verified.get("max_difference")
     first = formats[0] if isinstance(formats, list) and formats else {}
+    model = f"the exported model ({plain(first['name'])})" if "name" in first else "the exported model"
+    if not verified["passed"]:
+        return f"{model} did NOT give the same answers"
+    difference = verified.get("max_difference")
     if first.get("rounding"):
         loss = first.get("loss") or {}
-        said = f"the exported model rounds ({first['rounding']})"
+        said = f"{model} rounds ({first['rounding']})"
         said += f": {loss['points']:.2f} points of {loss['metric']} lost" if "points" in loss else ""
         return said + f"; {100 * first['agreement']:.1f} % of the decisions are the same" if first.get("agreement") is not None else said
-    said = "the exported model gives the same answers as the trained one"
+    said = f"{model} gives the same answers as the trained one"
     if isinstance(verified.get("rows"), int):
         said += f" on {verified['rows']} rows"
     if isinstance(verified.get("combinations"), int):
         said += f" and {verified['combinations']} combinations of batch, length and padding"
     return said + (f" (largest difference {number(float(difference))})" if isinstance(difference, int | float) else "")
+
+
+def _stood_in(result: Mapping[str, Any]) -> str:
+    """Which format is served in the place of what was asked for, and why; "" where nothing was refused."""
+    refused, formats = result.get("refused"), result.get("formats")
+    if not isinstance(refused, list) or not refused or not isinstance(formats, list) or not formats:
+        return ""
+    return f"{plain(formats[0].get('name'))} is served; " + "; ".join(plain(line) for line in refused)
 
 
 def _places(folder: Path, result: Mapping[str, Any]) -> list[Text]:

@@ -221,6 +221,7 @@ class Result(Frozen):
     distilled: Distilled | None = Field(default=None, description="None where no smaller model was taught")
     limits: LimitsResult | None = Field(default=None, description="None where there were none")
     formats: list[FormatResult] = Field(default_factory=list, description="of the bundle, the one that is served first")
+    refused: list[str] = Field(default_factory=list, description="formats that were asked for and are not among them, each with its reason")
     utilisation: Utilisation
     verdict: str
 

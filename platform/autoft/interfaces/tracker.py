@@ -34,5 +34,6 @@ class Checked(Protocol):
     """A tracker that knows beforehand whether it can work."""
 
     def check(self) -> None:
-        """Called before the run begins. Raises SettingsError, and nothing is written then."""
+        """Called before the run begins; returns nothing. Raises `autoft.errors.SettingsError`, whose message and hint the user sees, where
+        the tracker cannot work: then nothing is written. Anything else that it raises or returns refuses the run as well."""
         ...

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from autoft.interfaces.events import TrialFinished, TrialReported, TrialStarted
 from autoft.interfaces.model import Candidate, FitData
-from autoft.interfaces.space import Space
+from autoft.interfaces.space import Hyperparameters, Space
 
 if TYPE_CHECKING:
     from autoft.interfaces.events import Event
@@ -41,6 +41,8 @@ class SearchRequest:
     `peaks`: floating-point operations a second of a whole GPU, or of a thread where a trial gets none, by the names of models whose peak
     was measured; times the trial's GPUs or threads it is `TrialSpec.peak`.
     `ray_address`: the Ray cluster on which the trials run, which `Reaches.reach` has found there; None is this machine.
+    `tried`: hyperparameters, by candidate, that need no trial any more: where the baseline is a candidate too, those with which it has
+    learned. The `default` of its space is then the next of its first points.
     `keeps` tells of a trial that has ended whether its weights are wanted, where they lie on another machine's disk.
     """
 
@@ -64,6 +66,7 @@ class SearchRequest:
     peaks: Mapping[str, float] = field(default_factory=dict)
     ray_address: str | None = None
     keeps: Callable[[TrialFinished], bool] = lambda _: True
+    tried: Mapping[str, Sequence[Hyperparameters]] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -76,7 +79,9 @@ class Tuner(Protocol):
     def search(self, request: SearchRequest, on_event: Callable[[Event], None]) -> None:
         """Run trials with `autoft.trial.run_trial` until the request's limits; tell of each by TrialStarted, TrialReported and
         TrialFinished, in the calling thread. A trial that fails, dies or hangs is an event, not an exception, and its hyperparameters are
-        not proposed again. A trial without an end when this raises, or returns, did not end: a resumed run starts it again."""
+        not proposed again. The reason of a trial that the tuner stops by answering "stop" is its own to say in TrialFinished; `run_trial`
+        gives "stopped by the scheduler". A trial without an end when this raises, or returns, did not end: a resumed run starts it
+        again."""
         ...
 
 

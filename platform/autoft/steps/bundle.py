@@ -24,13 +24,14 @@ from autoft.steps.understand import Understood
 @dataclass(frozen=True)
 class Built:
     """A proved export in `folder`, not yet a bundle: autoft.json and README.md are written once the figures are known. `formats` are its
-    formats by name, the one that is served first."""
+    formats by name, the one that is served first. `refused`: which of those that were asked for are not among them, and why."""
 
     folder: Path
     fitted: Fitted
     program: Program
     decoder: Decoder
     formats: dict[str, FormatRecord]
+    refused: tuple[str, ...] = ()
 
     @property
     def served(self) -> str:

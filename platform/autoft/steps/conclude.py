@@ -132,6 +132,7 @@ def conclude(
         "distilled": taught.as_result().model_dump() if taught else None,
         "limits": _limits(shipped),
         "formats": [format_result(name, one) for name, one in built.formats.items()],
+        "refused": list(built.refused),
         "verdict": said,
     }
     reference = reference_of("test", len(rows), gathered([answer_values(answers, answer_kind(manifest.output_schema)), *seen]))

@@ -126,7 +126,13 @@ def _time_for(bench: Bench, chosen: Chosen, clock: Clock) -> bool:
 def _built(settings: Settings, bench: Bench, chosen: Chosen, formats: Sequence[str], folder: Path, clock: Clock) -> Built | None:
     """None where the export is refused, which is said."""
     journal, row = bench.journal, chosen.row
-    journal.stage("export and proof", row.candidate)
+    journal.stage("export and proof", f"{row.candidate} as {', '.join(formats)}")
+    refused: list[str] = []
+
+    def say(text: str) -> None:
+        refused.append(text)
+        journal.say(f"trial {row.trial}, {row.candidate}: {text}", "warning")
+
     try:
         model, decoder = chosen.fitted or bench.load(row), chosen.decoder
         if decoder is None:
@@ -143,7 +149,7 @@ def _built(settings: Settings, bench: Bench, chosen: Chosen, formats: Sequence[s
             clock.proving(),
             judged=partial(judged_by, bench, chosen, model, decoder),
             max_loss=settings.max_loss,
-            say=lambda text: journal.say(f"trial {row.trial}, {row.candidate}: {text}", "warning"),
+            say=say,
         )
     except AutoftError as error:
         journal.say(f"trial {row.trial}, {row.candidate}: {error.message}", "warning")
@@ -151,4 +157,4 @@ def _built(settings: Settings, bench: Bench, chosen: Chosen, formats: Sequence[s
     calibrated = in_words(decoder)
     if calibrated:
         journal.say(calibrated)
-    return built
+    return replace(built, refused=tuple(refused))

@@ -89,7 +89,7 @@ def add_to_bundle(
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(fresh, ignore_errors=True)
-    journal = Journal(past.folder, understood.problem.metric, listeners, catalog.notify, past)
+    journal = Journal(past.folder, understood.problem.metric, listeners, past=past)
     journal.emit(BundleExported(run_id=past.run_id, formats=tuple(format_result(name, one) for name, one in made.formats.items())))
     return Exports(ended.bundle.folder, made.formats, tuple(refused), made.trimmed)
 

@@ -33,7 +33,13 @@ def refuse_ended(past: History) -> None:
 
 
 def settings_of(
-    past: History, *, budget: float | str | None, database: str | None, verbose: bool | None, ray_address: str | None = None
+    past: History,
+    *,
+    budget: float | str | None,
+    database: str | None,
+    verbose: bool | None,
+    ray_address: str | None = None,
+    offline: bool | None = None,
 ) -> Settings:
     """The run's own, but for these where they are given; its budget counts all sessions, `budget` this one.
 
@@ -43,6 +49,8 @@ def settings_of(
     written["database"] = database or _database(written.get("database"))
     if verbose is not None:
         written["verbose"] = verbose
+    if offline is not None:
+        written["offline"] = offline
     if ray_address is not None:
         try:
             written["ray_address"] = parse_ray_address(ray_address)

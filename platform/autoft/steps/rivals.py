@@ -95,8 +95,10 @@ def runner_up(bench: Bench, winner: Standing, apart: Collection[int], clock: Clo
 
 
 def _second(bench: Bench, winner: Standing, apart: Collection[int]) -> TrialFinished | None:
-    no_rivals = {winner.row.trial, *winner.averaged, *apart}
-    rows = [row for row in bench.journal.leaderboard.contenders() if row.trial not in no_rivals]
+    no_rivals, board = {winner.row.trial, *winner.averaged, *apart}, bench.journal.leaderboard
+    # The same once more, whatever its number, is no other model.
+    same = [(row.candidate, row.hyperparameters) for row in (winner.row, *board) if row.trial in no_rivals]
+    rows = [row for row in board.contenders() if row.trial not in no_rivals and (row.candidate, row.hyperparameters) not in same]
     others = [row for row in rows if row.candidate != winner.row.candidate]
     return next(iter(others or rows), None)
 

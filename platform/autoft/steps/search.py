@@ -95,7 +95,9 @@ def search(
         return
     history = past.of_search() if past else ()
     spaces = {c.name: catalog.model(c.model).space(c, data.problem, len(data.train)) for c in choice.tried}
+    tried = {}
     if baseline and baseline.name in spaces:
+        tried[baseline.name] = [row.hyperparameters for row in journal.leaderboard if row.stage == "baselines"]
         spaces[baseline.name] = _without_default(spaces[baseline.name])
     spaces = begun_with(spaces, earlier, journal.say)
     stage = _Stage(journal, spaces, history)
@@ -130,6 +132,7 @@ def search(
         peaks={} if settings.ray_address else measured_peaks(choice, catalog, deadline, journal),
         ray_address=settings.ray_address,
         keeps=journal.keeps,
+        tried=tried,
     )
 
     def hear(event: Event) -> None:

@@ -7,6 +7,7 @@ here needs pytest, and none of it is imported by a run.
 from autoft.testing.contract import ContractBroken
 from autoft.testing.encoders import check_encoder
 from autoft.testing.exporters import check_exporter
+from autoft.testing.hooks import check_hooks
 from autoft.testing.models import check_model
 from autoft.testing.readers import check_reader
 from autoft.testing.samples import entities, grades, numbers, pairs, ratings, reviews, tags
@@ -19,6 +20,7 @@ __all__ = [
     "ContractBroken",
     "check_encoder",
     "check_exporter",
+    "check_hooks",
     "check_model",
     "check_reader",
     "check_task",

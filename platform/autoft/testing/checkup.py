@@ -66,8 +66,11 @@ def check_plugin(name: str, file: Path | None = None, data: Path | None = None, 
             return
     else:
         yield Finding("loads", "passed", f"{record.name} ({record.origin}) gives {_gives(record)}")
+        if record.gives:
+            yield Finding("names are free", "passed", ", ".join(given.name for given in record.gives))
     yield _imports(subject)
     yield _licence(subject)
+    yield from _hooks(subject)
     if not record.gives:
         return
     yield from _contracts(subject)
@@ -157,6 +160,19 @@ def _licence(subject: Subject) -> Finding:
     return Finding("licence", "passed", str(stated or classifiers[0].rpartition("::")[2]).strip().partition("\n")[0])
 
 
+def _hooks(subject: Subject) -> Iterator[Finding]:
+    """Those that carry events, where it has some."""
+    from autoft.testing import check_hooks
+
+    try:
+        called = check_hooks(subject.loaded.plugin)
+    except ContractBroken as broken:
+        yield Finding("hooks of events", "failed", str(broken))
+    else:
+        if called:
+            yield Finding("hooks of events", "passed", ", ".join(called))
+
+
 def _contracts(subject: Subject) -> Iterator[Finding]:
     for given in subject.record.gives:
         check = f"contract of {given.kind} {given.name}"
@@ -167,7 +183,7 @@ def _contracts(subject: Subject) -> Iterator[Finding]:
             reason = _held(subject, given.kind, given.name)
         except ContractBroken as broken:
             yield Finding(check, "failed", str(broken))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             yield Finding(check, "failed", f"{type(error).__name__}: {error}")
         else:
             yield Finding(check, "not checked" if reason else "passed", reason or "")

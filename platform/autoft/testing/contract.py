@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from autoft.catalog import fault_of
 from autoft.errors import AutoftError
 from autoft.interfaces.encoder import Arrays
+from autoft.testing.limits import Late, within
 
 PAGE = "docs/plugins/checks.md"
 HOMES = {"task": "task.Task", "model": "model.Model", "exporter": "exporter.Exporter", "tuner": "tuner.Tuner"}
@@ -60,13 +61,17 @@ class Contract:
         raise ContractBroken(f"{self.kind} {self.name}: {rule}", home, f"{PAGE}#{self.kind}s")
 
     @contextmanager
-    def asking(self, member: str, of: str) -> Iterator[None]:
-        """What a member raises when it is asked for what it has to give is a broken rule; `of` says what it was asked."""
+    def asking(self, member: str, of: str, seconds: float | None = None) -> Iterator[Callable[[], None]]:
+        """What a member raises when it is asked for what it has to give is a broken rule; `of` says what it was asked. So is that it has
+        not returned after `seconds`, counted anew whenever what this yields is called; see `autoft.testing.limits.within`."""
         try:
-            yield
+            with within(seconds) as anew:
+                yield anew
         except ContractBroken:
             raise
-        except Exception as error:
+        except Late:
+            self.broken(f"{member} gave no sign for {seconds:g} s, asked {of}", member)
+        except (Exception, SystemExit) as error:
             home = f"autoft.interfaces.{HOMES[self.kind]}.{member}"
             told = f"{self.kind} {self.name}: {member} raised {type(error).__name__}: {error}, asked {of}"
             raise ContractBroken(told, home, f"{PAGE}#{self.kind}s") from error
@@ -78,7 +83,7 @@ class Contract:
             yield
         except kind:
             return
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.broken(f"{member} raised {type(error).__name__}: {error}, where {kind.__name__} is the answer to {of}", member)
         self.broken(f"{member} took {of}; {kind.__name__} with what to do about it is the answer", member)
 

@@ -8,6 +8,7 @@ import io
 import tempfile
 from pathlib import Path
 
+from autoft.errors import AutoftError
 from autoft.interfaces.events import (
     BundleExported,
     Event,
@@ -24,9 +25,11 @@ from autoft.interfaces.events import (
     TrialReported,
     TrialStarted,
 )
-from autoft.interfaces.tracker import Tracker
+from autoft.interfaces.tracker import Checked, Tracker
 from autoft.testing.contract import Contract
 
+SECONDS = 60.0
+"""A method that has not returned by then hangs."""
 POINT = {"learning_rate": 0.1, "epochs": 2, "kind": "a"}
 
 
@@ -37,8 +40,10 @@ def check_tracker(tracker: Tracker) -> None:
     Raises ContractBroken.
     """
     contract = Contract.of("tracker", tracker)
+    if isinstance(tracker, Checked):
+        _ask(contract, tracker)
     with tempfile.TemporaryDirectory() as name:
-        for number, events in enumerate((_whole, _resumed, _failed), 1):
+        for number, events in enumerate(STREAMS, 1):
             run = f"checked-{number}"
             folder = Path(name) / run
             (folder / "trials" / "1").mkdir(parents=True)
@@ -53,13 +58,23 @@ def check_tracker(tracker: Tracker) -> None:
             contract.holds(not changed, f"it changes {changed[:1]}, a file of the run", "event")
 
 
+def _ask(contract: Contract, tracker: Checked) -> None:
+    """It may say that it cannot work here, by one of autoft's own errors."""
+    with contract.asking("check", "before the run begins", SECONDS):
+        try:
+            said: object = tracker.check()  # type: ignore[func-returns-value]
+        except AutoftError:
+            return
+    contract.holds(said is None, f"check returns {said!r}: one that cannot work raises autoft.errors.SettingsError", "check")
+
+
 def _listen(contract: Contract, tracker: Tracker, run: str, folder: Path, events: list[Event]) -> None:
-    with contract.asking("open", "as a run starts"):
+    with contract.asking("open", "as a run starts", SECONDS):
         tracker.open(run, folder)
     for event in events:
-        with contract.asking("event", f"to hear {type(event).__name__}"):
+        with contract.asking("event", f"to hear {type(event).__name__}", SECONDS):
             tracker.event(event)
-    with contract.asking("close", "as the run ends"):
+    with contract.asking("close", "as the run ends", SECONDS):
         tracker.close()
 
 
@@ -112,3 +127,7 @@ def _ended(trial: int, status: str, value: float | None, *, progress: int = 100,
     told = {"trial": trial, "candidate": "linear", "status": status, "progress": progress, "seconds": 1.5, "hyperparameters": POINT}
     metrics = {} if value is None else {"accuracy": value}
     return TrialFinished.model_validate({**told, "value": value, "metrics": metrics, "reason": reason})
+
+
+STREAMS = (_whole, _resumed, _failed)
+"""What is told of a run, by its id and folder: one that ends well, one that goes on, one that fails before it begins."""

@@ -24,6 +24,8 @@ TRIALS = 6
 MANY = 50
 """So many trials that a search which does not stop shows."""
 STOP = "stopped by the user"
+SILENT_SECONDS = 90.0
+"""A search that tells of nothing for so long hangs."""
 
 
 def check_tuner(tuner: Tuner) -> None:
@@ -37,7 +39,7 @@ def check_tuner(tuner: Tuner) -> None:
     with tempfile.TemporaryDirectory() as name:
         request = _request(Catalog.build([file]), file, Path(name) / "new")
         _check_search(contract, request, _search(contract, tuner, request, "to search"))
-        _check_resumed(contract, tuner, replace(request, folder=_folder(Path(name) / "resumed"), trials=4))
+        _check_resumed(contract, tuner, replace(request, folder=_folder(Path(name) / "resumed"), trials=5))
         _check_stop(contract, tuner, replace(request, folder=_folder(Path(name) / "stopped"), trials=MANY))
 
 
@@ -63,10 +65,11 @@ def _search(contract: Contract, tuner: Tuner, request: SearchRequest, of: str) -
     threads: set[int] = set()
 
     def hear(event: Event) -> None:
+        anew()
         threads.add(threading.get_ident())
         events.append(event)
 
-    with contract.asking("search", of):
+    with contract.asking("search", of, SILENT_SECONDS) as anew:
         tuner.search(request, hear)
     contract.holds(threads <= {threading.get_ident()}, "search tells its events in another thread than it was called in", "search")
     _check_stream(contract, events)
@@ -118,15 +121,15 @@ def _check_end(contract: Contract, request: SearchRequest, event: TrialFinished)
         return
     metric = request.data.problem.metric.name
     right = event.status in ("done", "stopped") and event.value == event.metrics.get(metric)
-    contract.holds(
-        right, f"trial {event.trial} is {event.status} with {event.value}, its {metric} is {event.metrics.get(metric)}", "search"
-    )
+    why = f" ({event.reason})" if event.reason else ""
+    told = f"trial {event.trial} is {event.status}{why} with {event.value}, its {metric} is {event.metrics.get(metric)}"
+    contract.holds(right, told, "search")
     left = (request.folder / "trials" / str(event.trial) / "spec.json").is_file()
     contract.holds(left, f"there is no trials/{event.trial}/spec.json in the run's folder: `run_trial` leaves it", "search")
 
 
 def _check_resumed(contract: Contract, tuner: Tuner, request: SearchRequest) -> None:
-    """One trial had ended, one had not."""
+    """One trial had ended, one had not, one had failed."""
     space = request.spaces["linear"]
     other = dict(space.first[0]) if space.first else dict(space.default)
     past = (
@@ -137,13 +140,23 @@ def _check_resumed(contract: Contract, tuner: Tuner, request: SearchRequest) -> 
             seconds=1.0, hyperparameters=dict(space.default),
         ),
         TrialStarted(trial=2, candidate="linear", hyperparameters=other),
+        TrialStarted(trial=3, candidate=Failing.name, hyperparameters=dict(request.spaces[Failing.name].default)),
+        TrialFinished(
+            trial=3, candidate=Failing.name, status="failed", progress=0, metrics={}, value=None, seconds=1.0, reason="it failed",
+            hyperparameters=dict(request.spaces[Failing.name].default),
+        ),
     )  # fmt: skip
     events = _search(contract, tuner, replace(request, history=past, first_number=1), "to go on")
     ends = {event.trial: event for event in events if isinstance(event, TrialFinished)}
-    contract.holds(1 not in ends, "trial 1 had ended before the run was resumed, and is told of again", "search")
+    for number in (1, 3):
+        contract.holds(number not in ends, f"trial {number} had ended before the run was resumed, and is told of again", "search")
     contract.holds(2 in ends, "trial 2 had not ended before the run was resumed, and is not run again", "search")
     contract.holds(ends[2].hyperparameters == other, "trial 2 is run again with other hyperparameters", "search")
-    contract.holds({1, *ends} == {1, 2, 3, 4}, f"of trials=4, one of which had ended, there are {sorted(ends)}", "search")
+    contract.holds({1, 3, *ends} == {1, 2, 3, 4, 5}, f"of trials=5, two of which had ended, there are {sorted(ends)}", "search")
+    again = [
+        event.trial for event in ends.values() if event.candidate == Failing.name and event.hyperparameters == past[-1].hyperparameters
+    ]
+    contract.holds(not again, f"trial {again[:1]} has the hyperparameters with which trial 3 failed before the run was resumed", "search")
 
 
 def _check_stop(contract: Contract, tuner: Tuner, request: SearchRequest) -> None:

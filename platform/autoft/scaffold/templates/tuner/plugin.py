@@ -31,7 +31,7 @@ class RandomTuner:
 
         def listen(event: TrialReported) -> Decision:
             on_event(event)
-            return "go"
+            return "go"  # or "stop": a trial that does not pay ends after this evaluation
 
         for number in range(request.first_number, request.first_number + most):
             if request.stop_file.exists() or (request.deadline is not None and time.time() >= request.deadline):
