@@ -94,7 +94,8 @@ def test_a_name_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_new_says_what_it_wrote_and_what_is_next(tmp_path: Path) -> None:
     said = autoft("plugins", "new", "my-tracker", "--kind", "tracker", "--licence", "MIT", cwd=tmp_path).stdout
     assert "my-tracker/src/my_tracker/__init__.py" in said
-    assert "autoft plugins check my-tracker" in said
+    assert "python -m pip install --editable './my-tracker[dev]'" in said
+    assert said.endswith("autoft plugins check my-tracker\n")
     assert 'license = "MIT"' in (tmp_path / "my-tracker" / "pyproject.toml").read_text()
     again = autoft("plugins", "new", "my-tracker", "--kind", "tracker", cwd=tmp_path, check=False)
     assert again.returncode == 2
