@@ -193,6 +193,11 @@ class Catalog:
         return [record for record in self.plugins if record.failure]
 
 
+def a(kind: str) -> str:
+    """A kind with its article."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
 def _giver(record: PluginRecord) -> str:
     return f"{record.name} ({record.origin})"
 
@@ -284,7 +289,7 @@ class _Builder:
     def _keep(self, kind: str, one: Any, record: PluginRecord) -> str | None:
         first = self._givers.setdefault((kind, one.name), record)
         if (first.name, first.origin) != (record.name, record.origin):
-            told = f"two plugins give a {kind[:-1]} named {one.name!r}: {_giver(first)} and {_giver(record)}"
+            told = f"two plugins give {a(kind[:-1])} named {one.name!r}: {_giver(first)} and {_giver(record)}"
             if not self._clashing:
                 raise PluginError(told, hint=CLASH_HINT)
             for giver in (first, record):

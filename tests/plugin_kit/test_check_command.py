@@ -102,6 +102,17 @@ def test_new_says_what_it_wrote_and_what_is_next(tmp_path: Path) -> None:
     assert "there already" in again.stderr
 
 
+def test_two_plugins_of_one_name_are_listed_and_marked(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(plugin_text("reader", "parquet", "mine"))
+    said = autoft("plugins", "--plugin", "mine.py", cwd=tmp_path).stdout
+    assert "NOT LOADED" not in said.partition("mine.py")[2]
+    listed, _, clashes = said.partition("CLASHES")
+    assert "multi-label" in listed
+    assert clashes.count("two plugins give a reader named 'parquet': builtin (built-in) and mine.py") == 2
+    records = {one["name"]: one for one in json.loads(autoft("plugins", "--plugin", "mine.py", "--json", cwd=tmp_path).stdout)}
+    assert records["mine.py"]["clashes"] == records["builtin"]["clashes"] != []
+
+
 @pytest.mark.examples
 def test_a_model_learns_on_a_worker_of_ray_and_its_encoder_serves_without_torch(tmp_path: Path) -> None:
     """In processes of its own: Ray starts once, and ends with them."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 from types import MappingProxyType
 
-from autoft.catalog import Catalog
+from autoft.catalog import Catalog, a
 from autoft.errors import InputError
 from autoft.hookspecs import INTERFACE
 
@@ -113,7 +113,7 @@ def new_package(name: str, kind: str, parent: Path, licence: str = "Apache-2.0")
     about = KINDS[kind]
     dependencies = ", ".join(f'"{one}"' for one in ("autoft", *about.needs))
     words = {"name": name, "module": module, "plugin": plugin, "licence": licence, "dependencies": dependencies}
-    words |= {"kind": f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}", "what": about.summary, "interface": str(INTERFACE)}
+    words |= {"kind": a(kind), "what": about.summary, "interface": str(INTERFACE)}
     words |= {"try": Template(about.try_it).substitute(plugin=plugin), "data": f" --data {about.data}" if about.data else ""}
     files = {
         "pyproject.toml": _filled("pyproject.txt", words),
@@ -165,7 +165,7 @@ def _refuse_given(plugin: str, kind: str) -> None:
     """Raises InputError where a plugin that is here gives the name."""
     for record in Catalog.build(kinds=(f"{kind}s",), clashing=True).plugins:
         if any((given.kind, given.name) == (kind, plugin) for given in record.gives):
-            what = f"there is a {kind} named {plugin!r} already, of the plugin {record.name} ({record.origin})"
+            what = f"there is {a(kind)} named {plugin!r} already, of the plugin {record.name} ({record.origin})"
             raise InputError(what, hint="choose another name: two plugins of one name keep every command from working")
 
 
