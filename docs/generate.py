@@ -1,9 +1,10 @@
-"""Write what follows from the code: commands, settings, hooks, JSON Schemas, pictures. `--check` only compares."""
+"""Write what follows from the code: commands, settings, hooks, types, JSON Schemas, pictures. `--check` only compares."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -87,19 +88,81 @@ def _hook_page(name: str, parts: dict[str, str]) -> str:
             "another in a thread of their own, with copies. One that raises, or does not return within 30 s, is said once and\n"
             "hears no more: [what a plugin cannot do](../index.md#what-a-plugin-cannot-do).\n"
         )
-    return "\n".join(text) + "\n[All hooks](README.md), [how to begin](../index.md), [contract checks](../checks.md)\n"
+    more = "[types](../types.md), [how to begin](../index.md), [contract checks](../checks.md)"
+    return "\n".join(text) + f"\n[All hooks](README.md), {more}\n"
 
 
 def _interface(interface: type) -> str:
     text = [f"`{interface.__module__}.{interface.__name__}`: {inspect.getdoc(interface)}\n"]
-    for name, kind in interface.__annotations__.items():
-        text.append(f"- `{name}: {kind}`")
+    for name in interface.__annotations__:
+        if name != "model_config":
+            text.append(f"- `{_field(interface, name)}`" + _told(getattr(interface, "model_fields", {}).get(name)))
     for name, method in vars(interface).items():
-        if inspect.isfunction(method) and not name.startswith("_"):
-            told = " ".join((inspect.getdoc(method) or "").split())
-            signature = str(inspect.signature(method)).replace("'", "").replace("self, ", "").replace("self", "")
-            text.append(f"- `{name}{signature}`" + (f": {told}" if told else ""))
+        if name in interface.__annotations__ or (name.startswith("_") and name not in ("__call__", "__getitem__")):
+            continue
+        if isinstance(method, property):
+            text.append(f"- `{name}: {_plain(inspect.signature(method.fget).return_annotation)}`" + _told(method))
+        if isinstance(method, classmethod) or inspect.isfunction(method):
+            whole = method.__func__ if isinstance(method, classmethod) else method
+            signature = re.sub(r"\((self|cls)(, )?", "(", _plain(inspect.signature(whole)))
+            text.append(f"- `{name}{signature}`" + _told(whole))
     return "\n".join(text) + "\n"
+
+
+def _field(owner: type, name: str) -> str:
+    """A field with its type, and its default where that is a plain value."""
+    default = vars(owner).get(name, ...)
+    if name in getattr(owner, "model_fields", {}):
+        default = owner.model_fields[name].default
+    shown = f" = {default!r}" if default is None or isinstance(default, str | int | float | tuple) else ""
+    return f"{name}: {owner.__annotations__[name]}{shown}"
+
+
+def _plain(what: object) -> str:
+    """Without the quotes around its types."""
+    return re.sub(r"'([^']*)'", lambda found: found[1] or "''", str(what))
+
+
+def _told(what: object) -> str:
+    """The description of a field, or a docstring, in one line."""
+    text = getattr(what, "description", None) or (inspect.getdoc(what) if inspect.isfunction(what) or isinstance(what, property) else None)
+    return f": {' '.join(text.split())}" if text else ""
+
+
+def types() -> str:
+    """What an author builds and gets, one after another."""
+    from autoft.data.table import Table
+    from autoft.interfaces import encoder, exporter, model, problem, source, space, task, tuner
+
+    parts = {
+        "Rows": ("What readers give and everything else takes.", [Table]),
+        "The problem": ("What a task makes of a file.", [task.Match, problem.Problem, problem.Head, problem.Metric, task.Decoder]),
+        "Encodings": (
+            "What stands between rows and graphs, in training and in production.",
+            [encoder.Encoding, encoder.Encoded, encoder.Tensor, encoder.EncoderSpec],
+        ),
+        "Models": (
+            "What a model is asked with, and what it gives.",
+            [model.Limits, model.Candidate, model.TrialSpec, model.FitData, model.Report, model.Fitted, model.Program, model.Part],
+        ),
+        "Search spaces": (
+            "The four kinds of parameter, and the space they make.",
+            [space.Space, space.Choice, space.Integer, space.Uniform, space.LogUniform],
+        ),
+        "Sources": ("Pretrained weights.", [source.Source, source.SourceCard, source.Wheel]),
+        "Formats": ("What an exporter gives.", [exporter.Exported, exporter.Session]),
+        "Searches": ("What a tuner is asked with.", [tuner.SearchRequest, tuner.PluginFile]),
+    }
+    head = (
+        "# Types\n\nWhat the methods of a plugin take and return, beside the interfaces themselves, which stand on the pages of the "
+        "[hooks](hooks/README.md). `Arrays` is `dict[str, numpy.ndarray]`, `Rows` are row numbers, int64 (n,). Events are in "
+        "[a schema](../schemas/events.json).\n"
+    )
+    text = [GENERATED, head]
+    for name, (what, shown) in parts.items():
+        text.append(f"## {name}\n\n{what}\n")
+        text += [f"### {one.__name__}\n\n{_interface(one)}" for one in shown]
+    return "\n".join(text)
 
 
 def schemas() -> dict[str, str]:
@@ -125,7 +188,7 @@ def pictures() -> dict[str, str]:
 
 
 def main() -> int:
-    pages = {"commands.md": commands(), "settings.md": settings(), **hooks(), **schemas(), **pictures()}
+    pages = {"commands.md": commands(), "settings.md": settings(), "plugins/types.md": types(), **hooks(), **schemas(), **pictures()}
     stale = [name for name, text in pages.items() if not (DOCS / name).exists() or (DOCS / name).read_text(encoding="utf-8") != text]
     left = [path.relative_to(DOCS).as_posix() for path in (DOCS / "plugins" / "hooks").glob("*.md")]
     gone = [name for name in left if name not in pages]

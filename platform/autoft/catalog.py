@@ -58,6 +58,12 @@ KINDS: Mapping[str, type] = MappingProxyType(
 """What can be registered: `autoft_register_<kind>` gives objects of this interface."""
 
 
+FILE_ORIGIN = "file "
+"""How the origin of a one-file plugin begins."""
+
+CLASH_HINT = "uninstall one of them, or rename what it gives"
+
+
 class Given(NamedTuple):
     """One object a plugin gives. `kind` is in the singular."""
 
@@ -72,7 +78,7 @@ class PluginRecord:
 
     `missing_extra`: it failed only since an optional library is not installed; no other command speaks of it. `requirement`: the package
     that holds it, `name==version`; none for what is built in and for files. `left_out`: it was not wanted, or hangs, which was told
-    when it happened.
+    when it happened. `clashes` says of each name that another plugin gives, too, who does.
     """
 
     name: str
@@ -82,6 +88,7 @@ class PluginRecord:
     missing_extra: bool = False
     requirement: str = ""
     left_out: bool = False
+    clashes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ class EventHooks:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Names to objects. Readers are in the order in which they are asked."""
+    """Names to objects. Readers are in the order in which they are asked: those of `--plugin` files, of installed packages, of autoft."""
 
     tasks: Mapping[str, Task]
     models: Mapping[str, Model]
@@ -118,14 +125,15 @@ class Catalog:
     event_hooks: tuple[EventHooks, ...] = ()
 
     @classmethod
-    def build(cls, plugin_files: Sequence[PluginFile] = (), *, kinds: Collection[str] = tuple(KINDS)) -> Catalog:
+    def build(cls, plugin_files: Sequence[PluginFile] = (), *, kinds: Collection[str] = tuple(KINDS), clashing: bool = False) -> Catalog:
         """Load every installed plugin and these files; of other `kinds` than these nothing is asked for, so that nothing is imported.
 
-        Raises PluginError when two plugins give the same name, or when one of the files, which the user named, fails.
+        Raises PluginError when one of the files, which the user named, fails, and when two plugins give the same name; `clashing` ones are
+        kept, marked, for those who only look: the name is then the first one's.
         """
         unique = {file.sha256: file for file in plugin_files}.values()
-        files = [Loaded(file.name, f"file {file.name} ({file.sha256[:8]})", load_plugin_file(file)) for file in unique]
-        catalog = cls.of([*load_installed(), *files], plugin_files, kinds=kinds)
+        files = [Loaded(file.name, f"{FILE_ORIGIN}{file.name} ({file.sha256[:8]})", load_plugin_file(file)) for file in unique]
+        catalog = cls.of([*load_installed(), *files], plugin_files, kinds=kinds, clashing=clashing)
         asked = {file.origin for file in files}
         for record in catalog.plugins:
             if record.origin in asked and record.failure:
@@ -133,11 +141,19 @@ class Catalog:
         return catalog
 
     @classmethod
-    def of(cls, loaded: Iterable[Loaded], plugin_files: Sequence[PluginFile] = (), *, kinds: Collection[str] = tuple(KINDS)) -> Catalog:
-        """The catalog of these plugins alone. Raises PluginError when two of them give the same name."""
-        builder = _Builder(kinds)
+    def of(
+        cls,
+        loaded: Iterable[Loaded],
+        plugin_files: Sequence[PluginFile] = (),
+        *,
+        kinds: Collection[str] = tuple(KINDS),
+        clashing: bool = False,
+    ) -> Catalog:
+        """The catalog of these plugins alone. Raises PluginError when two of them give the same name, unless `clashing` ones are kept."""
+        builder = _Builder(kinds, clashing=clashing)
         records = tuple(builder.add(one) for one in loaded)
-        objects = {kind: MappingProxyType(builder.objects[kind]) for kind in KINDS}
+        records = tuple(replace(one, clashes=tuple(builder.clashes.get(_giver(one), ()))) for one in records)
+        objects = {kind: MappingProxyType(builder.in_order(kind)) for kind in KINDS}
         return cls(**cast(Any, objects), plugins=records, plugin_files=tuple(plugin_files), event_hooks=tuple(builder.event_hooks))
 
     def task(self, name: str) -> Task:
@@ -190,6 +206,15 @@ class Catalog:
         raise PluginError("\n".join([message, *lines]), hint="autoft plugins shows what each plugin gives and what failed to load")
 
 
+def a(kind: str) -> str:
+    """A kind with its article."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _giver(record: PluginRecord) -> str:
+    return f"{record.name} ({record.origin})"
+
+
 def _given(caller: Callable[[], Iterable[Iterable[Any]]]) -> list[Any]:
     return [one for given in caller() for one in given]
 
@@ -208,11 +233,19 @@ def _manager() -> pluggy.PluginManager:
 class _Builder:
     """Registers plugins one after the other, each with a manager of its own so that a failure has one name, and keeps who gave what."""
 
-    def __init__(self, kinds: Collection[str]) -> None:
-        self._kinds = kinds
+    def __init__(self, kinds: Collection[str], *, clashing: bool) -> None:
+        self._kinds, self._clashing = kinds, clashing
+        self.clashes: dict[str, list[str]] = {}
         self.event_hooks: list[EventHooks] = []
         self.objects: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
-        self._givers: dict[tuple[str, str], str] = {}
+        self._givers: dict[tuple[str, str], PluginRecord] = {}
+
+    def in_order(self, kind: str) -> dict[str, Any]:
+        """As they were registered; but the user's own readers come before those of autoft, which take whatever looks like text."""
+        objects = self.objects[kind]
+        if kind != "readers":
+            return objects
+        return dict(sorted(objects.items(), key=lambda item: _remoteness(self._givers[kind, item[0]].origin)))
 
     def add(self, loaded: Loaded) -> PluginRecord:
         failed = (loaded.failure, loaded.missing_extra, loaded.requirement, loaded.left_out)
@@ -238,7 +271,7 @@ class _Builder:
             return replace(record, failure=fault)
         heard = frozenset(name for name in _EVENTS if getattr(manager.hook, f"{PROJECT}_{name}").get_hookimpls())
         if heard:
-            self.event_hooks.append(EventHooks(f"{loaded.name} ({loaded.origin})", heard, manager))
+            self.event_hooks.append(EventHooks(_giver(record), heard, manager))
         return self._collect(record, loaded, manager)
 
     def _collect(self, record: PluginRecord, loaded: Loaded, manager: pluggy.PluginManager) -> PluginRecord:
@@ -261,7 +294,7 @@ class _Builder:
                 faults.append((failure if missing else f"{hook} raised {failure}", missing))
                 continue
             for one in objects:
-                fault = fault_of(kind, one) or self._keep(kind, one, f"{record.name} ({record.origin})")
+                fault = fault_of(kind, one) or self._keep(kind, one, record)
                 if fault:
                     faults.append((f"{hook}: {fault}", False))
                 else:
@@ -272,13 +305,15 @@ class _Builder:
         only_missing = bool(faults) and all(missing for _, missing in faults)
         return replace(record, gives=tuple(gives), failure="; ".join(texts) or None, missing_extra=only_missing)
 
-    def _keep(self, kind: str, one: Any, giver: str) -> str | None:
-        first = self._givers.setdefault((kind, one.name), giver)
-        if first != giver:
-            raise PluginError(
-                f"two plugins give a {kind[:-1]} named {one.name!r}: {first} and {giver}",
-                hint="uninstall one of them, or rename what it gives",
-            )
+    def _keep(self, kind: str, one: Any, record: PluginRecord) -> str | None:
+        first = self._givers.setdefault((kind, one.name), record)
+        if (first.name, first.origin) != (record.name, record.origin):
+            told = f"two plugins give {a(kind[:-1])} named {one.name!r}: {_giver(first)} and {_giver(record)}"
+            if not self._clashing:
+                raise PluginError(told, hint=CLASH_HINT)
+            for giver in (first, record):
+                self.clashes.setdefault(_giver(giver), []).append(told)
+            return None
         if one.name in self.objects[kind]:
             return f"it gives the name {one.name!r} twice"
         self.objects[kind][one.name] = one
@@ -300,6 +335,10 @@ def _wrong_parameter(plugin: object) -> str | None:
             if one not in right:
                 return f"{name} takes `{one}`, " + (f"must be `{right[0]}`" if right else "and must take nothing")
     return None
+
+
+def _remoteness(origin: str) -> int:
+    return 2 if origin == BUILT_IN else 0 if origin.startswith(FILE_ORIGIN) else 1
 
 
 def _hook_faults(manager: pluggy.PluginManager, plugin: object) -> str | None:

@@ -46,7 +46,8 @@ class Hooks:
         When: once, as the catalog is built, before the data is read.
         Process: every one that needs plugins: the command, each Ray worker, the server.
         Parameters: none.
-        Returns: objects with the methods of `autoft.interfaces.task.Task`; names must be new.
+        Returns: objects with the methods of `autoft.interfaces.task.Task`; names must be new. Which of all tasks takes a file is decided by
+            the scores of their `match`: [the rule](../../finding-the-task.md).
         Example:
             @autoft.hookimpl
             def autoft_register_tasks():
@@ -125,12 +126,14 @@ class Hooks:
 
     @hookspec
     def autoft_register_encoders(self) -> Sequence[Encoder]:  # type: ignore[empty-body]
-        """Give encoders: rows to arrays.
+        """Give encoders: rows to arrays. One takes part by the model whose program names it.
 
         When: once, as the catalog is built.
         Process: every one that needs plugins, the server above all: numpy and nothing heavier.
         Parameters: none.
-        Returns: objects with the methods of `autoft.interfaces.encoder.Encoder`; names must be new.
+        Returns: objects with the methods of `autoft.interfaces.encoder.Encoder`; names must be new. None takes part by itself: a
+            [model](autoft_register_models.md) names it by the `EncoderSpec` of its `Program`. `autoft plugins new NAME --kind model`
+            writes one with its encoder.
         Example:
             @autoft.hookimpl
             def autoft_register_encoders():

@@ -179,6 +179,9 @@ class Settings(BaseSettings):
     like: Word = Field(default=None, description="an earlier run on like data, whose best hyperparameters are tried first")
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="seed of the split, the search and the training")
     models: Names = Field(default=(), description="models, sources or candidates")
+    named_only: bool = Field(
+        default=False, description="serve the best of what `models` names; the baseline is then only what it is held against"
+    )
     licences: Names = Field(default=(), description="licences under which a source may be; default any")
     text: Word = Field(default=None, description="column that holds the text")
     label: Word = Field(default=None, description="column that holds the label")
@@ -324,6 +327,7 @@ _FORMATS: dict[str, str] = {
     "trackers": "names by comma",
     "plugins": "paths of files",
     "add": "paths of files",
+    "named_only": "true or false",
     "offline": "true or false",
     "verbose": "true or false",
 }

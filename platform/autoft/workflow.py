@@ -12,7 +12,7 @@ from typing import Any
 from autoft import hardware
 from autoft.catalog import Catalog
 from autoft.disk import write_json
-from autoft.errors import AutoftError, RunFailed
+from autoft.errors import AutoftError, RunFailed, SettingsError
 from autoft.history import History
 from autoft.interfaces.events import RunFailedEvent, RunFinished, RunStatus, TrialFinished
 from autoft.interfaces.model import Candidate, Limits
@@ -63,6 +63,10 @@ def fine_tune(
     With `past` a run that was cut off goes on: `started` is put back by the seconds that it was alive, and `settings.output` is its folder.
     `like` is the run of that setting.
     """
+    if settings.named_only and not settings.models:
+        raise SettingsError(
+            "--named-only without --models: no model is named", hint="name some (--models NAMES), or leave --named-only out"
+        )
     hardware.wait_briefly()
     with quiet(settings.verbose):
         understood = understand(settings, catalog)
@@ -125,10 +129,15 @@ def _run(
         bench, baseline = _searched(settings, catalog, understood, choice, limits, clock, journal, earlier, ready)
     candidates = bench.candidates
     clock = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
-    ranked = [row for row in journal.leaderboard.contenders() if row.candidate in candidates]
+    known = [row for row in journal.leaderboard.contenders() if row.candidate in candidates]
+    ranked = [row for row in known if choice.served(row.candidate, named_only=settings.named_only)]
     if not ranked:
         more = f"; autoft resume {journal.folder} --budget TIME gives it more time" if clock.budget is not None else ""
-        raise RunFailed(_why_nothing(journal.leaderboard), hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}{more}")
+        more += "; without --named-only the baseline would be served" if known else ""
+        raise RunFailed(
+            _why_nothing(journal.leaderboard, named_only=settings.named_only),
+            hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}{more}",
+        )
     confirmation, final = _confirm(bench, ranked, clock)
     clock, taught = replace(clock, behind=0.0), None
     if pupils:
@@ -183,7 +192,7 @@ def _searched(
         # Deadlines are never brought forward: a cheap winner of the first minute must not put off the end for a dear one to come.
         if not {c.name for c in choice.tried} <= {row.candidate for row in journal.leaderboard}:
             return None
-        found = journal.leaderboard.contenders()
+        found = [row for row in journal.leaderboard.contenders() if choice.served(row.candidate, named_only=settings.named_only)]
         if not found or deadline is None:
             return None
         paced = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
@@ -215,9 +224,14 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
     return confirmation, Chosen(soup.row, soup.fitted, averaged=soup.trials, decoder=soup.decoder) if soup else None
 
 
-def _why_nothing(leaderboard: Leaderboard) -> str:
+def _why_nothing(leaderboard: Leaderboard, *, named_only: bool) -> str:
     reasons = [row.reason for row in leaderboard if row.reason]
-    return "no trial gave a model" + (f"; the last reason: {reasons[-1]}" if reasons else "")
+    return (
+        "no trial"
+        + (" of what was named" if named_only else "")
+        + " gave a model"
+        + (f"; the last reason: {reasons[-1]}" if reasons else "")
+    )
 
 
 def _failed(journal: Journal, error: BaseException) -> None:

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["autoft.testing.fixtures"]
 PLUGINS = Path(__file__).parents[2] / "docs" / "plugins"
 HOOKS = [name for name in vars(Hooks) if name.startswith("autoft_")]
-OURS = {"task": "Grades", "model": "NearestCentroid", "exporter": "OrtExporter", "tuner": "RandomTuner", "encoder": "CharacterEncoder"}
-OURS |= {"reader": "SqliteReader", "tracker": "CsvTracker"}
+OURS = {kind: f"My{kind.capitalize()}" for kind in TEMPLATES}
 """The classes that are generated, which stand in for the author's own."""
 FACTS = {"run_id": "r", "folder": "f", "data": "d", "task": "t", "candidates": ("linear",), "budget": None, "metric": "m"}
 TRIAL = {"trial": 1, "candidate": "linear", "hyperparameters": {"C": 1.0}}
@@ -125,8 +124,9 @@ def test_the_tutorial_goes_as_it_says(tmp_path: Path) -> None:
             if words[0] == "autoft":
                 said.append(command(*words[1:], cwd=tmp_path, env={**env, **own}).stdout)
                 continue
-            if "pip" in words:  # into a folder of the test's own, not into the environment that runs it
-                words = [word for word in words if word != "--editable"] + ["--quiet", "--no-index", "--target", str(site)]
+            if "pip" in words:  # into a folder of the test's own, not into the environment that runs it, which has what is needed
+                words = [word.removesuffix("[dev]") for word in words if word != "--editable"]
+                words += ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(site)]
             done = subprocess.run(
                 [sys.executable, *words[1:]], cwd=tmp_path, env={**os.environ, **env}, capture_output=True, text=True, timeout=200
             )

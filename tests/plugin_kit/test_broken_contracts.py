@@ -25,6 +25,7 @@ from autoft.hookspecs import hookimpl
 from autoft.interfaces.events import TrialFinished, TrialStarted
 from autoft.interfaces.exporter import Exported
 from autoft.interfaces.space import LogUniform, Space
+from autoft.plugins import Loaded
 from autoft.scaffold.templates.encoder.plugin import CharacterEncoder, CharacterEncoding
 from autoft.scaffold.templates.exporter.plugin import OrtExporter
 from autoft.scaffold.templates.reader.plugin import SqliteReader
@@ -223,17 +224,35 @@ READERS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("sentence", READERS)
-def test_readers(sentence: str, tmp_path: Path) -> None:
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """An SQLite file of one row."""
     import sqlite3
 
-    sample = tmp_path / "sample.sqlite"
-    connection = sqlite3.connect(sample)
+    path = tmp_path / "sample.sqlite"
+    connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE one (text TEXT)")
     connection.execute("INSERT INTO one VALUES ('a')")
     connection.commit()
     connection.close()
+    return path
+
+
+@pytest.mark.parametrize("sentence", READERS)
+def test_readers(sentence: str, sample: Path) -> None:
     finds(lambda: check_reader(but(SqliteReader, **READERS[sentence]), sample, ["text"]), sentence)
+
+
+def test_a_reader_is_told_which_one_takes_its_files_before_it(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def package(reader: Any) -> Loaded:
+        def autoft_register_readers() -> list[Any]:
+            return [reader]
+
+        return Loaded(reader.name, f"{reader.name} 1.0", SimpleNamespace(autoft_register_readers=hookimpl(autoft_register_readers)))
+
+    own = SqliteReader()
+    monkeypatch.setattr("autoft.catalog.load_installed", lambda: [package(but(SqliteReader, name="greedy")), package(own)])
+    finds(lambda: check_reader(own, sample, ["text"]), "greedy takes sample.sqlite before it")
 
 
 TRACKERS: dict[str, Callable[..., Any]] = {

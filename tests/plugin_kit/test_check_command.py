@@ -100,11 +100,23 @@ def test_a_name_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_new_says_what_it_wrote_and_what_is_next(tmp_path: Path) -> None:
     said = autoft("plugins", "new", "my-tracker", "--kind", "tracker", "--licence", "MIT", cwd=tmp_path).stdout
     assert "my-tracker/src/my_tracker/__init__.py" in said
-    assert "autoft plugins check my-tracker" in said
+    assert "python -m pip install --editable './my-tracker[dev]'" in said
+    assert said.endswith("autoft plugins check my-tracker\n")
     assert 'license = "MIT"' in (tmp_path / "my-tracker" / "pyproject.toml").read_text()
     again = autoft("plugins", "new", "my-tracker", "--kind", "tracker", cwd=tmp_path, check=False)
     assert again.returncode == 2
     assert "there already" in again.stderr
+
+
+def test_two_plugins_of_one_name_are_listed_and_marked(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(plugin_text("reader", "parquet", "mine"))
+    said = autoft("plugins", "--plugin", "mine.py", cwd=tmp_path).stdout
+    assert "NOT LOADED" not in said.partition("mine.py")[2]
+    listed, _, clashes = said.partition("CLASHES")
+    assert "multi-label" in listed
+    assert clashes.count("two plugins give a reader named 'parquet': builtin (built-in) and mine.py") == 2
+    records = {one["name"]: one for one in json.loads(autoft("plugins", "--plugin", "mine.py", "--json", cwd=tmp_path).stdout)}
+    assert records["mine.py"]["clashes"] == records["builtin"]["clashes"] != []
 
 
 @pytest.mark.examples

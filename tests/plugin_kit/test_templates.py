@@ -13,8 +13,9 @@ import pytest
 import autoft.scaffold
 from autoft.catalog import Catalog
 from autoft.errors import InputError
+from autoft.hookspecs import INTERFACE
 from autoft.plugins import Loaded
-from autoft.scaffold import KINDS, MOST, new_package, own_lines, plugin_text
+from autoft.scaffold import KINDS, MOST, class_names, new_package, own_lines, plugin_text
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = Path(autoft.scaffold.__file__).parent / "templates"
@@ -116,6 +117,25 @@ def test_nothing_of_the_template_is_left_in_a_package(packages: Path) -> None:
             assert "example-plugin" not in text, path
             assert "autoft.scaffold" not in text, path
             assert "$" not in text, path
+            assert "noqa" not in text, path
+    for kind in KINDS:
+        assert f"My{kind.capitalize()}" in (packages / f"my-{kind}" / "src" / f"my_{kind}" / "__init__.py").read_text(encoding="utf-8")
+        assert f"autoft plugins check my-{kind}" in (packages / f"my-{kind}" / "README.md").read_text(encoding="utf-8")
+    assert "--data reviews.sqlite" in (packages / "my-reader" / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "classes"),
+    [
+        ("task", "acme-grades", {"Grades": "AcmeGradesTask"}),
+        ("encoder", "Runs.Encoder", {"CharacterEncoder": "RunsEncoder", "CharacterEncoding": "RunsEncoding"}),
+        ("reader", "reader", {"SqliteReader": "MyReader"}),
+    ],
+)
+def test_classes_are_called_after_the_package(kind: str, name: str, classes: dict[str, str]) -> None:
+    assert class_names(kind, name) == classes
+    text = plugin_text(kind, name, "mine")
+    assert all(f"class {own}:" in text and f"class {known}" not in text for known, own in classes.items())
 
 
 def test_a_package_says_what_it_is(packages: Path) -> None:
@@ -124,7 +144,8 @@ def test_a_package_says_what_it_is(packages: Path) -> None:
     found = tomllib.loads((packages / "my-model" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert found["name"] == "my-model"
     assert found["license"] == "Apache-2.0"
-    assert found["entry-points"]["autoft"] == {"my_model": "my_model"}
+    assert found["description"] == "my-model: a model for autoft."
+    assert found["entry-points"] == {"autoft": {"my-model": "my_model"}, "autoft.interface": {"version": str(INTERFACE)}}
     assert (packages / "my-model" / "src" / "my_model" / "py.typed").exists()
 
 
@@ -140,12 +161,26 @@ def test_a_package_says_what_it_is(packages: Path) -> None:
         ("class", "cannot import"),
         ("json", "somebody else's"),
         ("autoft", "somebody else's"),
+        ("numpy", "somebody else's"),
+        ("parquet", "a reader named 'parquet' already, of the plugin builtin"),
     ],
 )
 def test_a_name_that_cannot_be_is_refused(tmp_path: Path, name: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
         new_package(name, "reader", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("licence", ["Foo 1", "", "MIT OR", "Nobodys-1.0"])
+def test_a_licence_that_no_build_takes_is_refused(tmp_path: Path, licence: str) -> None:
+    with pytest.raises(InputError, match="--licence"):
+        new_package("mine", "reader", tmp_path, licence)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_licence_is_stated_as_the_list_of_them_writes_it(tmp_path: Path) -> None:
+    text = (new_package("mine", "reader", tmp_path, "mit OR (apache-2.0 AND LicenseRef-Own)") / "pyproject.toml").read_text()
+    assert 'license = "MIT OR (Apache-2.0 AND LicenseRef-Own)"' in text
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

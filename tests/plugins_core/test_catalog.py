@@ -14,7 +14,7 @@ from autoft.catalog import Catalog
 from autoft.errors import PluginError
 from autoft.interfaces.events import Remark, RunFailedEvent, TrialStarted
 from autoft.interfaces.source import SourceCard
-from autoft.plugins import Loaded
+from autoft.plugins import BUILT_IN, Loaded
 
 
 class Tracker:
@@ -76,6 +76,25 @@ def test_two_plugins_of_one_name_are_an_error_that_names_both() -> None:
     with pytest.raises(PluginError) as caught:
         Catalog.of(both)
     assert caught.value.message == "two plugins give a tracker named 'diary': a (a 1.0) and b (b 1.0)"
+
+
+def test_those_who_only_look_get_both_marked_and_the_name_is_the_first_ones() -> None:
+    first, second = Tracker("diary"), Tracker("diary")
+    both = [loaded("a", gives("trackers", first)), loaded("b", gives("trackers", second, Tracker("wall")))]
+    catalog = Catalog.of(both, clashing=True)
+    assert catalog.tracker("diary") is first
+    told = "two plugins give a tracker named 'diary': a (a 1.0) and b (b 1.0)"
+    assert [record.clashes for record in catalog.plugins] == [(told,), (told,)]
+    assert [given.name for given in catalog.plugins[1].gives] == ["diary", "wall"]
+
+
+def test_readers_of_files_come_first_then_those_of_packages_then_those_of_autoft() -> None:
+    def reader(name: str) -> Any:
+        return SimpleNamespace(name=name, summary="", suffixes=(), matches=lambda path: False, read=lambda path: None)
+
+    origins = {"own": BUILT_IN, "a": "a 1.0", "b": "b 1.0", "one.py": "file one.py (12345678)"}
+    catalog = Catalog.of([loaded(name, gives("readers", reader(name), reader(f"{name}2")), origin) for name, origin in origins.items()])
+    assert list(catalog.readers) == ["one.py", "one.py2", "a", "a2", "b", "b2", "own", "own2"]
 
 
 def test_the_same_name_for_two_kinds_is_no_clash() -> None:

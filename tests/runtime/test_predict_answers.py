@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import task_bundles
-from autoft.cli.predict import command
+from autoft.cli.predict import _words, command
 from autoft.errors import DataError
 from autoft.runtime.answers import AnswerFile
 
@@ -26,6 +26,11 @@ def predict(*arguments: object) -> list[str]:
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
     return task_bundles.pair_score(tmp_path / "pairs")
+
+
+def test_what_a_task_adds_is_shown_with_as_many_digits_as_scores() -> None:
+    answer = {"label": "good", "score": 0.75, "likely": 0.8313143641840357, "parts": {"a": [1e-5 / 3, 2]}, "sure": True, "why": "short"}
+    assert _words(answer) == 'good  0.750  likely=0.831  parts={"a": [3.33e-06, 2]}  sure=true  why=short'
 
 
 def test_labels(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.result import Estimate, MoreRows, MoreTime, Outlook, Size
 from autoft.steps.judge import Interval, Judgement, faultless
 from autoft.steps.rivals import Rivalry
-from autoft.steps.verdict import Findings, verdict
+from autoft.steps.verdict import Findings, unnamed_in_words, verdict
 from stream_of_events import finished
 
 PROBLEM = Problem(
@@ -122,3 +122,17 @@ def test_more_rows() -> None:
             rows = MoreRows(helps=helps, candidate=candidate, sizes=[size], twice=size, gain=gain)
             told = said(outlook=outlook("unclear", None, rows=rows))
             assert f"{words}: with twice as many {of} would gain about 0.020 (0.010 to 0.030)." in told
+
+
+def test_a_baseline_that_was_not_named_and_does_as_well_is_told_of() -> None:
+    metric = PROBLEM.metric
+    winner, first = finished(2, "mine", value=0.91), finished(1, "linear", value=0.92)
+    words = unnamed_in_words(first, winner, metric)
+    assert words.startswith(
+        "linear, which was not named, scores better (f1_macro 0.920 on the validation rows, mine 0.910): without --named"
+    )
+    assert words in said(unnamed=words)
+    assert "does as well" in unnamed_in_words(first.model_copy(update={"value": 0.91}), winner, metric)
+    assert unnamed_in_words(first.model_copy(update={"value": 0.9}), winner, metric) == ""
+    assert unnamed_in_words(first, winner, Metric(name="mae", greater_is_better=False)) == ""
+    assert unnamed_in_words(None, winner, metric) == unnamed_in_words(first, first, metric) == ""

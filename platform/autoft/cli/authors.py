@@ -26,12 +26,19 @@ def new(name: str, kind: str, output: Path, licence: str) -> None:
 
     NAME is the package's, e.g. autoft-grades. Nothing is overwritten.
     """
-    from autoft.scaffold import new_package
+    import shlex
+
+    from autoft.scaffold import install_command, new_package, plugin_name
 
     folder = new_package(name, kind, output, licence)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         click.echo(str(path))
-    click.echo(f"\nNext: cd {folder} && pip install -e '.[dev]' && pytest && autoft plugins check {name}")
+    data = " --data FILE" if KINDS[kind].data else ""
+    click.echo(
+        f"\nNext:\n{install_command(folder)}\npython -m pytest {shlex.quote(str(folder))}\nautoft plugins check {plugin_name(name)}{data}"
+    )
+    if data:
+        click.echo(f"FILE holds what the {kind} is for, e.g. {KINDS[kind].data}: without it the check cannot look at everything.")
 
 
 @click.command("check")
@@ -46,7 +53,8 @@ def new(name: str, kind: str, output: Path, licence: str) -> None:
 def check(context: click.Context, name: str | None, file: Path | None, data: Path | None, ray: bool, as_json: bool) -> None:
     """Hold a plugin to its contract, in a process of its own: interface, names, licence, workers, serving, time to import.
 
-    NAME is an installed plugin as `autoft plugins` lists it, or its package. Exit status 1 when a check fails.
+    NAME is an installed plugin as `autoft plugins` lists it, or its package. Exit status 1 when a check fails. What cannot be looked at
+    without rows or a file of its kind is told as not checked: give them with --data.
     """
     import json
 

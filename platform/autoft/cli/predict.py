@@ -282,8 +282,19 @@ def _words(answer: Mapping[str, Any]) -> str:
     if "text" in answer:
         words.append(answer["text"])
     rest = {name: value for name, value in answer.items() if name not in _SHOWN}
-    words += [f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}" for name, value in rest.items()]
+    words += [
+        f"{name}={value if isinstance(value, str) else json.dumps(_rounded(value), ensure_ascii=False)}" for name, value in rest.items()
+    ]
     return "  ".join(" ".join(word.split()) for word in words)
+
+
+def _rounded(value: Any) -> Any:
+    """With as many digits as the scores have."""
+    if isinstance(value, float):
+        return float(_number(value))
+    if isinstance(value, list | tuple):
+        return [_rounded(one) for one in value]
+    return {name: _rounded(one) for name, one in value.items()} if isinstance(value, Mapping) else value
 
 
 def _number(value: float) -> str:

@@ -26,6 +26,12 @@ from autoft.cli.options import data_options
 @click.option(
     "--models", metavar="NAMES", multiple=True, help="Models, sources or candidates, by comma: full:all-MiniLM-L6-v2,linear,./my-bert."
 )
+@click.option(
+    "--named-only",
+    is_flag=True,
+    default=None,
+    help="Serve the best of what --models names, also where the baseline, which is not named, scores higher; the verdict says so.",
+)
 @click.option("--licences", metavar="NAMES", multiple=True, help="Try only sources under one of these licences: apache-2.0,mit.")
 @data_options
 @click.option(

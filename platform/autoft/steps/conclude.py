@@ -30,7 +30,7 @@ from autoft.steps.manifest import manifest_of
 from autoft.steps.outlook import look_ahead
 from autoft.steps.ranking import looked_back
 from autoft.steps.rivals import Standing, baseline, runner_up
-from autoft.steps.verdict import Findings, verdict
+from autoft.steps.verdict import Findings, unnamed_in_words, verdict
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ def conclude(
             crossed=bool(bench.data.folds),
             rivalry=rivalry,
             outlook=outlook,
+            unnamed=unnamed_in_words(row, winner, problem.metric) if settings.named_only else "",
             taught=_taught(taught, winner, problem.metric.name),
             limits=limits_in_words(shipped.bounds, shipped.option, shipped.options) if shipped.bounds and shipped.option else "",
         )

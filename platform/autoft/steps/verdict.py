@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autoft.interfaces.problem import Problem
+from autoft.interfaces.events import TrialFinished
+from autoft.interfaces.problem import Metric, Problem
 from autoft.interfaces.result import Outlook
 from autoft.report import rows_in_words, time_in_words
 from autoft.steps.judge import Judgement
@@ -19,7 +20,8 @@ class Findings:
     """What the verdict is of. `baseline` is the name of what the winner is held against by `judgement`; `itself`: they are the same;
     `alone`: nothing else was asked for; `all_right`: no test row was answered wrongly; `rows` are test rows, `learned` those that the model
     learned from; `folds` and `seeds` confirmed the choice; `averaged` trials' weights were averaged (0: none); `crossed`: trials were
-    cross-validated; `limits` says whether those of the user are kept, `taught` from whom it learned."""
+    cross-validated; `limits` says whether those of the user are kept, `taught` from whom it learned, `unnamed` what
+    does as well and was not named."""
 
     problem: Problem
     winner: str
@@ -39,6 +41,7 @@ class Findings:
     outlook: Outlook | None = None
     limits: str = ""
     taught: str = ""
+    unnamed: str = ""
 
 
 def verdict(found: Findings) -> str:
@@ -48,6 +51,7 @@ def verdict(found: Findings) -> str:
         found.limits,
         found.taught,
         _against_baseline(found),
+        found.unnamed,
         _against_runner_up(found),
         _confirmed(found),
         _learned(found),
@@ -61,6 +65,18 @@ def verdict(found: Findings) -> str:
     if metric.meaning:
         said.append(f"{metric.name} is {metric.meaning}.")
     return " ".join(filter(None, said))
+
+
+def unnamed_in_words(baseline: TrialFinished | None, winner: TrialFinished, metric: Metric) -> str:
+    """With `--named-only`: whether the baseline, which is none of what the user named, scores at least as high as what is served."""
+    if baseline is None or baseline.trial == winner.trial or baseline.value is None or winner.value is None:
+        return ""
+    ours, theirs = metric.key(winner.value), metric.key(baseline.value)
+    if theirs < ours:
+        return ""
+    figures = f"({metric.name} {baseline.value:.3f} on the validation rows, {winner.candidate} {winner.value:.3f})"
+    how = "scores better" if theirs > ours else "does as well"
+    return f"{baseline.candidate}, which was not named, {how} {figures}: without --named-only it may be what is served."
 
 
 def _reached(found: Findings) -> list[str]:

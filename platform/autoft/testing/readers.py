@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from autoft.catalog import Catalog
 from autoft.data.table import Table
 from autoft.errors import DataError
 from autoft.interfaces.reader import Reader
@@ -30,6 +31,7 @@ def check_reader(reader: Reader, sample: Path | None = None, columns: Sequence[s
         _check_refusals(contract, reader, folder)
         if sample is not None:
             _check_sample(contract, reader, sample, columns)
+            _check_order(contract, reader, sample)
             _check_damage(contract, reader, sample, folder)
 
 
@@ -74,6 +76,15 @@ def _check_sample(contract: Contract, reader: Reader, sample: Path, columns: Seq
     wanted = columns is None or list(table.names) == list(columns)
     contract.holds(wanted, f"read gives the columns {list(table.names)}, not {list(columns or ())}", "read")
     contract.holds(_digest(sample) == before, f"read changes {sample.name}", "read")
+
+
+def _check_order(contract: Contract, reader: Reader, sample: Path) -> None:
+    """Where it is installed: no reader that is asked before it takes what it is for."""
+    readers = Catalog.build(kinds=("readers",)).readers
+    known = next((name for name, one in readers.items() if type(one) is type(reader) and name == reader.name), None)
+    before = list(readers.values())[: list(readers).index(known)] if known else []
+    first = next((other.name for other in before if other.matches(sample)), None)
+    contract.holds(first is None, f"{first} takes {sample.name} before it, and is the one that reads it", "matches")
 
 
 def _check_damage(contract: Contract, reader: Reader, sample: Path, folder: Path) -> None:
