@@ -95,7 +95,11 @@ def contrastive_epochs(rows: int) -> tuple[int, int, int]:
 
 
 def contrastive_space(body: int, problem: Problem, rows: int) -> Space:
-    """For comparing `rows` rows by a source whose layers have `body` parameters; `C` is that of the head, as in `frozen_space`."""
+    """For comparing `rows` rows by a source whose layers have `body` parameters; `C` is that of the head, as in `frozen_space`.
+
+    On held-back training rows of banking77 a `C` of 0.3 was better than the 0.02 of `frozen` by 1.7 points of macro-F1 with 29 rows a class and
+    by 1.0 with 8; on 8 and 32 rows a class of emotion it made no difference.
+    """
     low, rate, high = (_COMPARING * value for value in _rates(body))
     fewest, epochs, most = contrastive_epochs(rows)
     parameters: dict[str, Parameter] = {
@@ -106,12 +110,12 @@ def contrastive_space(body: int, problem: Problem, rows: int) -> Space:
         "dropout": Uniform(0.0, 0.2),
         **_head(problem),
     }
-    default: Hyperparameters = {"learning_rate": rate, "batch_size": 32, "epochs": epochs, "temperature": 0.1, "dropout": 0.1, "C": 0.02}
+    default: Hyperparameters = {"learning_rate": rate, "batch_size": 32, "epochs": epochs, "temperature": 0.1, "dropout": 0.1, "C": 0.3}
     if "balance" in parameters:
         default["balance"] = "none"
     changes: tuple[Hyperparameters, ...] = (
-        {"epochs": (epochs + most) // 2, "C": 0.003},
-        {"learning_rate": (low * rate) ** 0.5, "temperature": 0.05, "C": 0.1},
+        {"epochs": (epochs + most) // 2, "C": 0.02},
+        {"learning_rate": (low * rate) ** 0.5, "temperature": 0.05, "C": 1.0},
     )
     return Space(parameters, default, tuple(default | change for change in changes))
 
