@@ -137,6 +137,10 @@ class Catalog:
     def packager(self, name: str) -> Packager:
         return self._get("packager", self.packagers, name)
 
+    def giver(self, kind: str, name: str) -> PluginRecord | None:
+        """The plugin that gives this object; `kind` is in the singular."""
+        return next((one for one in self.plugins if any((given.kind, given.name) == (kind, name) for given in one.gives)), None)
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """One line a broken plugin, for every command to say once; a plugin whose extra is absent is not among them, nor one left out."""
@@ -293,6 +297,12 @@ def fault_of(kind: str, one: object) -> str | None:
         return f"{type(one).__name__}.name is {name!r}: a name is text without spaces, commas and colons"
     wrong = [member for member in _methods(interface) if not callable(getattr(one, member))]
     return f"{what}: {', '.join(wrong)} cannot be called" if wrong else None
+
+
+def kind_of(one: object) -> str | None:
+    """In the singular; where an object has the members of several interfaces, that which asks for the most."""
+    fitting = [kind for kind in KINDS if fault_of(kind, one) is None]
+    return max(fitting, key=lambda kind: len(_members(KINDS[kind])))[:-1] if fitting else None
 
 
 def _members(interface: type) -> list[str]:

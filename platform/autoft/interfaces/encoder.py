@@ -85,7 +85,10 @@ class Encoding(Protocol):
         ...
 
     def encode(self, rows: Table, *, pad_to: int | None = None, offsets: bool = False) -> Encoded:
-        """Arrays for `rows` (columns named by role), padded to the longest row, or to `pad_to` if that is longer."""
+        """Arrays for `rows` (columns named by role), padded to the longest row, or to `pad_to` if that is longer.
+
+        The same rows have the same arrays in every process: a server is another one than that which learned. `hash()` of a text and the
+        order of a set differ between processes."""
         ...
 
     def resized(self, rows: Table, length: int) -> Table:
