@@ -24,6 +24,7 @@ from autoft.steps.clock import Clock
 from autoft.steps.confirm import Bench, Confirmation
 from autoft.steps.distill import Taught
 from autoft.steps.export import Shipped
+from autoft.steps.failures import failures
 from autoft.steps.formats import format_result
 from autoft.steps.judge import faultless, judge
 from autoft.steps.manifest import manifest_of
@@ -90,6 +91,7 @@ def conclude(
             rivalry=rivalry,
             outlook=outlook,
             taught=_taught(taught, winner, problem.metric.name),
+            failed=failures(journal.leaderboard, journal.folder / "trials"),
             limits=limits_in_words(shipped.bounds, shipped.option, shipped.options) if shipped.bounds and shipped.option else "",
         )
     )

@@ -19,7 +19,8 @@ class Findings:
     """What the verdict is of. `baseline` is the name of what the winner is held against by `judgement`; `itself`: they are the same;
     `alone`: nothing else was asked for; `all_right`: no test row was answered wrongly; `rows` are test rows, `learned` those that the model
     learned from; `folds` and `seeds` confirmed the choice; `averaged` trials' weights were averaged (0: none); `crossed`: trials were
-    cross-validated; `limits` says whether those of the user are kept, `taught` from whom it learned."""
+    cross-validated; `limits` says whether those of the user are kept, `taught` from whom it learned, `failed` which candidates gave no
+    model."""
 
     problem: Problem
     winner: str
@@ -39,6 +40,7 @@ class Findings:
     outlook: Outlook | None = None
     limits: str = ""
     taught: str = ""
+    failed: str = ""
 
 
 def verdict(found: Findings) -> str:
@@ -49,6 +51,7 @@ def verdict(found: Findings) -> str:
         found.taught,
         _against_baseline(found),
         _against_runner_up(found),
+        found.failed,
         _confirmed(found),
         _learned(found),
     ]
@@ -97,8 +100,10 @@ def _against_runner_up(found: Findings) -> str:
         return ""
     row, judgement, tested = found.rivalry.row, found.rivalry.judgement, found.rivalry.rows == "test"
     name = row.candidate if row.candidate != found.winner else f"trial {row.trial}, another {row.candidate}"
+    if row.status == "stopped":
+        name += f", stopped at {row.progress} % of its trial,"
     if judgement is None or judgement.lead.value != judgement.lead.value:
-        return f"It was not held against the runner-up {name}: neither its weights nor its answers were at hand."
+        return f"It was not held against the runner-up {name.rstrip(',')}: neither its weights nor its answers were at hand."
     rival = f"the runner-up {name} ({judgement.other.value:.3f})" + (", before the refit," if found.refitted and not found.crossed else "")
     where = "on the test rows" if tested else "on the validation rows, by which it was chosen"
     if judgement.better:
