@@ -13,6 +13,7 @@ from autoft import hardware
 from autoft.catalog import Catalog
 from autoft.disk import write_json
 from autoft.errors import AutoftError, RunFailed
+from autoft.faults import plugin_fault
 from autoft.history import History
 from autoft.interfaces.events import RunFailedEvent, RunFinished, RunStatus, TrialFinished
 from autoft.interfaces.model import Candidate, Limits
@@ -30,6 +31,7 @@ from autoft.steps.confirm import Bench, Confirmation, confirm, refit, refit_cost
 from autoft.steps.distill import distil
 from autoft.steps.earlier import Points, earlier_points
 from autoft.steps.export import export
+from autoft.steps.failures import failures
 from autoft.steps.parts import learning
 from autoft.steps.pupils import Pupils, pupils_of
 from autoft.steps.ranking import rank_sources
@@ -128,7 +130,7 @@ def _run(
     ranked = [row for row in journal.leaderboard.contenders() if row.candidate in candidates]
     if not ranked:
         more = f"; autoft resume {journal.folder} --budget TIME gives it more time" if clock.budget is not None else ""
-        raise RunFailed(_why_nothing(journal.leaderboard), hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}{more}")
+        raise RunFailed(_why_nothing(journal), hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}{more}")
     confirmation, final = _confirm(bench, ranked, clock)
     clock, taught = replace(clock, behind=0.0), None
     if pupils:
@@ -215,9 +217,10 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
     return confirmation, Chosen(soup.row, soup.fitted, averaged=soup.trials, decoder=soup.decoder) if soup else None
 
 
-def _why_nothing(leaderboard: Leaderboard) -> str:
-    reasons = [row.reason for row in leaderboard if row.reason]
-    return "no trial gave a model" + (f"; the last reason: {reasons[-1]}" if reasons else "")
+def _why_nothing(journal: Journal) -> str:
+    reasons = [row.reason for row in journal.leaderboard if row.reason]
+    told = failures(journal.leaderboard, journal.folder / "trials")
+    return "no trial gave a model" + (f"; the last reason: {reasons[-1]}" if reasons and not told else f". {told}" if told else "")
 
 
 def _failed(journal: Journal, error: BaseException) -> None:
@@ -225,7 +228,8 @@ def _failed(journal: Journal, error: BaseException) -> None:
     if not (journal.folder / "run.json").exists() or (journal.folder / "result.json").exists():
         return
     aborted = isinstance(error, KeyboardInterrupt | SystemExit)
-    reason = error.message if isinstance(error, AutoftError) else f"{type(error).__name__}: {error}"
+    said = error if isinstance(error, AutoftError) else plugin_fault(error)
+    reason = said.message if said else f"{type(error).__name__}: {error}"
     status: RunStatus = "aborted" if aborted else "failed"
     write_json(
         journal.folder / "result.json",
