@@ -178,6 +178,10 @@ class Catalog:
     def packager(self, name: str) -> Packager:
         return self._get("packager", self.packagers, name)
 
+    def giver(self, kind: str, name: str) -> PluginRecord | None:
+        """The plugin that gives this object; `kind` is in the singular."""
+        return next((one for one in self.plugins if any((given.kind, given.name) == (kind, name) for given in one.gives)), None)
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """One line a broken plugin, for every command to say once; a plugin whose extra is absent is not among them, nor one left out."""
@@ -375,6 +379,12 @@ def _protocols(interface: type) -> list[type]:
     """The interface, and the smaller ones beside it that a plugin may have as well."""
     beside = [one for one in vars(sys.modules[interface.__module__]).values() if getattr(one, "_is_protocol", False)]
     return [interface, *(one for one in beside if one is not interface and one.__module__ == interface.__module__)]
+
+
+def kind_of(one: object) -> str | None:
+    """In the singular; where an object has the members of several interfaces, that which asks for the most."""
+    fitting = [kind for kind in KINDS if fault_of(kind, one) is None]
+    return max(fitting, key=lambda kind: len(_members(KINDS[kind])))[:-1] if fitting else None
 
 
 def _members(interface: type) -> list[str]:

@@ -64,9 +64,9 @@ def load_predictor(
             threads, at_once = 1, available_cores()
     return Predictor(
         opened,
-        task=_found(catalog.task, manifest.problem.task, manifest, files),
-        encoder=_found(catalog.encoder, manifest.encoder.name, manifest, files),
-        exporter=_found(catalog.exporter, opened.format(exporter), manifest, files),
+        task=_found("task", catalog.task, manifest.problem.task, manifest, files),
+        encoder=_found("encoder", catalog.encoder, manifest.encoder.name, manifest, files),
+        exporter=_found("exporter", catalog.exporter, opened.format(exporter), manifest, files),
         threads=threads or max(1, available_cores() // (at_once or 1)),
         at_once=at_once or 1,
         batch=batch,
@@ -97,11 +97,16 @@ def _check_plugin_files(bundle: Bundle, files: Sequence[PluginFile]) -> None:
             )
 
 
-def _found(lookup: Callable[[str], _T], name: str, manifest: Manifest, files: Sequence[PluginFile]) -> _T:
-    """The plugin's object; where the catalog has none, the error says which file the bundle was made with."""
+def _found(kind: str, lookup: Callable[[str], _T], name: str, manifest: Manifest, files: Sequence[PluginFile]) -> _T:
+    """The plugin's object; where the catalog has none, the error says which package or file the bundle was made with."""
     try:
         return lookup(name)
     except PluginError as error:
+        package = manifest.package_of(kind, name)
+        if package is not None:
+            broken = error.message.partition("\n")[1:]  # plugins that did not load
+            said = f"the bundle needs the {kind} {name!r}, which {package.requirement} gives; it is not there"
+            raise BundleError("".join([said, *broken]), hint=_install(manifest)) from None
         given = {file.sha256 for file in files}
         missing = [record for record in manifest.plugin_files if record.sha256 not in given]
         if not missing:
@@ -113,6 +118,11 @@ def _found(lookup: Callable[[str], _T], name: str, manifest: Manifest, files: Se
         ) from None
 
 
+def _install(manifest: Manifest) -> str:
+    """All that the bundle was made with: with the first package alone the next would be missed."""
+    return "pip install " + " ".join(package.requirement for package in manifest.plugin_packages if package.answering)
+
+
 ANSWERING = ("tasks", "encoders", "exporters")
 """The kinds of plugins that a bundle's answers need."""
 
@@ -122,9 +132,9 @@ def check_plugins(bundle: Bundle, catalog: Catalog) -> None:
     of the catalog is another one than the bundle names."""
     manifest, files = bundle.manifest, catalog.plugin_files
     _check_plugin_files(bundle, files)
-    _found(catalog.task, manifest.problem.task, manifest, files)
-    _found(catalog.encoder, manifest.encoder.name, manifest, files)
-    _found(catalog.exporter, manifest.exporter, manifest, files)
+    _found("task", catalog.task, manifest.problem.task, manifest, files)
+    _found("encoder", catalog.encoder, manifest.encoder.name, manifest, files)
+    _found("exporter", catalog.exporter, manifest.exporter, manifest, files)
 
 
 def read_rows(path: Path, *, plugin_files: Sequence[Path] = (), unlabelled: Callable[[Sequence[Reader]], Reader] | None = None) -> Table:

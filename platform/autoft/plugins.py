@@ -264,11 +264,32 @@ def module_name(file: PluginFile) -> str:
     return f"autoft_plugin_{stem}_{file.sha256[:8]}"
 
 
+@dataclass(frozen=True)
+class Owner:
+    """A plugin that is not built in: its name, and the file or the distribution that it comes from."""
+
+    name: str
+    origin: str
+
+
+def owner(module: str) -> Owner | None:
+    """Whose a module is; None for what is built in, and for what belongs to no plugin."""
+    loader = getattr(getattr(sys.modules.get(module), "__spec__", None), "loader", None)
+    if isinstance(loader, _TextLoader):
+        return Owner(Path(loader.name).stem, f"file {loader.name}")
+    top = module.partition(".")[0]
+    for entry in entry_points(group=PROJECT):
+        if _origin(entry) != BUILT_IN and entry.module.partition(".")[0] == top:
+            return Owner(entry.name, _origin(entry))
+    return None
+
+
 class _TextLoader(InspectLoader):
     """Runs a module from text; tracebacks show its lines, since linecache asks `get_source`."""
 
     def __init__(self, file: PluginFile) -> None:
         self._file = file
+        self.name = file.name
 
     def get_source(self, fullname: str) -> str:  # noqa: ARG002
         return self._file.text

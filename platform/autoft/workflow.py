@@ -13,6 +13,7 @@ from autoft import hardware
 from autoft.catalog import Catalog
 from autoft.disk import write_json
 from autoft.errors import AutoftError, RunFailed, SettingsError
+from autoft.faults import plugin_fault
 from autoft.history import History
 from autoft.interfaces.events import RunFailedEvent, RunFinished, RunStatus, TrialFinished
 from autoft.interfaces.model import Candidate, Limits
@@ -30,6 +31,7 @@ from autoft.steps.confirm import Bench, Confirmation, confirm, refit, refit_cost
 from autoft.steps.distill import distil
 from autoft.steps.earlier import Points, earlier_points
 from autoft.steps.export import export
+from autoft.steps.failures import failures
 from autoft.steps.parts import learning
 from autoft.steps.pupils import Pupils, pupils_of
 from autoft.steps.ranking import rank_sources
@@ -135,7 +137,7 @@ def _run(
         more = f"; autoft resume {journal.folder} --budget TIME gives it more time" if clock.budget is not None else ""
         more += "; without --named-only the baseline would be served" if known else ""
         raise RunFailed(
-            _why_nothing(journal.leaderboard, named_only=settings.named_only),
+            _why_nothing(journal, named_only=settings.named_only),
             hint=f"the reasons are in {journal.folder / 'leaderboard.csv'}{more}",
         )
     confirmation, final = _confirm(bench, ranked, clock)
@@ -224,14 +226,11 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
     return confirmation, Chosen(soup.row, soup.fitted, averaged=soup.trials, decoder=soup.decoder) if soup else None
 
 
-def _why_nothing(leaderboard: Leaderboard, *, named_only: bool) -> str:
-    reasons = [row.reason for row in leaderboard if row.reason]
-    return (
-        "no trial"
-        + (" of what was named" if named_only else "")
-        + " gave a model"
-        + (f"; the last reason: {reasons[-1]}" if reasons else "")
-    )
+def _why_nothing(journal: Journal, *, named_only: bool) -> str:
+    reasons = [row.reason for row in journal.leaderboard if row.reason]
+    failed = failures(journal.leaderboard, journal.folder / "trials")
+    why = f". {failed}" if failed else f"; the last reason: {reasons[-1]}" if reasons else ""
+    return "no trial" + (" of what was named" if named_only else "") + " gave a model" + why
 
 
 def _failed(journal: Journal, error: BaseException) -> None:
@@ -239,7 +238,8 @@ def _failed(journal: Journal, error: BaseException) -> None:
     if not (journal.folder / "run.json").exists() or (journal.folder / "result.json").exists():
         return
     aborted = isinstance(error, KeyboardInterrupt | SystemExit)
-    reason = error.message if isinstance(error, AutoftError) else f"{type(error).__name__}: {error}"
+    said = error if isinstance(error, AutoftError) else plugin_fault(error)
+    reason = said.message if said else f"{type(error).__name__}: {error}"
     status: RunStatus = "aborted" if aborted else "failed"
     write_json(
         journal.folder / "result.json",

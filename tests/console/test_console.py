@@ -279,6 +279,16 @@ def test_the_leaderboard_fits_eighty_columns():
     assert lines[-1] == "and 19 more in leaderboard.csv"
 
 
+def test_the_leaderboard_says_how_far_a_stopped_trial_got():
+    out = io.StringIO()
+    rows = [finished(1, "linear", 0.665), finished(4, "mine", 0.7102, status="stopped", progress=33)]
+    show_leaderboard(rows, "f1_macro", stream=out, width=80)
+    lines = out.getvalue().splitlines()
+    assert "done " in lines[2]
+    assert "stopped 33%" in lines[3]
+    assert all(len(line) <= 80 for line in lines)
+
+
 def test_an_error_shows_its_message_and_its_hint():
     out = io.StringIO()
     show_error(SettingsError('2 settings cannot be used:\n  --budget is "[red]x"\n  b', hint="autoft run --help"), out)

@@ -68,3 +68,12 @@ def test_listed():
 def test_sizes_of_rows_are_those_of_all_their_texts_and_lists():
     table = Table({"text": ["abc", "", None], "words": [[(0, 3)], [], [(0, 1), (1, 2)]], "number": [7, 8.0, 9]})
     assert table.sizes() == [4, 0, 2]
+
+
+def test_the_records_of_a_table_can_be_gone_through_again():
+    table = Table({"text": ["a", "b"], "alarm": [1, 0]})
+    records = table.records()
+    assert [row["text"] for row in records] == ["a", "b"]
+    assert [row["alarm"] for row in records] == [1, 0]
+    assert len(records) == 2
+    assert list(Table({}).records()) == []

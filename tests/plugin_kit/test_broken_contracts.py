@@ -22,6 +22,7 @@ import autoft.scaffold.templates.tracker.plugin as tracker_plugin
 from autoft.data.table import Table
 from autoft.errors import DataError, SettingsError
 from autoft.hookspecs import hookimpl
+from autoft.interfaces.encoder import Encoded, Tensor
 from autoft.interfaces.events import TrialFinished, TrialStarted
 from autoft.interfaces.exporter import Exported
 from autoft.interfaces.space import LogUniform, Space
@@ -66,6 +67,13 @@ def finds(check: Callable[[], None], sentence: str) -> None:
     assert caught.value.home.startswith("autoft.interfaces.")
 
 
+def refuse(task: Grades, problem: Any, records: Any) -> Table:
+    try:
+        return Grades.check_inputs(task, problem, records)
+    except DataError:
+        raise DataError("what") from None
+
+
 TASKS: dict[str, tuple[str, Any]] = {
     "is no Task: it lacks decode": ("decode", property()),
     "its summary is 'two\\\\nlines'": ("summary", "two\nlines"),
@@ -92,6 +100,11 @@ TASKS: dict[str, tuple[str, Any]] = {
     "check_inputs took a request without its inputs": (
         "check_inputs", lambda self, problem, records: Table({"text": [record.get("text", "") for record in records]}),
     ),
+    "which does not name the row": ("check_inputs", lambda self, problem, records: refuse(self, problem, records)),
+    "targets have codes from 0 to 5; the head's are 0 to 4": (
+        "targets", lambda self, problem, table: np.where(np.arange(len(table)) == 0, 5, Grades.targets(self, problem, table)),
+    ),
+    "decisions have codes from -1 to": ("decide", lambda self, problem, decoder, outputs: np.arange(len(outputs["logits"])) % 5 - 1),
     "gives \\['text'\\] another way": (
         "check_inputs", lambda self, problem, records: Table({"text": [str(one.get("text", "")).upper() for one in records]}),
     ),
@@ -151,6 +164,12 @@ def deaf(spec: Any, data: Any, report: Any, learn: Any) -> Any:
     return fitted
 
 
+def configured(fitted: Any, config: dict[str, Any]) -> Any:
+    program = fitted.program
+    fitted.program = lambda: dataclasses.replace(program(), config=config)
+    return fitted
+
+
 MODELS: dict[str, dict[str, Any]] = {
     "candidates gives none": {"candidates": lambda self, problem, sources, limits, rows: []},
     "a task and a head that nobody knows": {"candidates": lambda self, *_: [centroid.Candidate(self.name)]},
@@ -161,6 +180,11 @@ MODELS: dict[str, dict[str, Any]] = {
     "a row alone and among others": {"fit": fit(neighbours)},
     "nothing is pickled": {"fit": fit(pickled)},
     "went on for 2 reports": {"fit": fit(deaf)},
+    "its program has no model_type": {"fit": fit(lambda spec, data, report, learn: configured(learn(), {}))},
+    "id2label of the config of its program is {0: 'good'}": {
+        "fit": fit(lambda spec, data, report, learn: configured(learn(), {"model_type": "m", "id2label": {0: "good"}})),
+    },
+    r"fit raised IndexError: .* \(line \d+ of test_broken_contracts.py\)": {"fit": fit(lambda *_: np.zeros(2)[np.zeros(1)])},
     "load raised KeyError": {"load": lambda self, folder: {}["weight"]},
 }
 
@@ -205,6 +229,64 @@ def test_encoders(sentence: str) -> None:
 
     encoder = but(CharacterEncoder, open=lambda self, folder, config: Broken(64, 3))
     finds(lambda: check_encoder(encoder, {}), sentence)
+
+
+class Lettered:
+    """Rows have a length here: a code a letter, cut at 12."""
+
+    max_length, inputs = 12, (Tensor("letters", "int64", ("batch", "length")),)
+
+    def encode(self, rows: Table, *, pad_to: int | None = None, offsets: bool = False) -> Encoded:
+        lengths = np.array([min(12, len(text)) for text in rows["text"]], np.int64)
+        letters = np.zeros((len(rows), max(pad_to or 0, int(lengths.max(initial=0)))), np.int64)
+        for row, text in enumerate(rows["text"]):
+            letters[row, : lengths[row]] = [*map(ord, text[:12])]
+        return Encoded({"letters": letters}, lengths, np.array([len(text) > 12 for text in rows["text"]], np.bool_))
+
+    def resized(self, rows: Table, length: int) -> Table:
+        return rows.with_columns({"text": ["a" * length] * len(rows)})
+
+
+LETTERED: dict[str, dict[str, Any]] = {
+    "it lacks resized. The rule: autoft.interfaces.encoder.Encoding.resized": {"resized": property()},
+    r"letters has shape \(12, 8\) where rows of 8 units were to be filled up to 11 \(pad_to\)": {
+        "encode": lambda self, rows, pad_to=None, offsets=False: Lettered().encode(rows),
+    },
+    "lengths tell of 9 units, letters has room for 8": {
+        "encode": lambda self, rows, **options: longer(Lettered().encode(rows, **options)),
+    },
+    "letters of a row changes as it is filled up": {
+        "encode": lambda self, rows, pad_to=None, offsets=False: shifted(Lettered().encode(rows, pad_to=pad_to), pad_to),
+    },
+    "Encoding.encode raised KeyError: 'body', asked to encode 12 rows .line": {"encode": lambda self, rows, **options: rows["body"]},
+}  # fmt: skip
+
+
+def longer(encoded: Encoded) -> Encoded:
+    return dataclasses.replace(encoded, lengths=encoded.lengths + 1)
+
+
+def shifted(encoded: Encoded, pad_to: int | None) -> Encoded:
+    return dataclasses.replace(encoded, arrays={"letters": encoded.arrays["letters"] + (pad_to is not None)})
+
+
+SHORT = Table({"text": [f"letter {chr(97 + n)}"[: 5 + n] for n in range(12)]})
+"""Eight letters at most."""
+
+
+@pytest.mark.parametrize("sentence", LETTERED)
+def test_encoders_whose_rows_have_a_length(sentence: str) -> None:
+    lettered = but(CharacterEncoder, open=lambda self, folder, config: Lettered())
+    check_encoder(lettered, rows=SHORT)
+    encoding = but(Lettered, **LETTERED[sentence])
+    finds(lambda: check_encoder(but(CharacterEncoder, open=lambda self, folder, config: encoding), rows=SHORT), sentence)
+
+
+def test_what_is_wrong_with_its_encoder_is_no_fault_of_the_proof() -> None:
+    bare = but(centroid.HashedWords, resized=property())
+    encoder = but(CharacterEncoder, name=centroid.HashedWords.name, open=lambda self, folder, config: bare)
+    plugin = SimpleNamespace(__name__="bare", autoft_register_encoders=hookimpl(lambda: [encoder]))
+    finds(lambda: check_model(centroid.NearestCentroid(), plugin=plugin), "it lacks resized. The rule: autoft.interfaces.encoder")
 
 
 def test_an_encoder_that_does_not_miss_its_files() -> None:

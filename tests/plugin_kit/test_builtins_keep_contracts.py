@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from autoft import afresh
 from autoft.catalog import Catalog
 from autoft.data.table import Table
+from autoft.interfaces.encoder import EncoderSpec
 from autoft.interfaces.source import Source
 from autoft.plugins import load_plugin_file, read_plugin_file
 from autoft.testing import (
@@ -68,6 +70,15 @@ def test_the_linear_model_and_its_encoders(table: Callable[[], Table], tmp_path:
     case = learned(model, best_task(CATALOG, table()), table(), tmp_path)
     spec = case.fitted.program().encoder
     check_encoder(CATALOG.encoder(spec.name), spec.config, spec.files, case.data.rows.take(range(12)))
+    assert afresh_as(spec, case.data.rows, tmp_path / "encoder") is None
+
+
+def afresh_as(spec: EncoderSpec, rows: Table, folder: Path) -> str | None:
+    """The proof of a run takes the built-in encoders at their word: here they are held to it."""
+    folder.mkdir()
+    for name, content in spec.files.items():
+        (folder / name).write_bytes(content)
+    return afresh.difference(spec.name, spec.config, folder, CATALOG.encoder(spec.name).open(folder, spec.config), rows)
 
 
 @pytest.mark.parametrize("name", ["frozen", "full", "contrastive"])
@@ -83,6 +94,7 @@ def test_the_encoder_of_sources(source: Source, tmp_path: Path) -> None:
     case = learned(CATALOG.model("frozen"), CATALOG.task("text-classification"), reviews(40), tmp_path, (source,))
     spec = case.fitted.program().encoder
     check_encoder(CATALOG.encoder(spec.name), spec.config, spec.files, case.data.rows.take(range(12)))
+    assert afresh_as(spec, case.data.rows, tmp_path / "encoder") is None
     assert set(spec.files) <= {*files, *config} or spec.name == "tokens"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.result import Estimate, MoreRows, MoreTime, Outlook, Size
+from autoft.steps.failures import failures
 from autoft.steps.judge import Interval, Judgement, faultless
 from autoft.steps.rivals import Rivalry
 from autoft.steps.verdict import Findings, unnamed_in_words, verdict
@@ -136,3 +138,32 @@ def test_a_baseline_that_was_not_named_and_does_as_well_is_told_of() -> None:
     assert unnamed_in_words(first.model_copy(update={"value": 0.9}), winner, metric) == ""
     assert unnamed_in_words(first, winner, Metric(name="mae", greater_is_better=False)) == ""
     assert unnamed_in_words(None, winner, metric) == unnamed_in_words(first, first, metric) == ""
+
+
+def test_a_rival_that_was_stopped_is_told_of_as_that() -> None:
+    row = finished(4, "mine", 0.7102, status="stopped", progress=33)
+    words = said(GOOD, rivalry=Rivalry(row))
+    assert "held against the runner-up mine, stopped at 33 % of its trial: neither its weights" in words
+    assert "the runner-up mine, stopped at 33 % of its trial, (0.890)" in said(GOOD, rivalry=Rivalry(row, "test", EVEN))
+
+
+def test_candidates_of_which_every_trial_failed_are_told_of(tmp_path: Path) -> None:
+    (tmp_path / "trials" / "3").mkdir(parents=True)
+    (tmp_path / "trials" / "3" / "error.txt").write_text("Traceback")
+    lost = {"status": "failed", "reason": "ValueError: boom"}
+    rows = [
+        finished(1, "linear", 0.9),
+        finished(2, "linear", None, **lost),
+        finished(3, "mine", None, **lost),
+        finished(4, "mine", None, **lost),
+    ]
+    told = failures(rows, tmp_path / "trials")
+    expected = (
+        "mine gave no model: all 2 of its trials failed (ValueError: boom); the traceback is in trials/3/error.txt of the run's folder."
+    )
+    assert told == expected
+    assert told in said(GOOD, failed=told)
+    many = failures([finished(n, f"c{n}", None, **lost) for n in range(1, 6)], tmp_path / "none")
+    assert many.startswith("c1 gave no model: its only trial failed (ValueError: boom). c2 gave")
+    assert many.endswith("Nor did c4, c5.")
+    assert failures(rows[:2], tmp_path) == ""

@@ -64,6 +64,26 @@ def group(context: click.Context, no_plugins: bool, trace: bool) -> None:
     while_it_runs(context, {**(WITHOUT_PLUGINS if no_plugins else {}), **(TRACED if trace else {})})
 
 
+_SHOWING = {"-v", "--verbose", "--trace"}
+"""With one of these the traceback of a plugin's error is shown, too."""
+
+
+def _tell(error: Exception) -> None:
+    """What a plugin raised is a line that names the plugin; anything else is a bug of ours. Raises what is none of a plugin."""
+    from autoft.faults import plugin_fault
+
+    fault = plugin_fault(error)
+    if fault is None:
+        raise error
+    if _SHOWING & {*sys.argv} or os.environ.get("AUTOFT_DEBUG") or os.environ.get("AUTOFT_TRACE", "0") not in ("", "0"):
+        import traceback
+
+        traceback.print_exception(error)
+    from autoft.console import show_error
+
+    show_error(fault)
+
+
 def main() -> None:
     """The console script. An AutoftError is shown as its message and hint; its exit code is the command's."""
     try:
@@ -82,4 +102,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        _tell(error)
+        sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)

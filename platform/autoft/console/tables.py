@@ -52,12 +52,13 @@ def leaderboard_parts(rows: list[TrialFinished], metric: str, limit: int, width:
     # Widths are reckoned here: left to itself the table takes room from the figures before it takes it from the settings.
     candidate = min(max(len("candidate"), *(len(plain(row.candidate)) for row in rows[:limit])), 30)
     score = max(6, min(12, len(metric)))
-    settings = max(8, width - (4 + candidate + 7 + score + 6 + 5))
+    state = max(7, *(len(_state(row)) for row in rows[:limit]))
+    settings = max(8, width - (4 + candidate + state + score + 6 + 5))
     table = Table(box=None, padding=(0, 1), collapse_padding=True, pad_edge=False, header_style="bold", expand=False)
     table.add_column("rank", justify="right", no_wrap=True, width=4)
     table.add_column("candidate", no_wrap=True, overflow="ellipsis", width=candidate)
     table.add_column("settings", overflow="ellipsis", no_wrap=True, max_width=settings, style="dim")
-    table.add_column("status", no_wrap=True, width=7)
+    table.add_column("status", no_wrap=True, width=state)
     table.add_column(metric or "score", justify="right", no_wrap=True, width=score, overflow="ellipsis")
     table.add_column("time", justify="right", no_wrap=True, width=6)
     for rank, row in enumerate(rows[:limit], start=1):
@@ -66,7 +67,7 @@ def leaderboard_parts(rows: list[TrialFinished], metric: str, limit: int, width:
             str(rank),
             Text(plain(row.candidate), style="bold green" if first else ""),
             Text(short(row.hyperparameters)),
-            Text(row.status, style=STYLES.get(row.status, "")),
+            Text(_state(row), style=STYLES.get(row.status, "")),
             Text(figure(row.value), style="bold green" if first else ""),
             duration(row.seconds),
         )
@@ -74,3 +75,8 @@ def leaderboard_parts(rows: list[TrialFinished], metric: str, limit: int, width:
     if len(rows) > limit:
         parts.append(Text(f"and {len(rows) - limit} more in leaderboard.csv", style="dim"))
     return parts
+
+
+def _state(row: TrialFinished) -> str:
+    """A score of a trial that was stopped is one of so much of it: the whole would have had another."""
+    return f"{row.status} {row.progress}%" if row.status == "stopped" else row.status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,20 @@ import numpy.typing as npt
 
 Rows = npt.NDArray[np.int64]
 """Row numbers, shape (n,)."""
+
+
+class Records:
+    """The rows of columns as dictionaries: none of them is kept, and they can be gone through again."""
+
+    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        self._columns = columns
+
+    def __len__(self) -> int:
+        return next((len(values) for values in self._columns.values()), 0)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for values in zip(*self._columns.values(), strict=True):
+            yield dict(zip(self._columns, values, strict=True))
 
 
 @dataclass(frozen=True)
@@ -68,10 +82,9 @@ class Table:
                 sizes[row] += len(value) if isinstance(value, str | list | tuple) else 0
         return sizes
 
-    def records(self) -> Iterable[dict[str, Any]]:
-        """One dictionary a row."""
-        for values in zip(*self.columns.values(), strict=True):
-            yield dict(zip(self.columns, values, strict=True))
+    def records(self) -> Records:
+        """One dictionary a row, made as it is asked for; as often as it is asked for."""
+        return Records(self.columns)
 
     @classmethod
     def from_records(cls, records: Sequence[Mapping[str, Any]], origin: str = "") -> Table:

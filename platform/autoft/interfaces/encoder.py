@@ -94,7 +94,8 @@ class Encoding(Protocol):
         """Arrays for `rows` (columns named by role), padded to the longest row, or to `pad_to` units if that is more; what has no length
         has nothing to pad. No rows at all give arrays of no rows. `offsets`: fill `Encoded.offsets`, where units are pieces of a text.
 
-        The same row has the same arrays in every process and beside any others: nothing of it may depend on `hash` or on an order of sets.
+        The same row has the same arrays in every process and beside any others: a server is another process than that which learned, and
+        `hash()` of a text and the order of a set differ between processes.
         """
         ...
 

@@ -86,17 +86,28 @@ def _use(manifest: Manifest) -> str:
     if manifest.encoder.name == "tokens" and "tokenizer.json" in manifest.files:
         lines += ["", *_with_onnxruntime(manifest)]
     else:
-        lines += [
-            "",
-            f"Inputs are made by autoft's encoder `{_code(manifest.encoder.name)}`; their names, types and shapes are in autoft.json.",
-        ]
+        lines += ["", f"Inputs are made by {_encoder(manifest)}; their names, types and shapes are in autoft.json."]
     # A frozen source with a head of ours is no class that transformers knows.
     if manifest.provenance.candidate.startswith("full:") and manifest.encoder.name in ("tokens", "words"):
         lines += _with_transformers(manifest)
+    needed = [package for package in manifest.plugin_packages if package.answering]
+    if needed:
+        named = ", ".join(f"`{_code(one.requirement)}` ({_md(', '.join(one.answering))})" for one in needed)
+        install = "pip install " + " ".join(one.requirement for one in needed)
+        lines += ["", f"The bundle needs plugins that it does not hold: {named}.", "", "```sh", install, "```"]
     if manifest.plugin_files:
         named = ", ".join(f"`{_code(plugin.name)}` (sha256 {plugin.sha256})" for plugin in manifest.plugin_files)
         lines += ["", f"The bundle needs a plugin that it does not hold: {named}. Pass it with `--plugin FILE`."]
     return "\n".join(lines)
+
+
+def _encoder(manifest: Manifest) -> str:
+    """The encoder, and whose it is; of several plugin files a bundle does not tell which gave it."""
+    package = manifest.package_of("encoder", manifest.encoder.name)
+    if package is not None:
+        return f"the encoder `{_code(manifest.encoder.name)}` of `{_code(package.requirement)}`"
+    whose = "the" if manifest.plugin_files else "autoft's"
+    return f"{whose} encoder `{_code(manifest.encoder.name)}`"
 
 
 def _answers(manifest: Manifest) -> str:
@@ -291,6 +302,9 @@ def _origin(manifest: Manifest) -> str:
     ]
     if origin.averaged:
         lines.append(f"- weights: the mean of those of trials {', '.join(map(str, origin.averaged))} of the run")
+    if manifest.plugin_packages:
+        named = (f"{_md(one.requirement)} ({_md(', '.join(one.gives))})" for one in manifest.plugin_packages)
+        lines.append("- packages of plugins: " + ", ".join(named))
     if origin.source_sha256:
         lines.append(f"- sha256 of the source: `{_code(origin.source_sha256)}`")
     if origin.run_id:

@@ -59,6 +59,18 @@ class PluginRecord(Frozen):
     sha256: str
 
 
+class PackageRecord(Frozen):
+    """An installed package of plugins that gave something of the bundle. The bundle names it and does not hold it."""
+
+    requirement: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*==[\w.+!-]+$", description="name==version, as pip takes it")
+    gives: tuple[str, ...] = Field(description="what of the bundle it gave: task NAME, encoder NAME, exporter NAME or model NAME")
+
+    @property
+    def answering(self) -> tuple[str, ...]:
+        """What of it answers need: all but the model, which has learned."""
+        return tuple(one for one in self.gives if not one.startswith("model "))
+
+
 class Provenance(Frozen):
     """Where the model comes from."""
 
@@ -95,6 +107,9 @@ class Manifest(Frozen):
     figures: dict[str, dict[str, float]] = Field(default_factory=dict, description="part of the data -> metric -> value")
     proof: dict[str, Any] = Field(default_factory=dict, description="what was compared, and the largest difference")
     plugin_files: tuple[PluginRecord, ...] = ()
+    plugin_packages: tuple[PackageRecord, ...] = Field(
+        default=(), description="installed packages of plugins; empty also in bundles made before they were named"
+    )
     formats: dict[str, FormatRecord] = Field(default_factory=dict, description="all formats by name; empty where there is only `exporter`")
     advice: Advice | None = Field(default=None, description="how it is served best; None until `autoft bench` has measured it")
     trimmed: TrimRecord | None = Field(default=None, description="None for the vocabulary of the source")
@@ -102,6 +117,10 @@ class Manifest(Frozen):
         default=None,
         description="how answers and inputs are distributed, for the server to tell drift; None in bundles made before there was one",
     )
+
+    def package_of(self, kind: str, name: str) -> PackageRecord | None:
+        """The installed package that gave this; `kind` is in the singular. None for what is built in, and for what a file gave."""
+        return next((package for package in self.plugin_packages if f"{kind} {name}" in package.gives), None)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoft import afresh
 from autoft.catalog import Catalog
 from autoft.data.table import Rows
-from autoft.interfaces.encoder import Arrays
+from autoft.errors import ExportError
+from autoft.interfaces.encoder import Arrays, Encoding
 from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Fitted, Program
 from autoft.interfaces.task import Decoder
@@ -82,11 +84,27 @@ def build(
         write_encoder(program, folder)
         (folder / "config.json").write_text(json.dumps(dict(program.config), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         encoding = catalog.encoder(program.encoder.name).open(folder, program.encoder.config)
+        _encodes_afresh(program, encoding, understood, catalog, folder, say)
         site = Site(fitted, decoder, sampled(program, understood, encoding), understood, catalog, folder, threads, seconds)
         return Built(folder, fitted, program, decoder, add_formats(formats, site, judged, max_loss, say))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _encodes_afresh(program: Program, encoding: Encoding, understood: Understood, catalog: Catalog, folder: Path, say: Say) -> None:
+    """The proof asks in this process, and a server in another one. Raises ExportError where rows have other encodings there."""
+    name = program.encoder.name
+    if not afresh.is_rebuilt(catalog.giver("encoder", name), catalog.plugin_files):
+        return
+    rows = understood.rows.take(understood.validated[: afresh.ROWS])
+    try:
+        fault = afresh.difference(name, program.encoder.config, folder, encoding, rows, catalog.plugin_files)
+    except afresh.CannotCompare as error:
+        say(f"the encoder {name!r} was not compared with itself in another process: {error}")
+        return
+    if fault:
+        raise ExportError(f"the export was refused by the proof: {fault}")
 
 
 def held_out(validation: Path) -> tuple[Rows, Arrays]:

@@ -24,6 +24,7 @@ from autoft.steps.clock import Clock
 from autoft.steps.confirm import Bench, Confirmation
 from autoft.steps.distill import Taught
 from autoft.steps.export import Shipped
+from autoft.steps.failures import failures
 from autoft.steps.formats import format_result
 from autoft.steps.judge import faultless, judge
 from autoft.steps.manifest import manifest_of
@@ -91,6 +92,7 @@ def conclude(
             outlook=outlook,
             unnamed=unnamed_in_words(row, winner, problem.metric) if settings.named_only else "",
             taught=_taught(taught, winner, problem.metric.name),
+            failed=failures(journal.leaderboard, journal.folder / "trials"),
             limits=limits_in_words(shipped.bounds, shipped.option, shipped.options) if shipped.bounds and shipped.option else "",
         )
     )

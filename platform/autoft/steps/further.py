@@ -25,6 +25,7 @@ from autoft.runtime.bundle import Bundle, EncoderRecord, FormatRecord, TrimRecor
 from autoft.settings import Settings
 from autoft.steps.bundle import build, decoder_for
 from autoft.steps.formats import Judged, Say, Site, add_formats, discard, format_result, sampled
+from autoft.steps.manifest import packages
 from autoft.steps.reopen import same_data
 from autoft.steps.trimming import affordable, trim
 from autoft.steps.understand import Understood, understand
@@ -219,6 +220,9 @@ def _describe(folder: Path, ended: _Ended, made: _Made) -> None:
         "formats": made.formats,
         "encoder": EncoderRecord(name=encoder.name, config=dict(encoder.config)),
         "trimmed": made.trimmed,
+        "plugin_packages": packages(
+            ended.catalog, ended.understood.problem.task, encoder.name, made.formats, ended.result["best"]["candidate"].partition(":")[0]
+        ),
     }
     reference = ended.bundle.manifest.reference
     if reference and made.trimmed != ended.bundle.manifest.trimmed:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from autoft.catalog import Catalog
 from autoft.journal import versions
-from autoft.runtime.bundle import EncoderRecord, Manifest, PluginRecord, Provenance, write_decoder
+from autoft.runtime.bundle import EncoderRecord, Manifest, PackageRecord, PluginRecord, Provenance, write_decoder
 from autoft.runtime.schemas import input_schema, schema_of
 from autoft.settings import Settings
 from autoft.steps.bundle import Built, Chosen
@@ -46,5 +48,18 @@ def manifest_of(settings: Settings, bench: Bench, built: Built, chosen: Chosen, 
         licences={source.name: source.licence} if source and source.licence else {},
         proof=built.proof.model_dump(mode="json"),
         plugin_files=tuple(PluginRecord(name=p.name, sha256=p.sha256) for p in bench.catalog.plugin_files),
+        plugin_packages=packages(
+            bench.catalog, problem.task, built.program.encoder.name, built.formats, bench.candidates[chosen.row.candidate].model
+        ),
         formats=built.formats,
     )
+
+
+def packages(catalog: Catalog, task: str, encoder: str, formats: Iterable[str], model: str) -> tuple[PackageRecord, ...]:
+    """The installed packages without which these are not there, each with what it gives of them."""
+    found: dict[str, list[str]] = {}
+    for kind, name in (("task", task), ("encoder", encoder), *(("exporter", name) for name in formats), ("model", model)):
+        giver = catalog.giver(kind, name)
+        if giver is not None and giver.requirement:
+            found.setdefault(giver.requirement, []).append(f"{kind} {name}")
+    return tuple(PackageRecord(requirement=requirement, gives=tuple(gives)) for requirement, gives in found.items())

@@ -21,7 +21,7 @@ class Findings:
     `alone`: nothing else was asked for; `all_right`: no test row was answered wrongly; `rows` are test rows, `learned` those that the model
     learned from; `folds` and `seeds` confirmed the choice; `averaged` trials' weights were averaged (0: none); `crossed`: trials were
     cross-validated; `limits` says whether those of the user are kept, `taught` from whom it learned, `unnamed` what
-    does as well and was not named."""
+    does as well and was not named, `failed` which candidates gave no model."""
 
     problem: Problem
     winner: str
@@ -42,6 +42,7 @@ class Findings:
     limits: str = ""
     taught: str = ""
     unnamed: str = ""
+    failed: str = ""
 
 
 def verdict(found: Findings) -> str:
@@ -53,6 +54,7 @@ def verdict(found: Findings) -> str:
         _against_baseline(found),
         found.unnamed,
         _against_runner_up(found),
+        found.failed,
         _confirmed(found),
         _learned(found),
     ]
@@ -113,8 +115,10 @@ def _against_runner_up(found: Findings) -> str:
         return ""
     row, judgement, tested = found.rivalry.row, found.rivalry.judgement, found.rivalry.rows == "test"
     name = row.candidate if row.candidate != found.winner else f"trial {row.trial}, another {row.candidate}"
+    if row.status == "stopped":
+        name += f", stopped at {row.progress} % of its trial,"
     if judgement is None or judgement.lead.value != judgement.lead.value:
-        return f"It was not held against the runner-up {name}: neither its weights nor its answers were at hand."
+        return f"It was not held against the runner-up {name.rstrip(',')}: neither its weights nor its answers were at hand."
     rival = f"the runner-up {name} ({judgement.other.value:.3f})" + (", before the refit," if found.refitted and not found.crossed else "")
     where = "on the test rows" if tested else "on the validation rows, by which it was chosen"
     if judgement.better:

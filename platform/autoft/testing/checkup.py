@@ -8,16 +8,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from autoft import afresh
 from autoft.catalog import Catalog, PluginRecord
+from autoft.data.table import Table
 from autoft.errors import AutoftError, DataError, PluginError
+from autoft.interfaces.encoder import EncoderSpec
+from autoft.interfaces.model import FitData, Program
+from autoft.interfaces.source import Source
 from autoft.interfaces.tuner import PluginFile
-from autoft.plugins import Loaded, load_installed, load_plugin_file, read_plugin_file
+from autoft.plugins import BUILT_IN, Loaded, load_installed, load_plugin_file, read_plugin_file
 from autoft.testing.contract import ContractBroken
 
 Status = Literal["passed", "failed", "not checked"]
@@ -76,6 +81,7 @@ def check_plugin(name: str, file: Path | None = None, data: Path | None = None, 
     yield from _contracts(subject)
     yield _rebuilt(subject)
     yield from _in_ray(subject) if ray else ()
+    yield from _encodes_afresh(subject)
     yield from _without_torch(subject)
 
 
@@ -231,25 +237,32 @@ def _task(task: Any, table: Any) -> str | None:
 
 
 def _model(subject: Subject, model: Any) -> str | None:
-    """On the user's data, on reviews, or on the first tiny table for which it has a candidate, with a tiny source at hand."""
+    """With a tiny source at hand."""
     from autoft.testing import check_model, make_source
+
+    with tempfile.TemporaryDirectory() as name:
+        sources = [make_source(Path(name) / "tiny-bert")]
+        taken = _taken(subject, model, sources, Path(name))
+        if taken is None:
+            return "it has no candidate for any of the tiny tables: give rows of its kind with --data"
+        check_model(model, taken[0], sources=sources, plugin=subject.loaded.plugin)
+    return None
+
+
+def _taken(subject: Subject, model: Any, sources: Sequence[Source], folder: Path) -> tuple[Table, FitData] | None:
+    """The user's data, reviews, or the first tiny table for which the model has a candidate, and what is learned from it."""
     from autoft.testing.learning import LIMITS, best_task, catalog_with, fit_data
     from autoft.testing.samples import TABLES
 
-    plugin = subject.loaded.plugin
-    catalog = catalog_with(plugin)
-    given = _table(subject)
-    with tempfile.TemporaryDirectory() as name:
-        sources = [make_source(Path(name) / "tiny-bert")]
-        for table in [given] if given is not None else [make() for make in TABLES.values()]:
-            try:
-                data = fit_data(best_task(catalog, table), table, Path(name))
-            except DataError:
-                continue
-            if model.candidates(data.problem, sources, LIMITS, data.rows):
-                check_model(model, table, sources=sources, plugin=plugin)
-                return None
-    return "it has no candidate for any of the tiny tables: give rows of its kind with --data"
+    catalog, given = catalog_with(subject.loaded.plugin), _table(subject)
+    for table in [given] if given is not None else [make() for make in TABLES.values()]:
+        try:
+            data = fit_data(best_task(catalog, table), table, folder)
+        except DataError:
+            continue
+        if model.candidates(data.problem, sources, LIMITS, data.rows):
+            return table, data
+    return None
 
 
 def _encoder(encoder: Any) -> str | None:
@@ -382,6 +395,62 @@ def _without_torch(subject: Subject) -> Iterator[Finding]:
         yield Finding("serves without torch", "failed", failure or f"there is no {', '.join(lost)} without the train extra")
     else:
         yield Finding("serves without torch", "passed", ", ".join(expected))
+
+
+def _encodes_afresh(subject: Subject) -> Iterator[Finding]:
+    """What its encoders give has to be the same in a server, which is another process. Each is opened with what a model of the plugin gives
+    it, or with nothing."""
+    names = [given.name for given in subject.record.gives if given.kind == "encoder"]
+    if not names or subject.record.origin == BUILT_IN:
+        return
+    with tempfile.TemporaryDirectory() as place:
+        specs = _specs(subject, Path(place))
+        for number, name in enumerate(names):
+            check = f"encoder {name} in another process"
+            spec, rows = specs.get(name, (EncoderSpec(name, {}), None))
+            try:
+                fault = _other_encoding(subject, spec, rows, Path(place) / f"encoder-{number}")
+            except afresh.CannotCompare as error:
+                yield Finding(check, "not checked", str(error))
+            except Exception as error:
+                needs = "no model of the plugin says what it is opened with, and without that"
+                yield Finding(check, "not checked", f"{needs} there is {type(error).__name__}: {error}")
+            else:
+                yield Finding(check, "failed" if fault else "passed", fault or "the same arrays under another hash seed")
+
+
+def _specs(subject: Subject, folder: Path) -> dict[str, tuple[EncoderSpec, Table]]:
+    """By the name of the encoder: what a model of the plugin that learned gives it, and rows. A model that fails was told of before."""
+    from autoft.testing import make_source
+    from autoft.testing.learning import LIMITS, Told, default_trial
+
+    found: dict[str, tuple[EncoderSpec, Table]] = {}
+    for given in subject.record.gives:
+        if given.kind != "model":
+            continue
+        space = folder / f"model-{given.name}"
+        try:
+            model, sources = _object(subject, "model", given.name), [make_source(space / "tiny-bert")]
+            taken = _taken(subject, model, sources, space)
+            if taken is not None:
+                data = taken[1]
+                candidate = model.candidates(data.problem, sources, LIMITS, data.rows)[0]
+                spec = model.fit(default_trial(model, candidate, data), data, Told()).program().encoder
+                found.setdefault(spec.name, (spec, data.rows))
+        except Exception:
+            continue
+    return found
+
+
+def _other_encoding(subject: Subject, spec: EncoderSpec, rows: Table | None, folder: Path) -> str | None:
+    from autoft.steps.formats import write_encoder
+    from autoft.testing import reviews
+
+    folder.mkdir()
+    write_encoder(Program((), spec, {}), folder)
+    encoding = _object(subject, "encoder", spec.name).open(folder, dict(spec.config))
+    texts = Table({"text": reviews(afresh.ROWS)["text"]}) if rows is None else rows
+    return afresh.difference(spec.name, spec.config, folder, encoding, texts, (subject.file,) if subject.file else ())
 
 
 def main() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,9 +59,13 @@ class Contract:
             self.broken(rule, member)
 
     def broken(self, rule: str, member: str = "") -> None:
-        """Raises ContractBroken."""
-        home = f"autoft.interfaces.{HOMES[self.kind]}" + (f".{member}" if member else "")
-        raise ContractBroken(f"{self.kind} {self.name}: {rule}", home, f"{PAGE}#{self.kind}s")
+        """Raises ContractBroken. `member` is one of the interface, or of another in its module: `Encoding.encode`."""
+        raise ContractBroken(f"{self.kind} {self.name}: {rule}", self._home(member), f"{PAGE}#{self.kind}s")
+
+    def _home(self, member: str) -> str:
+        module, _, interface = HOMES[self.kind].partition(".")
+        told = member if "." in member else f"{interface}.{member}" if member else interface
+        return f"autoft.interfaces.{module}.{told}"
 
     @contextmanager
     def asking(self, member: str, of: str, seconds: float | None = None) -> Iterator[Callable[[], None]]:
@@ -72,19 +79,23 @@ class Contract:
         except Late:
             self.broken(f"{member} gave no sign for {seconds:g} s, asked {of}", member)
         except (Exception, SystemExit) as error:
-            home = f"autoft.interfaces.{HOMES[self.kind]}.{member}"
-            told = f"{self.kind} {self.name}: {member} raised {type(error).__name__}: {error}, asked {of}"
-            raise ContractBroken(told, home, f"{PAGE}#{self.kind}s") from error
+            told = f"{self.kind} {self.name}: {member} raised {type(error).__name__}: {error}, asked {of}{_place(error)}"
+            raise ContractBroken(told, self._home(member), f"{PAGE}#{self.kind}s") from error
 
     @contextmanager
-    def refusing(self, member: str, of: str, kind: type[AutoftError]) -> Iterator[None]:
-        """What cannot be used has to be refused with an error of this kind, which the user sees as a sentence."""
+    def refusing(self, member: str, of: str, kind: type[AutoftError], row: int | None = None) -> Iterator[None]:
+        """What cannot be used has to be refused with an error of this kind, which the user sees as a sentence; it names `row`, counted from
+        1, where one is to blame."""
         try:
             yield
-        except kind:
+        except kind as error:
+            named = row is None or re.search(rf"\b{row}\b", str(error)) is not None
+            told = f"{member} refuses {of} with {str(error)!r}, which does not name the row: 'row {row}: ...'"
+            self.holds(named, told, member)
             return
         except (Exception, SystemExit) as error:
-            self.broken(f"{member} raised {type(error).__name__}: {error}, where {kind.__name__} is the answer to {of}", member)
+            raised = f"{member} raised {type(error).__name__}: {error}"
+            self.broken(f"{raised}, where {kind.__name__} is the answer to {of}{_place(error)}", member)
         self.broken(f"{member} took {of}; {kind.__name__} with what to do about it is the answer", member)
 
     def is_json(self, value: object, what: str, member: str) -> None:
@@ -112,6 +123,15 @@ class Contract:
             apart = difference(array, other[name])
             told = f"{what}: {name} differs by {apart:.2g}" if apart is not None else f"{what}: {name} has another shape or kind"
             self.holds(apart is not None and apart <= tolerance, told, member)
+
+
+def _place(error: BaseException) -> str:
+    """Where the plugin's own code raised it: the innermost frame of the package that the check called."""
+    frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    names = [str(frame.f_globals.get("__name__", "")) for frame, _ in frames]
+    called = next((name.partition(".")[0] for name in names if not name.startswith("autoft.testing")), None)
+    own = [pair for pair, name in zip(frames, names, strict=True) if called is not None and name.partition(".")[0] == called]
+    return f" (line {own[-1][1]} of {Path(own[-1][0].f_code.co_filename).name})" if own else ""
 
 
 def difference(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> float | None:

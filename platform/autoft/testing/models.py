@@ -6,21 +6,23 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from autoft.catalog import Catalog
 from autoft.data.table import Table
-from autoft.errors import AutoftError, ExportError, TrialError
+from autoft.errors import AutoftError, TrialError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.exporter import Converts, Exporter
 from autoft.interfaces.model import Candidate, FitData, Fitted, Model, Program
-from autoft.interfaces.problem import Head
+from autoft.interfaces.problem import Head, Problem
 from autoft.interfaces.source import Source, SourceCard
 from autoft.interfaces.space import Choice, Integer, Parameter, Space
 from autoft.proof import prove
 from autoft.steps.formats import write_encoder
-from autoft.testing.contract import Contract
+from autoft.testing.contract import Contract, ContractBroken
+from autoft.testing.encoders import check_encoder
 from autoft.testing.learning import LIMITS, Learned, Told, best_task, catalog_with, default_trial, fit_data
 from autoft.testing.samples import reviews
 
@@ -165,6 +167,7 @@ def _check_program(contract: Contract, catalog: Catalog, learned: Learned) -> No
     contract.holds(isinstance(program, Program) and bool(program.parts), "Fitted.program has no part", "fit")
     contract.holds(isinstance(extra, dict), f"Fitted.extra gave {type(extra).__name__}, not arrays by name", "fit")
     contract.is_json(dict(program.config), "the config of its program", "fit")
+    _check_config(contract, dict(program.config), learned.data.problem)
     contract.is_json(dict(program.encoder.config), "the config of its encoder", "fit")
     known = ", ".join(catalog.encoders)
     told = f"its program names the encoder {program.encoder.name!r}; there are {known}; give the module that gives it: plugin=..."
@@ -172,6 +175,17 @@ def _check_program(contract: Contract, catalog: Catalog, learned: Learned) -> No
     for part in program.parts:
         absent = [tensor.name for tensor in part.inputs if tensor.name not in part.example]
         contract.holds(not absent, f"the example of its part {part.name} lacks {absent[:1]}", "fit")
+
+
+def _check_config(contract: Contract, config: dict[str, Any], problem: Problem) -> None:
+    """It becomes config.json of the bundle, by which other loaders tell what they have before them."""
+    told = "the config of its program has no model_type: it becomes config.json of the bundle"
+    contract.holds(isinstance(config.get("model_type"), str) and bool(config["model_type"]), told, "Program")
+    if problem.labels:
+        named = config.get("id2label")
+        names = [name for _, name in sorted(named.items(), key=lambda pair: int(pair[0]))] if isinstance(named, dict) else named
+        told = f"id2label of the config of its program is {named!r}, the problem's labels are {list(problem.labels)}"
+        contract.holds(names == list(problem.labels), told, "Program")
 
 
 def _check_proof(contract: Contract, catalog: Catalog, learned: Learned, folder: Path) -> None:
@@ -194,10 +208,19 @@ def _prove(contract: Contract, catalog: Catalog, learned: Learned, program: Prog
     try:
         write_encoder(program, folder)
         exporter.export(program, data.problem, folder)
-        encoding = catalog.encoder(program.encoder.name).open(folder, program.encoder.config)
+        encoder = catalog.encoder(program.encoder.name)
+        # Its encoder first: what is wrong with it would show as a fault of the proof.
+        check_encoder(encoder, program.encoder.config, program.encoder.files, data.rows.take(range(min(12, len(data.rows)))))
+        encoding = encoder.open(folder, program.encoder.config)
         session = exporter.open(folder, 1)
         proof = prove(learned.fitted, session, encoding, learned.task, data.problem, data.rows.take(data.validation))
-    except (AutoftError, ExportError) as error:
+    except ContractBroken:
+        raise
+    except AutoftError as error:
         contract.broken(f"the format {exporter.name} cannot be made of it: {error}", "fit")
+        return
+    except Exception as error:
+        raised = f"{type(error).__name__}: {error}"
+        contract.broken(f"proved in the format {exporter.name} behind its encoder {program.encoder.name}, it raised {raised}", "Program")
         return
     contract.holds(proof.passed, f"the format {exporter.name} is refused by the proof: {'; '.join(proof.reasons)}", "fit")

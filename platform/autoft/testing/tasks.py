@@ -116,6 +116,7 @@ def _check_values(contract: Contract, task: Task, problem: Problem, table: Table
         targets = task.targets(problem, table)
     first = targets.shape[0] if isinstance(targets, np.ndarray) and targets.ndim else None
     contract.holds(first == rows, f"targets have {first} rows, not {rows}", "targets")
+    _check_codes(contract, problem, targets, "targets", "targets")
     with contract.asking("strata", "for strata"):
         strata = task.strata(problem, targets)
     shape = (rows,) if strata is None else np.asarray(strata).shape
@@ -142,6 +143,7 @@ def _check_answers(contract: Contract, task: Task, problem: Problem, inputs: Tab
         with contract.asking("decide", told):
             decided = task.decide(problem, one, outputs)
         contract.holds(len(decided) == rows, f"decide made {len(decided)} decisions on {rows} rows", "decide")
+        _check_codes(contract, problem, decided, "decisions", "decide")
     with contract.asking("score", "for the metrics"):
         metrics = task.score(problem, targets, decided)
     contract.holds(problem.metric.name in metrics, f"score has no {problem.metric.name!r}, its problem's metric", "score")
@@ -151,6 +153,16 @@ def _check_answers(contract: Contract, task: Task, problem: Problem, inputs: Tab
     contract.holds(len(answers) == rows, f"decode gave {len(answers)} answers to {rows} rows", "decode")
     contract.holds(all(isinstance(answer, dict) for answer in answers), "an answer of decode is no dictionary", "decode")
     contract.is_json(answers, "an answer of decode", "decode")
+
+
+def _check_codes(contract: Contract, problem: Problem, codes: Any, what: str, member: str) -> None:
+    """Codes of classes are places in the head's outputs; -1 fills rows of words up."""
+    lowest = {"single_label_classification": 0, "token_classification": -1}.get(problem.head.kind)
+    found = np.asarray(codes)
+    if lowest is None or not found.size or found.dtype.kind not in "iu":
+        return
+    low, high, most = int(found.min()), int(found.max()), problem.head.outputs - 1
+    contract.holds(low >= lowest and high <= most, f"{what} have codes from {low} to {high}; the head's are {lowest} to {most}", member)
 
 
 def _check_requests(contract: Contract, task: Task, problem: Problem, inputs: Table) -> None:
@@ -165,3 +177,5 @@ def _check_requests(contract: Contract, task: Task, problem: Problem, inputs: Ta
     )
     with contract.refusing("check_inputs", "a request without its inputs", DataError):
         task.check_inputs(problem, [{"something-else": 1}])
+    with contract.refusing("check_inputs", "a request whose second row has no inputs", DataError, row=2):
+        task.check_inputs(problem, [asked[0], {"something-else": 1}])

@@ -97,8 +97,8 @@ def contrastive_epochs(rows: int) -> tuple[int, int, int]:
 def contrastive_space(body: int, problem: Problem, rows: int) -> Space:
     """For comparing `rows` rows by a source whose layers have `body` parameters; `C` is that of the head, as in `frozen_space`.
 
-    On held-back training rows of banking77 a `C` of 0.3 was better than the 0.02 of `frozen` by 1.7 points of macro-F1 with 29 rows a class and
-    by 1.0 with 8; on 8 and 32 rows a class of emotion it made no difference.
+    On held-back training rows of banking77 a `C` of 0.3 was better than the 0.02 of `frozen` by 1.7 points of macro-F1 with 29 rows a
+    class and by 1.0 with 8; on 8 and 32 rows a class of emotion it made no difference.
     """
     low, rate, high = (_COMPARING * value for value in _rates(body))
     fewest, epochs, most = contrastive_epochs(rows)
