@@ -75,9 +75,12 @@ def _tell(error: Exception) -> None:
     fault = plugin_fault(error)
     if fault is None:
         raise error
-    if _SHOWING & {*sys.argv} or os.environ.get("AUTOFT_DEBUG") or os.environ.get("AUTOFT_TRACE", "0") not in ("", "0"):
-        import traceback
+    import os
+    import traceback
 
+    from autoft.guard import tracing
+
+    if _SHOWING & {*sys.argv} or os.environ.get("AUTOFT_DEBUG") or tracing():
         traceback.print_exception(error)
     from autoft.console import show_error
 
