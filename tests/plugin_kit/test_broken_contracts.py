@@ -388,6 +388,23 @@ def test_hooks_of_events_are_called_with_all_that_runs_tell(monkeypatch: pytest.
         check_hooks(hooks(run_started=lambda event: threading.Event().wait(60)))
 
 
+def test_hooks_write_into_the_folder_of_a_run_and_leave_nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def started(event: Any) -> None:
+        assert Path(event.folder).is_absolute()
+        (Path(event.folder) / "note.txt").write_text(event.run_id)
+        (Path(event.folder).parent / f"beside-{event.run_id}.txt").write_text(event.run_id)
+        Path("record.txt").write_text(event.run_id)
+        written.append(Path(event.folder) / "note.txt")
+
+    written: list[Path] = []
+    monkeypatch.chdir(tmp_path)
+    assert check_hooks(hooks(run_started=started, run_resumed=started)) == ("autoft_run_started", "autoft_run_resumed")
+    assert [path.parent.name for path in written] == ["checked-1", "checked-2"]
+    assert not any(path.exists() for path in written)
+    assert list(tmp_path.iterdir()) == []
+    assert Path.cwd() == tmp_path
+
+
 def tuner(change: Callable[[Any, Any], Any]) -> Any:
     """A random search whose events are changed on their way: what is None is not told."""
 
