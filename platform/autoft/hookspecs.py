@@ -185,7 +185,7 @@ class Hooks:
 
     @hookspec
     def autoft_run_resumed(self, event: RunResumed) -> None:
-        """A run that was cut off goes on; trials that had ended are not told of again.
+        """A run that was cut off goes on; trials that had ended are not told of again, and stand in events.jsonl of its folder.
 
         When: before anything else that it tells.
         Process: the driver, another one than before.
