@@ -74,6 +74,7 @@ def _parts(text: str) -> dict[str, str]:
 
 def _hook_page(name: str, parts: dict[str, str]) -> str:
     from autoft.catalog import KINDS
+    from autoft.hookspecs import Hooks
 
     text = [GENERATED, f"# {name}\n", f"{parts['What']}\n"]
     text += [f"- **{part}**: {' '.join(parts[part].split())}" for part in ("When", "Process", "Parameters", "Returns")]
@@ -81,10 +82,13 @@ def _hook_page(name: str, parts: dict[str, str]) -> str:
     kind = name.removeprefix("autoft_register_")
     if kind in KINDS:
         text.append(f"## The interface\n\n{_interface(KINDS[kind])}")
+        beside = ", ".join(f"[{one.__name__}](../types.md#{one.__name__.lower()})" for one in _beside(KINDS[kind]))
+        text += [f"What one may have beside: {beside}.\n"] if beside else []
     else:
+        event = inspect.signature(getattr(Hooks, name)).parameters["event"].annotation
         schema = "[the schema of events.jsonl](../../schemas/events.json)"
         text.append(
-            f"Fields of every event are in {schema}. A plugin's hooks are called one after\n"
+            f"The event is a [{event}](../types.md#{event.lower()}); all are in {schema}. A plugin's hooks are called one after\n"
             "another in a thread of their own, with copies. One that raises, or does not return within 30 s, is said once and\n"
             "hears no more: [what a plugin cannot do](../index.md#what-a-plugin-cannot-do).\n"
         )
@@ -92,11 +96,21 @@ def _hook_page(name: str, parts: dict[str, str]) -> str:
     return "\n".join(text) + f"\n[All hooks](README.md), {more}\n"
 
 
+def _beside(interface: type) -> list[type]:
+    """The smaller protocols of an interface's module, by which the core asks what a plugin has beside."""
+    found = vars(sys.modules[interface.__module__]).values()
+    asked = [one for one in found if getattr(one, "_is_runtime_protocol", False) and one.__module__ == interface.__module__]
+    return [one for one in asked if one is not interface]
+
+
 def _interface(interface: type) -> str:
     text = [f"`{interface.__module__}.{interface.__name__}`: {inspect.getdoc(interface)}\n"]
-    for name in interface.__annotations__:
-        if name != "model_config":
-            text.append(f"- `{_field(interface, name)}`" + _told(getattr(interface, "model_fields", {}).get(name)))
+    fields = getattr(interface, "model_fields", {})
+    if fields:
+        needed = ", ".join(f"{name}=..." for name, field in fields.items() if field.is_required())
+        text.append(f"A pydantic model, which takes keywords only: `{interface.__name__}({needed})`.\n")
+    for name in fields or interface.__annotations__:
+        text.append(f"- `{_field(interface, name)}`" + _told(fields.get(name)))
     for name, method in vars(interface).items():
         if name in interface.__annotations__ or (name.startswith("_") and name not in ("__call__", "__getitem__")):
             continue
@@ -113,6 +127,7 @@ def _field(owner: type, name: str) -> str:
     """A field with its type, and its default where that is a plain value."""
     default = vars(owner).get(name, ...)
     if name in getattr(owner, "model_fields", {}):
+        owner = next(one for one in owner.__mro__ if name in vars(one).get("__annotations__", {}))
         default = owner.model_fields[name].default
     shown = f" = {default!r}" if default is None or isinstance(default, str | int | float | tuple) else ""
     return f"{name}: {owner.__annotations__[name]}{shown}"
@@ -131,8 +146,9 @@ def _told(what: object) -> str:
 
 def types() -> str:
     """What an author builds and gets, one after another."""
+    from autoft.catalog import KINDS, a
     from autoft.data.table import Table
-    from autoft.interfaces import encoder, exporter, model, problem, source, space, task, tuner
+    from autoft.interfaces import encoder, events, exporter, model, problem, source, space, task, tuner
 
     parts = {
         "Rows": ("What readers give and everything else takes.", [Table]),
@@ -152,11 +168,22 @@ def types() -> str:
         "Sources": ("Pretrained weights.", [source.Source, source.SourceCard, source.Wheel]),
         "Formats": ("What an exporter gives.", [exporter.Exported, exporter.Session]),
         "Searches": ("What a tuner is asked with.", [tuner.SearchRequest, tuner.PluginFile]),
+        "Events": (
+            "What a tuner tells, and what hooks and trackers hear.",
+            [one for one in vars(events).values() if isinstance(one, type) and "event" in getattr(one, "model_fields", {})],
+        ),
     }
+    given = {"model": [model.Evidence, model.Trimmed]}
+    for kind, interface in KINDS.items():
+        one, beside = kind[:-1], _beside(interface)
+        if beside:
+            what = f"Members that {a(one)}, or what it gives, may have: where they are there, the core uses them."
+            parts[f"Beside {a(one)}"] = (what, [*beside, *given.get(one, [])])
     head = (
         "# Types\n\nWhat the methods of a plugin take and return, beside the interfaces themselves, which stand on the pages of the "
-        "[hooks](hooks/README.md). `Arrays` is `dict[str, numpy.ndarray]`, `Rows` are row numbers, int64 (n,). Events are in "
-        "[a schema](../schemas/events.json).\n"
+        "[hooks](hooks/README.md). `Arrays` is `dict[str, numpy.ndarray]`, `Rows` are row numbers, int64 (n,). What "
+        "is said to be a pydantic model takes its fields by keyword alone; all others take them in order, too. Events have "
+        "[a schema](../schemas/events.json) as well.\n"
     )
     text = [GENERATED, head]
     for name, (what, shown) in parts.items():

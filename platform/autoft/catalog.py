@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 import pluggy
 
 from autoft.data.names import nearest
+from autoft.data.reading import SHOWS_FAILURES
 from autoft.errors import PluginError
 from autoft.guard import PluginHangs, guarded, show_calls, traced, tracing
 from autoft.hookspecs import PROJECT, Hooks
@@ -193,26 +194,32 @@ class Catalog:
             if record.failure and not record.missing_extra and not record.left_out
         )
 
+    def unloaded(self, may: str) -> list[str]:
+        """A line for each reason why plugins that are not built in did not load, for what is missed and they `may` have: "give it"."""
+        return _suspected([one for one in self.plugins if one.origin != BUILT_IN], may)
+
     def _get(self, kind: str, known: Mapping[str, _T], name: str) -> _T:
         if name in known:
             return known[name]
         close = nearest(name, list(known))
         message = f"there is no {kind} named {name!r}" + (f"; did you mean {close!r}?" if close else "")
         message += f" Known: {', '.join(known) or 'none'}." if close else f"; known: {', '.join(known) or 'none'}"
-        failed: dict[str, list[str]] = {}  # those that were not wanted share their reason, and a line
-        for record in self.plugins:
-            if record.failure:
-                failed.setdefault(record.failure, []).append(f"{record.name} ({record.origin})")
-        lines = [
-            f"plugin{'s' if len(names) > 1 else ''} {', '.join(names)}, which did not load, may give it: {why}"
-            for why, names in failed.items()
-        ]
-        raise PluginError("\n".join([message, *lines]), hint="autoft plugins shows what each plugin gives and what failed to load")
+        raise PluginError("\n".join([message, *_suspected(self.plugins, "give it")]), hint=SHOWS_FAILURES)
 
 
 def a(kind: str) -> str:
     """A kind with its article."""
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def _suspected(records: Iterable[PluginRecord], may: str) -> list[str]:
+    failed: dict[str, list[str]] = {}  # those that were not wanted share their reason, and a line
+    for record in records:
+        if record.failure:
+            failed.setdefault(record.failure, []).append(_giver(record))
+    return [
+        f"plugin{'s' if len(names) > 1 else ''} {', '.join(names)}, which did not load, may {may}: {why}" for why, names in failed.items()
+    ]
 
 
 def _giver(record: PluginRecord) -> str:

@@ -35,6 +35,10 @@ class DataError(InputError):
     """A data file, a column or a row cannot be used."""
 
 
+class UnknownFormatError(DataError):
+    """No reader takes such a file, or such a folder."""
+
+
 class SettingsError(InputError):
     """A flag, an environment variable or a settings file holds a value that cannot be used."""
 

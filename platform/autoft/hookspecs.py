@@ -185,7 +185,7 @@ class Hooks:
 
     @hookspec
     def autoft_run_resumed(self, event: RunResumed) -> None:
-        """A run that was cut off goes on; trials that had ended are not told of again.
+        """A run that was cut off goes on; trials that had ended are not told of again, and stand in events.jsonl of its folder.
 
         When: before anything else that it tells.
         Process: the driver, another one than before.
@@ -215,7 +215,7 @@ class Hooks:
     def autoft_trial_reported(self, event: TrialReported) -> None:
         """A trial was evaluated.
 
-        When: at each evaluation on the validation rows.
+        When: at each evaluation on the validation rows; in a cross-validated trial after each fold, by all that was held out so far.
         Process: the driver.
         Parameters: `event`: number, progress in percent, metrics, further measures.
         Returns: nothing.
@@ -231,7 +231,7 @@ class Hooks:
 
         When: as it ends.
         Process: the driver.
-        Parameters: `event`: number, status, best metrics, seconds, reason.
+        Parameters: `event`: number, status, metrics and the value that counts, seconds, reason.
         Returns: nothing.
         Example:
             @autoft.hookimpl

@@ -145,5 +145,6 @@ def read_rows(path: Path, *, plugin_files: Sequence[Path] = (), unlabelled: Call
     from autoft.plugins import read_plugin_file
 
     files = [read_plugin_file(one) for one in plugin_files]
-    readers = list(Catalog.build(files, kinds=("readers",)).readers.values())
-    return read_table(path, [unlabelled(readers), *readers] if unlabelled else readers)
+    catalog = Catalog.build(files, kinds=("readers",))
+    readers = list(catalog.readers.values())
+    return read_table(path, [unlabelled(readers), *readers] if unlabelled else readers, catalog.unloaded("read it"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 from autoft.catalog import Catalog
 from autoft.data.table import Table
 from autoft.errors import AutoftError, DataError, SettingsError
+from autoft.interfaces.task import Match
 from autoft.steps.tasks import Found, find_task
+from autoft_plugins.tasks.text_classification import TextClassification
 from autoft_plugins.tasks.texts import language
 
 TEXTS = [f"the {thing} was {how} and took {i} days" for i, (thing, how) in enumerate([("lamp", "bright"), ("chair", "crooked")] * 10)]
@@ -91,6 +94,26 @@ def test_a_task_that_was_named_may_be_a_guess_too(catalog: Catalog) -> None:
     data = table(remark=TEXTS, bar=POLES, age=[20.5 + 0.7 * i for i in range(20)])
     assert "label 'age' is a guess" in found(catalog, data, "text-regression").doubt
     assert not found(catalog, data, "text-regression", label="age").doubt
+
+
+def test_a_column_that_is_called_as_its_role_is_no_guess(catalog: Catalog) -> None:
+    """Whatever score a plugin's task gives: only that of its match is known, not how it found the columns."""
+
+    class Guard(TextClassification):
+        name, columns = "my-guard", {"text": ("text",), "label": ("label",)}
+
+        def match(self, table: Table, given: Any) -> Match:
+            return Match(0.5, self.columns, "it looks for these names")
+
+    guard = Guard()
+    both = dataclasses.replace(catalog, tasks={guard.name: guard})
+    named = table(text=TEXTS, label=POLES)
+    assert not found(both, named, "my-guard").doubt
+    assert "my-guard is a guess" in found(both, named).doubt
+    assert "no name" not in found(both, named).doubt
+    guard.columns = {"text": ("remark",), "label": ("Label",)}
+    said = found(both, table(remark=TEXTS, Label=POLES), "my-guard").doubt
+    assert "which columns my-guard is about: text 'remark' is a guess" in said
 
 
 def test_words_for_tasks_and_roles(catalog: Catalog) -> None:

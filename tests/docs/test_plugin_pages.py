@@ -75,6 +75,20 @@ def test_every_hook_has_a_page_and_a_line() -> None:
     assert all(f"[{name}]({name}.md)" in listed for name in HOOKS)
 
 
+def test_the_page_of_types_has_events_and_what_a_plugin_may_have_beside() -> None:
+    parts = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", (PLUGINS / "types.md").read_text(encoding="utf-8"), re.M | re.S))
+    kinds = [sys.modules[interface.__module__] for interface in KINDS.values()]
+    beside = {name for kind in kinds for name, one in vars(kind).items() if getattr(one, "_is_runtime_protocol", False)}
+    assert beside - {interface.__name__ for interface in KINDS.values()} - parts.keys() == set()
+    assert "- `converts: str`" in parts["Converts"]
+    assert "- `rounding: str`" in parts["Approximates"]
+    for event in EVENTS.values():
+        assert f"takes keywords only: `{type(event).__name__}(" in parts[type(event).__name__]
+    for name in ("Problem", "Head", "Metric"):
+        assert f"takes keywords only: `{name}(" in parts[name]
+    assert "keywords only" not in parts["Space"]
+
+
 @pytest.mark.parametrize("name", HOOKS)
 def test_the_example_of_a_hook_runs(name: str, packages: dict[str, ModuleType], capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = blocks(PLUGINS / "hooks" / f"{name}.md")

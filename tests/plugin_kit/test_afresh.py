@@ -86,9 +86,17 @@ def test_what_another_process_does_not_find_or_is_built_in_is_let_be() -> None:
     assert not afresh.is_rebuilt(None, files)
 
 
-def test_the_check_of_a_plugin_finds_it(hashed: Path) -> None:
-    found = {one.check: one for one in check_plugin("", hashed, ray=False)}
-    assert found["contract of encoder hashed-words-words"].status == "passed", "one process is not enough to see it"
+def test_the_check_of_a_plugin_finds_it(hashed: Path, tmp_path: Path) -> None:
+    """Also where nothing but the model says what the encoder is opened with, which then is held to its contract by the model's."""
+    text = hashed.read_text(encoding="utf-8")
+    assert text.count("        return self\n") == text.count(", {}), config)") == 1
+    text = text.replace("        return self\n", '        assert config["width"] == WIDTH\n        return self\n')
+    file = tmp_path / hashed.name
+    file.write_text(text.replace(", {}), config)", ', {"width": WIDTH}), config)'), encoding="utf-8")
+    found = {one.check: one for one in check_plugin("", file, ray=False)}
+    contract = found["contract of encoder hashed-words-words"]
+    assert contract.status == "passed", "one process is not enough to see it"
+    assert contract.detail == "by the contract of model hashed-words, with what that opens it with"
     one = found["encoder hashed-words-words in another process"]
     assert one.status == "failed"
     assert "row 1 " in one.detail

@@ -32,7 +32,7 @@ from autoft.scaffold.templates.exporter.plugin import OrtExporter
 from autoft.scaffold.templates.reader.plugin import SqliteReader
 from autoft.scaffold.templates.task.plugin import Grades
 from autoft.scaffold.templates.tracker.plugin import CsvTracker
-from autoft.scaffold.templates.tuner.plugin import RandomTuner
+from autoft.scaffold.templates.tuner.plugin import RandomTuner, point
 from autoft.testing import (
     ContractBroken,
     check_encoder,
@@ -388,6 +388,23 @@ def test_hooks_of_events_are_called_with_all_that_runs_tell(monkeypatch: pytest.
         check_hooks(hooks(run_started=lambda event: threading.Event().wait(60)))
 
 
+def test_hooks_write_into_the_folder_of_a_run_and_leave_nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def started(event: Any) -> None:
+        assert Path(event.folder).is_absolute()
+        (Path(event.folder) / "note.txt").write_text(event.run_id)
+        (Path(event.folder).parent / f"beside-{event.run_id}.txt").write_text(event.run_id)
+        Path("record.txt").write_text(event.run_id)
+        written.append(Path(event.folder) / "note.txt")
+
+    written: list[Path] = []
+    monkeypatch.chdir(tmp_path)
+    assert check_hooks(hooks(run_started=started, run_resumed=started)) == ("autoft_run_started", "autoft_run_resumed")
+    assert [path.parent.name for path in written] == ["checked-1", "checked-2"]
+    assert not any(path.exists() for path in written)
+    assert list(tmp_path.iterdir()) == []
+    assert Path.cwd() == tmp_path
+
+
 def tuner(change: Callable[[Any, Any], Any]) -> Any:
     """A random search whose events are changed on their way: what is None is not told."""
 
@@ -437,11 +454,41 @@ def test_a_tuner_that_forgets_what_had_failed() -> None:
     """It takes the default of the model that fails once more, after the run was resumed."""
 
     def search(self: Any, request: Any, on_event: Any) -> None:
-        started = request.history and TrialStarted(trial=4, candidate="failing", hyperparameters={"rate": 0.5})
+        started = request.history and TrialStarted(trial=4, candidate="failing", hyperparameters={"kind": "a"})
         history = (*request.history, started) if started else ()
         RandomTuner.search(self, dataclasses.replace(request, history=history), on_event)
 
     finds(lambda: check_tuner(but(RandomTuner, search=search)), "has the hyperparameters with which trial 3 failed before")
+
+
+@pytest.mark.parametrize("memory", [0, 1], ids=["nothing", "what it tried last"])
+def test_a_tuner_that_forgets_what_it_has_tried(monkeypatch: pytest.MonkeyPatch, memory: int) -> None:
+    """Other than the default, which it proposes first."""
+
+    def forgetful(space: Any, seed: int, tried: Any) -> Any:
+        return point(space, seed, tried[len(tried) - memory :] if tried else [])
+
+    monkeypatch.setattr("autoft.scaffold.templates.tuner.plugin.point", forgetful)
+    finds(lambda: check_tuner(RandomTuner()), r"it tries hyperparameters again that have failed: \{'kind': '.'\}")
+
+
+def test_a_tuner_in_a_space_that_is_used_up_goes_to_others_then_ends() -> None:
+    """Of a search of six trials, two could be of the model that has but two points; of one of fifty over that model alone there are two."""
+    found: list[list[str]] = []
+
+    def search(self: Any, request: Any, on_event: Any) -> None:
+        names: list[str] = []
+        found.append(names)
+
+        def hear(event: Any) -> None:
+            names.extend([event.candidate] if isinstance(event, TrialStarted) else [])
+            on_event(event)
+
+        RandomTuner.search(self, request, hear)
+
+    check_tuner(but(RandomTuner, search=search))
+    assert found[0] == ["linear", "failing", "linear", "failing", "linear", "linear"]
+    assert ["failing", "failing"] in found
 
 
 def test_a_tuner_that_gives_no_sign(monkeypatch: pytest.MonkeyPatch) -> None:

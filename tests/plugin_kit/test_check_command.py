@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from autoft.errors import PluginError
 from autoft.scaffold import plugin_text
+from autoft.testing.checkup import check_plugin
 from support import autoft
 
 SPDX = "# SPDX-License-Identifier: MIT\n"
@@ -92,6 +94,9 @@ def test_a_name_that_is_not_there_is_refused(tmp_path: Path) -> None:
     done = autoft("plugins", "check", "bultin", cwd=tmp_path, check=False)
     assert done.returncode == 2
     assert "there is no installed plugin 'bultin'; known: builtin" in done.stderr
+    with pytest.raises(PluginError, match="no installed plugin 'my slowest") as caught:
+        next(check_plugin("my slowest.py"))
+    assert caught.value.hint == "autoft plugins check --plugin 'my slowest.py'"
     done = autoft("plugins", "check", cwd=tmp_path, check=False)
     assert done.returncode == 2
     assert "Name an installed plugin" in done.stderr

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +13,16 @@ import pytest
 
 import autoft
 from autoft.catalog import Catalog
-from autoft.errors import PluginError
+from autoft.data.table import Table
+from autoft.errors import DataError, InputError, PluginError
 from autoft.interfaces.events import Remark, RunFailedEvent, TrialStarted
+from autoft.interfaces.model import Limits
+from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.source import SourceCard
-from autoft.plugins import BUILT_IN, Loaded
+from autoft.plugins import BUILT_IN, Loaded, load_installed
+from autoft.settings import Settings
+from autoft.steps.choose import choose
+from autoft.steps.understand import understand
 
 
 class Tracker:
@@ -175,6 +183,55 @@ def test_those_that_were_not_wanted_share_a_line() -> None:
         f"plugins a (a 1.0), b (b 1.0), which did not load, may give it: {why}",
         "plugin c (c 1.0), which did not load, may give it: ImportError: x",
     ]
+
+
+def broken(name: str) -> Catalog:
+    """All that is installed, and beside it a plugin that does not load."""
+    return Catalog.of([*load_installed(), Loaded(name, f"{name} 0.1", None, "SyntaxError: invalid syntax")])
+
+
+@pytest.mark.parametrize("name", ["mails.mbox", "mails.mbox.gz", "mails"])
+def test_where_no_reader_takes_a_file_the_plugin_that_did_not_load_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if "." in name:
+        path.write_bytes(gzip.compress(b"From me") if name.endswith(".gz") else b"From me")
+    else:
+        path.mkdir()
+    catalog = broken("my-mbox")
+    with pytest.raises(DataError) as caught:
+        understand(Settings(data=path), catalog)
+    line = "plugin my-mbox (my-mbox 0.1), which did not load, may read it: SyntaxError: invalid syntax"
+    assert caught.value.message.splitlines()[1:] == [line]
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("autoft plugins shows")
+    with pytest.raises(DataError) as caught:
+        understand(Settings(data=path), Catalog.build())
+    assert "\n" not in caught.value.message
+    (tmp_path / "short.csv").write_text("text\n")
+    with pytest.raises(DataError, match="and no rows") as caught:
+        understand(Settings(data=tmp_path / "short.csv"), catalog)
+    assert "my-mbox" not in caught.value.message, "a reader took it"
+
+
+def test_where_a_model_is_missed_the_plugin_that_did_not_load_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(memory=1 << 30, threads=1, gpus=0, seconds=None, flops=1e9)
+    head, metric = Head(kind="single_label_classification", outputs=2), Metric(name="accuracy")
+    problem = Problem(task="text-classification", fields={}, inputs=("text",), labels=("a", "b"), head=head, metric=metric)
+
+    def asked(name: str) -> str:
+        with pytest.raises(InputError) as caught:
+            choose([name], broken("my-bayes"), problem, limits, Table({"text": ["x"]}), offline=True)
+        return caught.value.message
+
+    line = "plugin my-bayes (my-bayes 0.1), which did not load, may give it: SyntaxError: invalid syntax"
+    monkeypatch.chdir(tmp_path)
+    assert asked("my-bayes").splitlines() == ["--models: there is no model or source named 'my-bayes'", line]
+    (tmp_path / "my-bayes" / "src").mkdir(parents=True)  # the author's package
+    first, second = asked("my-bayes").splitlines()
+    assert first.startswith("--models: there is no model or source named 'my-bayes', and what lies here under that name is none: ")
+    assert first.endswith("has no config.json: not a folder of pretrained weights")
+    assert second == line
+    assert "my-bayes" not in asked("./missing").partition("missing")[2]
 
 
 def test_building_the_catalog_is_light() -> None:

@@ -11,10 +11,11 @@ from typing import Protocol
 from autoft.data.aside import BLOCK, read_aside
 from autoft.data.names import listed, nearest
 from autoft.data.table import Table
-from autoft.errors import DataError
+from autoft.errors import DataError, UnknownFormatError
 
 STDIN = Path("-")
 """The path that stands for standard input."""
+SHOWS_FAILURES = "autoft plugins shows what each plugin gives and what failed to load"
 _PARTS = {"train": ("train", "training"), "validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
 STDIN_NAME = "stdin"
 
@@ -28,13 +29,18 @@ class _Reader(Protocol):
     def read(self, path: Path) -> Table: ...
 
 
-def read_table(path: Path, readers: Sequence[_Reader]) -> Table:
+def read_table(path: Path, readers: Sequence[_Reader], unloaded: Sequence[str] = ()) -> Table:
     """The table in a file, a folder, or standard input (`-`), which a reader of files without an ending takes.
 
+    `unloaded` are lines about plugins that did not load: one of them may have the reader that is missed.
     Raises DataError: no such file (the nearest name is offered), no reader for it, nothing in it, or what the reader says.
     """
     try:
         table = _read_stdin(readers) if path == STDIN else _read(path, readers)
+    except UnknownFormatError as error:
+        if not unloaded:
+            raise
+        raise UnknownFormatError("\n".join([error.message, *unloaded]), hint=f"{SHOWS_FAILURES}; or {error.hint}") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     except MemoryError as error:
@@ -74,7 +80,7 @@ def _missing(path: Path) -> DataError:
 
 def _unknown_file(path: Path, readers: Sequence[_Reader]) -> DataError:
     ending = f"files ending in {path.suffix!r} are not" if path.suffix else "a file without an ending is not"
-    return DataError(f"{path}: {ending} understood; understood are {_suffixes(readers)}", hint="save the table as CSV in UTF-8")
+    return UnknownFormatError(f"{path}: {ending} understood; understood are {_suffixes(readers)}", hint="save the table as CSV in UTF-8")
 
 
 def _unknown_folder(path: Path, readers: Sequence[_Reader]) -> DataError:
@@ -87,10 +93,10 @@ def _unknown_folder(path: Path, readers: Sequence[_Reader]) -> DataError:
         return DataError(f"{path} is no data set: {what}", hint=" ".join(["autoft run", quote(str(parts["train"])), *flags]))
     if files:
         what = f"it is a folder with {listed(entry.name for entry in files)}"
-        return DataError(f"{path} is no data set: {what}", hint=f"give one of the files: {files[0]}")
+        return UnknownFormatError(f"{path} is no data set: {what}", hint=f"give one of the files: {files[0]}")
     content = listed(sorted(entry.name for entry in path.iterdir())) or "nothing"
     hint = f"give a file ({_suffixes(readers)}), a folder that `datasets` wrote with save_to_disk, or a folder of .txt files for each class"
-    return DataError(f"{path} is no data set: it is a folder that holds {content}", hint=hint)
+    return UnknownFormatError(f"{path} is no data set: it is a folder that holds {content}", hint=hint)
 
 
 def _suffixes(readers: Sequence[_Reader]) -> str:

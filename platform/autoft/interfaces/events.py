@@ -96,7 +96,11 @@ class TrialStarted(_Event):
 
 
 class TrialReported(_Event):
-    """A trial was evaluated on the validation rows."""
+    """A trial was evaluated on the validation rows: a point of its learning curve.
+
+    In a cross-validated trial a report follows each fold, and the last fit, and its figures are of all rows that the folds so far have held
+    out: at 25, 50, 75 and 100 % where there are three folds and a last fit. They differ since the rows do, and tell of no learning.
+    """
 
     event: Literal["trial_reported"] = "trial_reported"
     trial: int
@@ -110,7 +114,8 @@ class TrialReported(_Event):
 
 
 class TrialFinished(_Event):
-    """`metrics` are the best the trial reported; `value` is its figure of the run's metric."""
+    """`metrics` are those of the trial's best report, whose weights are kept; of a cross-validated trial those of its last one, which is of
+    the most rows, and may be lower than one before it. `value` is their figure of the run's metric."""
 
     event: Literal["trial_finished"] = "trial_finished"
     trial: int

@@ -58,7 +58,7 @@ class Exporter(Protocol):
 @runtime_checkable
 class Converts(Protocol):
     """What an exporter may have beside: it makes its files out of those of another format. These lie in the folder, proved, when `export`
-    is called, and it leaves them as they are; `converts` is that format's name."""
+    is called, and it leaves them as they are; `converts` is that format's name, e.g. "onnx"."""
 
     converts: str
 
@@ -67,10 +67,10 @@ class Converts(Protocol):
 class Approximates(Protocol):
     """What an exporter may have beside: its answers are near those of the fitted model and not equal to them, since something is rounded.
     The proof then holds them to the same shapes, order and scale instead of the tolerance of full precision, and the format is kept only
-    where the metric on rows that the weights never saw falls by no more than the user allows."""
+    where the metric on rows that the weights never saw falls by no more than the user allows. `rounding` says in a few words what is
+    rounded to what."""
 
     rounding: str
-    """What is rounded to what, in a few words."""
 
 
 @runtime_checkable

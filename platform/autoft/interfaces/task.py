@@ -150,7 +150,8 @@ Link: TypeAlias = Literal["softmax", "sigmoid"]
 class Calibrates(Protocol):
     """What a task may have beside: answers with probabilities that its `logits` (n, outputs) alone give, so that a scale and a shift of
     these, folded into the weights, bring them in line with how often an answer is right. Targets are codes (n,) for softmax, 0 and 1
-    (n, outputs) for sigmoid. Neither `decide` nor `decode` applies a scale: outputs have it already."""
+    (n, outputs) for sigmoid. Neither `decide` nor `decode` applies a scale: outputs have it already. `link` is what makes the
+    probabilities: "softmax" of one class of several, "sigmoid" of each label."""
 
     link: Link
 

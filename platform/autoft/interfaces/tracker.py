@@ -14,7 +14,9 @@ class Tracker(Protocol):
     """The plugin: opened as the run starts or goes on, closed as it ends, by a thread of its own that calls one method at a time.
 
     What a method raises costs one warning, and the tracker hears no more. A run that was cut off is opened again with the same `run_id`
-    and `folder`; its first event is then a `RunResumed`, and trials that had not ended begin anew under their numbers.
+    and `folder`; its first event is then a `RunResumed`, and trials that had not ended begin anew under their numbers. What had been told
+    before is not told again, though the last of it, which waited as the process was killed, may not have reached the tracker: all of it is
+    in `folder`/events.jsonl.
     """
 
     name: str

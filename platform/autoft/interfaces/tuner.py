@@ -30,7 +30,12 @@ class PluginFile:
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """`deadline` is a time on `time.time()` after which nothing runs on, or None: then no choice may depend on the clock.
+    """What is searched, and within what limits. Every tuner keeps to `trials`, `deadline`, `stop_file`, `named`, `first_number` and
+    `history`, which its check looks at, and draws by `seed` alone (`autoft.trial.trial_seed`). The rest is for those that can use it.
+    `concurrency`, which the core may choose where the user has not, `gpu_hours` and `hang_after` are kept to by the tuner or by nobody: one
+    that does not keep to them tells the user so by a `Remark`, where they are set.
+
+    `deadline` is a time on `time.time()` after which nothing runs on, or None: then no choice may depend on the clock.
 
     `named` are the candidates the user asked for by name: each gets a trial while the deadline allows.
     `first_number` is the number of the first trial. `stop_file`: once it exists, all trials end at their next step;
@@ -42,7 +47,7 @@ class SearchRequest:
     was measured; times the trial's GPUs or threads it is `TrialSpec.peak`.
     `ray_address`: the Ray cluster on which the trials run, which `Reaches.reach` has found there; None is this machine.
     `tried`: hyperparameters, by candidate, that need no trial any more: where the baseline is a candidate too, those with which it has
-    learned. The `default` of its space is then the next of its first points.
+    learned. The `default` of its space is then the next of its first points. `tried_values` are its figures of the run's metric with these.
     `keeps` tells of a trial that has ended whether its weights are wanted, where they lie on another machine's disk.
     """
 
@@ -67,6 +72,7 @@ class SearchRequest:
     ray_address: str | None = None
     keeps: Callable[[TrialFinished], bool] = lambda _: True
     tried: Mapping[str, Sequence[Hyperparameters]] = field(default_factory=dict)
+    tried_values: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -78,10 +84,10 @@ class Tuner(Protocol):
 
     def search(self, request: SearchRequest, on_event: Callable[[Event], None]) -> None:
         """Run trials with `autoft.trial.run_trial` until the request's limits; tell of each by TrialStarted, TrialReported and
-        TrialFinished, in the calling thread. A trial that fails, dies or hangs is an event, not an exception, and its hyperparameters are
-        not proposed again. The reason of a trial that the tuner stops by answering "stop" is its own to say in TrialFinished; `run_trial`
-        gives "stopped by the scheduler". A trial without an end when this raises, or returns, did not end: a resumed run starts it
-        again."""
+        TrialFinished, in the calling thread. `TrialSpec.threads` is a trial's share of the processors. A trial that fails, dies or hangs is
+        an event, not an exception, and its hyperparameters are not proposed again. The reason of a trial that the tuner stops by answering
+        "stop" is its own to say in TrialFinished; `run_trial` gives "stopped by the scheduler". A trial without an end when this
+        raises, or returns, did not end: a resumed run starts it again."""
         ...
 
 

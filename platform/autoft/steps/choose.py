@@ -9,6 +9,7 @@ from pathlib import Path
 from autoft import sources
 from autoft.catalog import Catalog
 from autoft.data.names import nearest
+from autoft.data.reading import SHOWS_FAILURES
 from autoft.data.table import Table
 from autoft.errors import SettingsError, SourceError
 from autoft.interfaces.model import Candidate, Limits
@@ -175,11 +176,18 @@ def _source(text: str, catalog: Catalog, *, offline: bool, say: Say) -> Source:
     known = [*catalog.models, *catalog.sources]
     if text not in catalog.sources and "/" not in text and not Path(text).exists():
         close = nearest(text, known)
+        said = f"--models: there is no model or source named {text!r}" + (f"; did you mean {close!r}?" if close else "")
         raise SettingsError(
-            f"--models: there is no model or source named {text!r}" + (f"; did you mean {close!r}?" if close else ""),
+            "\n".join([said, *catalog.unloaded("give it")]),
             hint=f"models: {', '.join(catalog.models)}; autoft models lists the sources; a folder or a hub id (owner/name) works too",
         )
-    return sources.resolve(text, catalog.sources, offline=offline, progress=say)
+    try:
+        return sources.resolve(text, catalog.sources, offline=offline, progress=say)
+    except SourceError as error:
+        if text in catalog.sources or "/" in text or Path(text, "config.json").is_file():
+            raise
+        said = f"--models: there is no model or source named {text!r}, and what lies here under that name is none: {error.message}"
+        raise SourceError("\n".join([said, *catalog.unloaded("give it")]), hint=SHOWS_FAILURES) from error
 
 
 def _unasked(

@@ -80,13 +80,16 @@ def _named(wanted: str, catalog: Catalog) -> Task:
 
 
 def _doubt(task: Task, match: Match, given: Mapping[str, tuple[str, ...]], wanted: str | None) -> str:
-    """That nothing but the content told which columns these are."""
+    """That the task is not sure of what it says; a column that is called as its role is no guess."""
     if match.score >= SURE or "label" in given or (given and wanted is None):
         return ""
     if wanted is None:
-        return f"no name tells what this table is for: {task.name} is a guess; name the columns with --text and --label to be sure"
-    taken = ", ".join(f"{role} {listed(names, 3)}" for role, names in match.columns.items() if role not in given)
-    return f"no name tells which columns {task.name} is about: {taken} is a guess; name them with --text and --label to be sure"
+        return f"it is not certain what this table is for: {task.name} is a guess; name the columns with --text and --label to be sure"
+    guessed = {role: names for role, names in match.columns.items() if role not in given and any(name.casefold() != role for name in names)}
+    if not guessed:
+        return ""
+    taken = ", ".join(f"{role} {listed(names, 3)}" for role, names in guessed.items())
+    return f"it is not certain which columns {task.name} is about: {taken} is a guess; name them with --text and --label to be sure"
 
 
 def _notes(table: Table, unused: Sequence[str]) -> tuple[str, ...]:

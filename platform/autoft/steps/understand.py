@@ -61,10 +61,10 @@ class Understood:
 
 def understand(settings: Settings, catalog: Catalog) -> Understood:
     """Raises DataError with what to do; writes nothing."""
-    readers = list(catalog.readers.values())
+    readers, unloaded = list(catalog.readers.values()), catalog.unloaded("read it")
     if settings.data is None:
         raise SettingsError("no data was named", hint="autoft run data.csv")
-    whole = read_table(settings.data, readers)
+    whole = read_table(settings.data, readers, unloaded)
     shown = without_split_columns(whole, settings)
     table, untimed = with_times(whole, settings)
     found = find_task(shown, given_columns(settings), settings.task, catalog)
@@ -73,7 +73,7 @@ def understand(settings: Settings, catalog: Catalog) -> Understood:
     parts = {"data": table}
     for part, path in (("validation", settings.validation), ("test", settings.test)):
         if path is not None:
-            parts[part] = read_table(path, readers)
+            parts[part] = read_table(path, readers, unloaded)
     count = len(whole) + sum(len(read) for name, read in parts.items() if name != "data")
     remarks = [*(note for read in parts.values() for note in read.notes), *untimed]
     said = problem.extra.get("remarks")
@@ -98,7 +98,7 @@ def understand(settings: Settings, catalog: Catalog) -> Understood:
     known = _stacked(list(targets.values()))
     own = len(rows)
     for path in settings.add:
-        added = further_rows(read_table(path, readers), task, problem, rows)
+        added = further_rows(read_table(path, readers, unloaded), task, problem, rows)
         rows, known, count = _joined([rows, added.rows]), _stacked([known, added.targets]), count + added.read
         splits, dealt = with_added(splits, len(rows), len(added.rows)), [*dealt, *added.remarks]
     problem = _counted(problem, known[splits.train])

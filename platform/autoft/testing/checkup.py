@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -78,10 +80,12 @@ def check_plugin(name: str, file: Path | None = None, data: Path | None = None, 
     yield from _hooks(subject)
     if not record.gives:
         return
-    yield from _contracts(subject)
-    yield _rebuilt(subject)
-    yield from _in_ray(subject) if ray else ()
-    yield from _encodes_afresh(subject)
+    with tempfile.TemporaryDirectory() as place:
+        used = cache(lambda: _used(subject, Path(place)))
+        yield from _contracts(subject, used)
+        yield _rebuilt(subject)
+        yield from _in_ray(subject) if ray else ()
+        yield from _encodes_afresh(subject, used, Path(place))
     yield from _without_torch(subject)
 
 
@@ -102,9 +106,9 @@ def _found(name: str, file: Path | None, data: Path | None) -> Subject:
         if name in (installed.name, package):
             found.append(Subject(installed, _record(installed), seconds, _heavy(before), None, data))
     if not found:
-        raise PluginError(
-            f"there is no installed plugin {name!r}; known: {', '.join(known)}", hint="autoft plugins lists them with their packages"
-        )
+        is_path = name.endswith(".py") or Path(name).is_file()
+        hint = f"autoft plugins check --plugin {shlex.quote(name)}" if is_path else "autoft plugins lists them with their packages"
+        raise PluginError(f"there is no installed plugin {name!r}; known: {', '.join(known)}", hint=hint)
     if len(found) > 1:
         names = ", ".join(one.loaded.name for one in found)
         raise PluginError(f"{name} has several plugins: {names}", hint=f"name one: autoft plugins check {found[0].loaded.name}")
@@ -179,7 +183,21 @@ def _hooks(subject: Subject) -> Iterator[Finding]:
             yield Finding("hooks of events", "passed", ", ".join(called))
 
 
-def _contracts(subject: Subject) -> Iterator[Finding]:
+@dataclass(frozen=True)
+class Used:
+    """What a model of the plugin that has learned opens an encoder with, and the rows that it learned from."""
+
+    model: str
+    spec: EncoderSpec
+    rows: Table
+
+
+Uses = Callable[[], dict[str, Used]]
+"""By the name of the encoder. A model learns for that, once, when it is asked."""
+
+
+def _contracts(subject: Subject, used: Uses) -> Iterator[Finding]:
+    kept: set[str] = set()
     for given in subject.record.gives:
         check = f"contract of {given.kind} {given.name}"
         if given.kind not in KINDS:
@@ -192,7 +210,13 @@ def _contracts(subject: Subject) -> Iterator[Finding]:
         except (Exception, SystemExit) as error:
             yield Finding(check, "failed", f"{type(error).__name__}: {error}")
         else:
-            yield Finding(check, "not checked" if reason else "passed", reason or "")
+            if given.kind == "model" and reason is None:
+                kept.add(given.name)
+            use = used().get(given.name) if given.kind == "encoder" and reason else None
+            if use is not None and use.model in kept:
+                yield Finding(check, "passed", f"by the contract of model {use.model}, with what that opens it with")
+            else:
+                yield Finding(check, "not checked" if reason else "passed", reason or "")
 
 
 def _held(subject: Subject, kind: str, name: str) -> str | None:
@@ -397,34 +421,33 @@ def _without_torch(subject: Subject) -> Iterator[Finding]:
         yield Finding("serves without torch", "passed", ", ".join(expected))
 
 
-def _encodes_afresh(subject: Subject) -> Iterator[Finding]:
+def _encodes_afresh(subject: Subject, used: Uses, folder: Path) -> Iterator[Finding]:
     """What its encoders give has to be the same in a server, which is another process. Each is opened with what a model of the plugin gives
     it, or with nothing."""
     names = [given.name for given in subject.record.gives if given.kind == "encoder"]
     if not names or subject.record.origin == BUILT_IN:
         return
-    with tempfile.TemporaryDirectory() as place:
-        specs = _specs(subject, Path(place))
-        for number, name in enumerate(names):
-            check = f"encoder {name} in another process"
-            spec, rows = specs.get(name, (EncoderSpec(name, {}), None))
-            try:
-                fault = _other_encoding(subject, spec, rows, Path(place) / f"encoder-{number}")
-            except afresh.CannotCompare as error:
-                yield Finding(check, "not checked", str(error))
-            except Exception as error:
-                needs = "no model of the plugin says what it is opened with, and without that"
-                yield Finding(check, "not checked", f"{needs} there is {type(error).__name__}: {error}")
-            else:
-                yield Finding(check, "failed" if fault else "passed", fault or "the same arrays under another hash seed")
+    for number, name in enumerate(names):
+        check = f"encoder {name} in another process"
+        use = used().get(name)
+        spec, rows = (use.spec, use.rows) if use else (EncoderSpec(name, {}), None)
+        try:
+            fault = _other_encoding(subject, spec, rows, folder / f"encoder-{number}")
+        except afresh.CannotCompare as error:
+            yield Finding(check, "not checked", str(error))
+        except Exception as error:
+            needs = "no model of the plugin says what it is opened with, and without that"
+            yield Finding(check, "not checked", f"{needs} there is {type(error).__name__}: {error}")
+        else:
+            yield Finding(check, "failed" if fault else "passed", fault or "the same arrays under another hash seed")
 
 
-def _specs(subject: Subject, folder: Path) -> dict[str, tuple[EncoderSpec, Table]]:
-    """By the name of the encoder: what a model of the plugin that learned gives it, and rows. A model that fails was told of before."""
+def _used(subject: Subject, folder: Path) -> dict[str, Used]:
+    """By the name of the encoder. A model that fails is told of elsewhere."""
     from autoft.testing import make_source
     from autoft.testing.learning import LIMITS, Told, default_trial
 
-    found: dict[str, tuple[EncoderSpec, Table]] = {}
+    found: dict[str, Used] = {}
     for given in subject.record.gives:
         if given.kind != "model":
             continue
@@ -436,7 +459,7 @@ def _specs(subject: Subject, folder: Path) -> dict[str, tuple[EncoderSpec, Table
                 data = taken[1]
                 candidate = model.candidates(data.problem, sources, LIMITS, data.rows)[0]
                 spec = model.fit(default_trial(model, candidate, data), data, Told()).program().encoder
-                found.setdefault(spec.name, (spec, data.rows))
+                found.setdefault(spec.name, Used(given.name, spec, data.rows))
         except Exception:
             continue
     return found

@@ -11,7 +11,7 @@ from autoft.errors import TrialError
 from autoft.interfaces.model import Candidate, FitData, Fitted, Limits, Model, Report, TrialSpec
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.source import Source, SourceCard
-from autoft.interfaces.space import Space, Uniform
+from autoft.interfaces.space import Choice, Space
 
 REASON = "this model cannot learn"
 
@@ -29,7 +29,7 @@ class Failing:
         return []
 
     def space(self, candidate: Candidate, problem: Problem, rows: int) -> Space:  # noqa: ARG002
-        return Space({"rate": Uniform(0.0, 1.0)}, {"rate": 0.5})
+        return Space({"kind": Choice(("a", "b"))}, {"kind": "a"})  # so few that a tuner which forgets what it tried repeats itself
 
     def fit(self, spec: TrialSpec, data: FitData, report: Report) -> Fitted:  # noqa: ARG002
         """Raises TrialError."""

@@ -18,8 +18,8 @@ NOT_A_FILE = b"\x00\xff\x13 nothing that any format begins with \x00" * 3
 
 
 def check_reader(reader: Reader, sample: Path | None = None, columns: Sequence[str] | None = None) -> None:
-    """Hold `reader` to `autoft.interfaces.reader.Reader`. `sample` is a file of its kind, of which it has to read `columns`; without one
-    only what it refuses is looked at.
+    """Hold `reader` to `autoft.interfaces.reader.Reader`. `sample` is a file of its kind; without one only what it refuses is looked
+    at. `columns` are all that it has to read of it, by their names, in their order; None for any.
 
     Raises ContractBroken.
     """

@@ -29,8 +29,8 @@ SILENT_SECONDS = 90.0
 
 
 def check_tuner(tuner: Tuner) -> None:
-    """Hold `tuner` to `autoft.interfaces.tuner.Tuner` by three searches over the built-in `linear`, on reviews, and a model that fails: one
-    from the start, one that goes on, one that is told to stop.
+    """Hold `tuner` to `autoft.interfaces.tuner.Tuner` by searches over the built-in `linear`, on reviews, and a model that fails: one from
+    the start, one that goes on, one in which little is to be tried, one that is told to stop.
 
     Raises ContractBroken.
     """
@@ -40,6 +40,7 @@ def check_tuner(tuner: Tuner) -> None:
         request = _request(Catalog.build([file]), file, Path(name) / "new")
         _check_search(contract, request, _search(contract, tuner, request, "to search"))
         _check_resumed(contract, tuner, replace(request, folder=_folder(Path(name) / "resumed"), trials=5))
+        _check_used_up(contract, tuner, replace(request, folder=_folder(Path(name) / "used-up"), trials=MANY))
         _check_stop(contract, tuner, replace(request, folder=_folder(Path(name) / "stopped"), trials=MANY))
 
 
@@ -105,8 +106,12 @@ def _check_search(contract: Contract, request: SearchRequest, events: list[Event
     for candidate, found in points.items():
         default = dict(request.spaces[candidate].default)
         contract.holds(found[0] == default, f"the first trial of {candidate} has {found[0]}, not the default of its space", "search")
-    failed = points[Failing.name]
-    contract.holds(all(failed.count(point) == 1 for point in failed), "it tries hyperparameters again that have failed", "search")
+    _check_new(contract, points[Failing.name])
+
+
+def _check_new(contract: Contract, failed: list[dict[str, object]]) -> None:
+    again = next((point for point in failed if failed.count(point) > 1), None)
+    contract.holds(again is None, f"it tries hyperparameters again that have failed: {again}", "search")
 
 
 def _check_end(contract: Contract, request: SearchRequest, event: TrialFinished) -> None:
@@ -157,6 +162,16 @@ def _check_resumed(contract: Contract, tuner: Tuner, request: SearchRequest) -> 
         event.trial for event in ends.values() if event.candidate == Failing.name and event.hyperparameters == past[-1].hyperparameters
     ]
     contract.holds(not again, f"trial {again[:1]} has the hyperparameters with which trial 3 failed before the run was resumed", "search")
+
+
+def _check_used_up(contract: Contract, tuner: Tuner, request: SearchRequest) -> None:
+    """A candidate of two points, which fail: with these the search is over, whatever number of trials was asked for."""
+    alone = [one for one in request.candidates if one.name == Failing.name]
+    few = replace(request, candidates=alone, spaces={Failing.name: request.spaces[Failing.name]}, named=frozenset({Failing.name}))
+    events = _search(contract, tuner, few, "to search two points")
+    points = [event.hyperparameters for event in events if isinstance(event, TrialFinished)]
+    contract.holds(bool(points), f"no trial of {Failing.name}, which the user named", "search")
+    _check_new(contract, points)
 
 
 def _check_stop(contract: Contract, tuner: Tuner, request: SearchRequest) -> None:

@@ -13,7 +13,7 @@ from typing import IO, Any
 from autoft.data.aside import BLOCK, read_aside
 from autoft.data.names import listed
 from autoft.data.table import Table
-from autoft.errors import DataError
+from autoft.errors import DataError, UnknownFormatError
 from autoft.interfaces.reader import Reader
 from autoft_plugins.readers.conll import Conll
 from autoft_plugins.readers.content import ByContent
@@ -53,7 +53,7 @@ def _read(path: Path, member: str, blocks: Iterable[bytes]) -> Table:
     ending = PurePosixPath(member).suffix.lower()
     if ending not in ("", *_ENDINGS):
         what = f"{path}: {member!r} is compressed there, and files ending in {ending!r} are not read compressed"
-        raise DataError(what, hint=f"unpack it, or compress one of {', '.join(_ENDINGS)}")
+        raise UnknownFormatError(what, hint=f"unpack it, or compress one of {', '.join(_ENDINGS)}")
     name = f"unpacked{ending}"
     return read_aside(blocks, str(path), name, lambda file: next(reader for reader in _INSIDE if reader.matches(file)).read(file))
 

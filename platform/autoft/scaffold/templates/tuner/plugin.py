@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import time
@@ -9,15 +10,20 @@ from collections.abc import Callable, Sequence
 
 import autoft
 from autoft.catalog import Catalog
-from autoft.interfaces.events import Event, TrialFinished, TrialReported, TrialStarted
+from autoft.hardware import cores
+from autoft.interfaces.events import Event, Remark, TrialFinished, TrialReported, TrialStarted
 from autoft.interfaces.model import Decision, TrialSpec
 from autoft.interfaces.space import Choice, Hyperparameters, Integer, LogUniform, Parameter, Space
 from autoft.interfaces.tuner import SearchRequest, Tuner
 from autoft.trial import run_trial, trial_seed
 
+DRAWS = 100
+"""So many points are drawn for a trial before a candidate counts as used up."""
+
 
 class RandomTuner:
-    """The candidates take turns: the default of each first, then points drawn at random. Without `trials` and deadline it ends after 20."""
+    """The candidates take turns: the default of each first, then the other first points of its space, then points drawn at random, none of
+    them twice. It ends where nothing new is left, and without `trials` and deadline after 20."""
 
     name = "example-plugin"
     summary = "random search in the run's own process"
@@ -25,9 +31,16 @@ class RandomTuner:
     def search(self, request: SearchRequest, on_event: Callable[[Event], None]) -> None:
         catalog = Catalog.build(request.plugin_files)
         task = catalog.task(request.data.problem.task)
+        candidates = {one.name: one for one in request.candidates}
         begun = {event.trial: event for event in request.history if isinstance(event, TrialStarted)}
         ended = {event.trial for event in request.history if isinstance(event, TrialFinished)}
         most = request.trials or (20 if request.deadline is None else 10_000)
+        tried = {name: list(request.tried.get(name, ())) for name in candidates}
+        for event in begun.values():
+            tried[event.candidate].append(event.hyperparameters)
+        for flag in ("gpu_hours", "hang_after"):
+            if getattr(request, flag) is not None:
+                on_event(Remark(level="warning", text=f"the tuner {self.name} does not keep to --{flag.replace('_', '-')}"))
 
         def listen(event: TrialReported) -> Decision:
             on_event(event)
@@ -36,18 +49,21 @@ class RandomTuner:
         for number in range(request.first_number, request.first_number + most):
             if request.stop_file.exists() or (request.deadline is not None and time.time() >= request.deadline):
                 return
-            if number in ended or not request.candidates:
+            if number in ended:
                 continue
-            turn = number - request.first_number
-            candidate = request.candidates[turn % len(request.candidates)]
             seed = trial_seed(request.seed, number)
-            chosen = point(request.spaces[candidate.name], seed, first=turn < len(request.candidates))
+            turn = (number - request.first_number) % max(1, len(request.candidates))
+            turns = [*request.candidates[turn:], *request.candidates[:turn]]  # one that is used up gives its turn to the next
+            proposed = ((one, point(request.spaces[one.name], seed, tried[one.name])) for one in turns)
+            candidate, chosen = next((pair for pair in proposed if pair[1] is not None), (None, None))
             if number in begun:
-                candidate = next(one for one in request.candidates if one.name == begun[number].candidate)
-                chosen = begun[number].hyperparameters
+                candidate, chosen = candidates[begun[number].candidate], begun[number].hyperparameters
+            if candidate is None or chosen is None:
+                return
+            tried[candidate.name].append(chosen)
             on_event(TrialStarted(trial=number, candidate=candidate.name, hyperparameters=chosen))
             outcome = run_trial(
-                TrialSpec(number, candidate, chosen, seed), request.data, catalog.model(candidate.model), task,
+                TrialSpec(number, candidate, chosen, seed, cores()), request.data, catalog.model(candidate.model), task,
                 request.folder / "trials" / str(number), listen=listen, deadline=request.deadline, stop_file=request.stop_file,
             )  # fmt: skip
             told = ("status", "progress", "metrics", "value", "seconds", "busy_seconds", "reason")
@@ -55,10 +71,11 @@ class RandomTuner:
             on_event(TrialFinished(trial=number, candidate=candidate.name, hyperparameters=chosen, **found))
 
 
-def point(space: Space, seed: int, *, first: bool) -> Hyperparameters:
-    """The default, or one drawn by `seed`."""
+def point(space: Space, seed: int, tried: Sequence[Hyperparameters]) -> Hyperparameters | None:
+    """One that is none of `tried`: a first point, else one drawn by `seed`, or None where nothing new is found."""
     generator = random.Random(seed)
-    return dict(space.default) if first else {name: drawn(one, generator) for name, one in space.parameters.items()}
+    draws = ({name: drawn(one, generator) for name, one in space.parameters.items()} for _ in range(DRAWS))
+    return next((one for one in itertools.chain([space.default, *space.first], draws) if one not in tried), None)
 
 
 def drawn(parameter: Parameter, generator: random.Random) -> float | int | str | bool:
