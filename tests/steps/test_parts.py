@@ -62,6 +62,9 @@ class Catalog:
     def task(self, name: str) -> Toy:
         return self.toy
 
+    def unloaded(self, what: str) -> list[str]:
+        return []
+
 
 def rows(n: int = 200, **columns: Any) -> list[dict[str, Any]]:
     """`columns` are functions of the row's number."""
