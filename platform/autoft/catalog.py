@@ -62,7 +62,7 @@ KINDS: Mapping[str, type] = MappingProxyType(
 FILE_ORIGIN = "file "
 """How the origin of a one-file plugin begins."""
 
-CLASH_HINT = "uninstall one of them, or rename what it gives"
+CLASH_HINT = "neither is used, unless one is built in: uninstall one of them, or rename what it gives"
 
 
 class Given(NamedTuple):
@@ -129,8 +129,8 @@ class Catalog:
     def build(cls, plugin_files: Sequence[PluginFile] = (), *, kinds: Collection[str] = tuple(KINDS), clashing: bool = False) -> Catalog:
         """Load every installed plugin and these files; of other `kinds` than these nothing is asked for, so that nothing is imported.
 
-        Raises PluginError when one of the files, which the user named, fails, and when two plugins give the same name; `clashing` ones are
-        kept, marked, for those who only look: the name is then the first one's.
+        Raises PluginError when one of the files, which the user named, fails, or gives a name that another plugin gives. `clashing` ones
+        are kept, marked, for those who only look: the name is then the first one's.
         """
         unique = {file.sha256: file for file in plugin_files}.values()
         files = [Loaded(file.name, f"{FILE_ORIGIN}{file.name} ({file.sha256[:8]})", load_plugin_file(file)) for file in unique]
@@ -150,10 +150,11 @@ class Catalog:
         kinds: Collection[str] = tuple(KINDS),
         clashing: bool = False,
     ) -> Catalog:
-        """The catalog of these plugins alone. Raises PluginError when two of them give the same name, unless `clashing` ones are kept."""
+        """The catalog of these plugins alone. Of a name that two of them give the built-in one is kept, else neither, which both records
+        say as their failure; `clashing` ones are kept, see `build`."""
         builder = _Builder(kinds, clashing=clashing)
         records = tuple(builder.add(one) for one in loaded)
-        records = tuple(replace(one, clashes=tuple(builder.clashes.get(_giver(one), ()))) for one in records)
+        records = tuple(builder.marked(one) for one in records)
         objects = {kind: MappingProxyType(builder.in_order(kind)) for kind in KINDS}
         return cls(**cast(Any, objects), plugins=records, plugin_files=tuple(plugin_files), event_hooks=tuple(builder.event_hooks))
 
@@ -186,13 +187,16 @@ class Catalog:
     @property
     def warnings(self) -> tuple[str, ...]:
         """One line a broken plugin, for every command to say once; a plugin whose extra is absent is not among them, nor one left out."""
-        return tuple(
-            f"{PLUGINS_VARIABLE} names {record.name}: {record.failure}"
+        lines = [
+            f"{record.failure}"
+            if record.clashes
+            else f"{PLUGINS_VARIABLE} names {record.name}: {record.failure}"
             if record.origin == PLUGINS_VARIABLE
             else f"plugin {record.name} ({record.origin}) is broken and was left out: {record.failure}"
             for record in self.plugins
             if record.failure and not record.missing_extra and not record.left_out
-        )
+        ]
+        return tuple(dict.fromkeys(lines))
 
     def unloaded(self, may: str) -> list[str]:
         """A line for each reason why plugins that are not built in did not load, for what is missed and they `may` have: "give it"."""
@@ -250,6 +254,14 @@ class _Builder:
         self.event_hooks: list[EventHooks] = []
         self.objects: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
         self._givers: dict[tuple[str, str], PluginRecord] = {}
+
+    def marked(self, record: PluginRecord) -> PluginRecord:
+        """With its clashes, and unless they are only looked at, these as what is wrong with it."""
+        clashes = tuple(self.clashes.get(_giver(record), ()))
+        if self._clashing or not clashes:
+            return replace(record, clashes=clashes)
+        why = "; ".join([*([record.failure] if record.failure else []), *clashes, CLASH_HINT])
+        return replace(record, clashes=clashes, failure=why, missing_extra=False)
 
     def in_order(self, kind: str) -> dict[str, Any]:
         """As they were registered; but the user's own readers come before those of autoft, which take whatever looks like text."""
@@ -320,10 +332,11 @@ class _Builder:
         first = self._givers.setdefault((kind, one.name), record)
         if (first.name, first.origin) != (record.name, record.origin):
             told = f"two plugins give {a(kind[:-1])} named {one.name!r}: {_giver(first)} and {_giver(record)}"
-            if not self._clashing:
-                raise PluginError(told, hint=CLASH_HINT)
             for giver in (first, record):
-                self.clashes.setdefault(_giver(giver), []).append(told)
+                if self._clashing or giver.origin != BUILT_IN:
+                    self.clashes.setdefault(_giver(giver), []).append(told)
+            if not self._clashing and first.origin != BUILT_IN:
+                self.objects[kind].pop(one.name, None)
             return None
         if one.name in self.objects[kind]:
             return f"it gives the name {one.name!r} twice"

@@ -79,11 +79,26 @@ def test_an_unknown_name_tells_of_a_plugin_that_might_have_given_it() -> None:
     assert 'fast (fast-tuner 3.0), which did not load, may give it: needs the extra "train"' in caught.value.message
 
 
-def test_two_plugins_of_one_name_are_an_error_that_names_both() -> None:
-    both = [loaded("a", gives("trackers", Tracker("diary"))), loaded("b", gives("trackers", Tracker("diary")))]
+CLASH = "two plugins give a tracker named 'diary': a (a 1.0) and b (b 1.0)"
+
+
+def test_of_two_plugins_of_one_name_neither_is_used_and_nothing_else_is_spoiled() -> None:
+    both = [loaded("a", gives("trackers", Tracker("diary"), Tracker("own"))), loaded("b", gives("trackers", Tracker("diary")))]
+    catalog = Catalog.of(both)
+    assert list(catalog.trackers) == ["own"]
+    (warning,) = catalog.warnings
+    assert warning.startswith(f"{CLASH}; neither is used")
     with pytest.raises(PluginError) as caught:
-        Catalog.of(both)
-    assert caught.value.message == "two plugins give a tracker named 'diary': a (a 1.0) and b (b 1.0)"
+        catalog.tracker("diary")
+    assert CLASH in caught.value.message
+
+
+def test_a_built_in_name_stays_the_built_in_ones() -> None:
+    own, other = Tracker("diary"), Tracker("diary")
+    catalog = Catalog.of([loaded("builtin", gives("trackers", own), BUILT_IN), loaded("b", gives("trackers", other))])
+    assert catalog.tracker("diary") is own
+    assert [bool(record.failure) for record in catalog.plugins] == [False, True]
+    assert len(catalog.warnings) == 1
 
 
 def test_those_who_only_look_get_both_marked_and_the_name_is_the_first_ones() -> None:
@@ -91,8 +106,7 @@ def test_those_who_only_look_get_both_marked_and_the_name_is_the_first_ones() ->
     both = [loaded("a", gives("trackers", first)), loaded("b", gives("trackers", second, Tracker("wall")))]
     catalog = Catalog.of(both, clashing=True)
     assert catalog.tracker("diary") is first
-    told = "two plugins give a tracker named 'diary': a (a 1.0) and b (b 1.0)"
-    assert [record.clashes for record in catalog.plugins] == [(told,), (told,)]
+    assert [record.clashes for record in catalog.plugins] == [(CLASH,), (CLASH,)]
     assert [given.name for given in catalog.plugins[1].gives] == ["diary", "wall"]
 
 

@@ -57,7 +57,7 @@ def command(context: click.Context, files: tuple[Path, ...], as_json: bool, no_p
 
         click.echo()
         show(["CLASHES", "ORIGIN", ""], [[record.name, record.origin, told] for record in clashing for told in record.clashes])
-        click.echo(f"\nNo other command works beside these: {CLASH_HINT}")
+        click.echo(f"\nOf two that give a name {CLASH_HINT}")
 
 
 command.add_command(new)
