@@ -79,7 +79,7 @@ class PluginRecord:
 
     `missing_extra`: it failed only since an optional library is not installed; no other command speaks of it. `requirement`: the package
     that holds it, `name==version`; none for what is built in and for files. `left_out`: it was not wanted, or hangs, which was told
-    when it happened. `clashes` says of each name that another plugin gives, too, who does.
+    when it happened.
     """
 
     name: str
@@ -89,7 +89,6 @@ class PluginRecord:
     missing_extra: bool = False
     requirement: str = ""
     left_out: bool = False
-    clashes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,15 +125,14 @@ class Catalog:
     event_hooks: tuple[EventHooks, ...] = ()
 
     @classmethod
-    def build(cls, plugin_files: Sequence[PluginFile] = (), *, kinds: Collection[str] = tuple(KINDS), clashing: bool = False) -> Catalog:
+    def build(cls, plugin_files: Sequence[PluginFile] = (), *, kinds: Collection[str] = tuple(KINDS)) -> Catalog:
         """Load every installed plugin and these files; of other `kinds` than these nothing is asked for, so that nothing is imported.
 
-        Raises PluginError when one of the files, which the user named, fails, or gives a name that another plugin gives. `clashing` ones
-        are kept, marked, for those who only look: the name is then the first one's.
+        Raises PluginError when one of the files, which the user named, fails, or gives a name that another plugin gives.
         """
         unique = {file.sha256: file for file in plugin_files}.values()
         files = [Loaded(file.name, f"{FILE_ORIGIN}{file.name} ({file.sha256[:8]})", load_plugin_file(file)) for file in unique]
-        catalog = cls.of([*load_installed(), *files], plugin_files, kinds=kinds, clashing=clashing)
+        catalog = cls.of([*load_installed(), *files], plugin_files, kinds=kinds)
         asked = {file.origin for file in files}
         for record in catalog.plugins:
             if record.origin in asked and record.failure:
@@ -142,17 +140,10 @@ class Catalog:
         return catalog
 
     @classmethod
-    def of(
-        cls,
-        loaded: Iterable[Loaded],
-        plugin_files: Sequence[PluginFile] = (),
-        *,
-        kinds: Collection[str] = tuple(KINDS),
-        clashing: bool = False,
-    ) -> Catalog:
+    def of(cls, loaded: Iterable[Loaded], plugin_files: Sequence[PluginFile] = (), *, kinds: Collection[str] = tuple(KINDS)) -> Catalog:
         """The catalog of these plugins alone. Of a name that two of them give the built-in one is kept, else neither, which both records
-        say as their failure; `clashing` ones are kept, see `build`."""
-        builder = _Builder(kinds, clashing=clashing)
+        say as their failure."""
+        builder = _Builder(kinds)
         records = tuple(builder.add(one) for one in loaded)
         records = tuple(builder.marked(one) for one in records)
         objects = {kind: MappingProxyType(builder.in_order(kind)) for kind in KINDS}
@@ -187,16 +178,17 @@ class Catalog:
     @property
     def warnings(self) -> tuple[str, ...]:
         """One line a broken plugin, for every command to say once; a plugin whose extra is absent is not among them, nor one left out."""
-        lines = [
-            f"{record.failure}"
-            if record.clashes
-            else f"{PLUGINS_VARIABLE} names {record.name}: {record.failure}"
-            if record.origin == PLUGINS_VARIABLE
-            else f"plugin {record.name} ({record.origin}) is broken and was left out: {record.failure}"
-            for record in self.plugins
-            if record.failure and not record.missing_extra and not record.left_out
-        ]
-        return tuple(dict.fromkeys(lines))
+        told = [record for record in self.plugins if record.failure and not record.missing_extra and not record.left_out]
+        unknown = [f"{PLUGINS_VARIABLE} names {record.name}: {record.failure}" for record in told if record.origin == PLUGINS_VARIABLE]
+        broken = _by_failure(record for record in told if record.origin != PLUGINS_VARIABLE)
+        return (
+            *unknown,
+            *(
+                f"plugin{'s' if len(names) > 1 else ''} {', '.join(names)} {'are' if len(names) > 1 else 'is'} broken and "
+                f"{'were' if len(names) > 1 else 'was'} left out: {why}"
+                for why, names in broken.items()
+            ),
+        )
 
     def unloaded(self, may: str) -> list[str]:
         """A line for each reason why plugins that are not built in did not load, for what is missed and they `may` have: "give it"."""
@@ -217,13 +209,19 @@ def a(kind: str) -> str:
 
 
 def _suspected(records: Iterable[PluginRecord], may: str) -> list[str]:
-    failed: dict[str, list[str]] = {}  # those that were not wanted share their reason, and a line
+    return [
+        f"plugin{'s' if len(names) > 1 else ''} {', '.join(names)}, which did not load, may {may}: {why}"
+        for why, names in _by_failure(records).items()
+    ]
+
+
+def _by_failure(records: Iterable[PluginRecord]) -> dict[str, list[str]]:
+    """Those that were not wanted, or give the same name, share their reason, and a line."""
+    failed: dict[str, list[str]] = {}
     for record in records:
         if record.failure:
             failed.setdefault(record.failure, []).append(_giver(record))
-    return [
-        f"plugin{'s' if len(names) > 1 else ''} {', '.join(names)}, which did not load, may {may}: {why}" for why, names in failed.items()
-    ]
+    return failed
 
 
 def _giver(record: PluginRecord) -> str:
@@ -248,20 +246,21 @@ def _manager() -> pluggy.PluginManager:
 class _Builder:
     """Registers plugins one after the other, each with a manager of its own so that a failure has one name, and keeps who gave what."""
 
-    def __init__(self, kinds: Collection[str], *, clashing: bool) -> None:
-        self._kinds, self._clashing = kinds, clashing
-        self.clashes: dict[str, list[str]] = {}
+    def __init__(self, kinds: Collection[str]) -> None:
+        self._kinds = kinds
+        self._clashes: dict[str, dict[tuple[str, str], str]] = {}
         self.event_hooks: list[EventHooks] = []
         self.objects: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
         self._givers: dict[tuple[str, str], PluginRecord] = {}
 
     def marked(self, record: PluginRecord) -> PluginRecord:
-        """With its clashes, and unless they are only looked at, these as what is wrong with it."""
-        clashes = tuple(self.clashes.get(_giver(record), ()))
-        if self._clashing or not clashes:
-            return replace(record, clashes=clashes)
-        why = "; ".join([*([record.failure] if record.failure else []), *clashes, CLASH_HINT])
-        return replace(record, clashes=clashes, failure=why, missing_extra=False)
+        """Without what another plugin gives by the same name, which is what is wrong with it."""
+        clashes = self._clashes.get(_giver(record))
+        if not clashes:
+            return record
+        gives = tuple(given for given in record.gives if (given.kind, given.name) not in clashes)
+        why = "; ".join([*([record.failure] if record.failure else []), *clashes.values(), CLASH_HINT])
+        return replace(record, gives=gives, failure=why, missing_extra=False)
 
     def in_order(self, kind: str) -> dict[str, Any]:
         """As they were registered; but the user's own readers come before those of autoft, which take whatever looks like text."""
@@ -333,9 +332,9 @@ class _Builder:
         if (first.name, first.origin) != (record.name, record.origin):
             told = f"two plugins give {a(kind[:-1])} named {one.name!r}: {_giver(first)} and {_giver(record)}"
             for giver in (first, record):
-                if self._clashing or giver.origin != BUILT_IN:
-                    self.clashes.setdefault(_giver(giver), []).append(told)
-            if not self._clashing and first.origin != BUILT_IN:
+                if giver.origin != BUILT_IN:
+                    self._clashes.setdefault(_giver(giver), {})[kind[:-1], one.name] = told
+            if first.origin != BUILT_IN:
                 self.objects[kind].pop(one.name, None)
             return None
         if one.name in self.objects[kind]:

@@ -113,15 +113,15 @@ def test_new_says_what_it_wrote_and_what_is_next(tmp_path: Path) -> None:
     assert "there already" in again.stderr
 
 
-def test_two_plugins_of_one_name_are_listed_and_marked(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(plugin_text("reader", "parquet", "mine"))
-    said = autoft("plugins", "--plugin", "mine.py", cwd=tmp_path).stdout
-    assert "NOT LOADED" not in said.partition("mine.py")[2]
-    listed, _, clashes = said.partition("CLASHES")
-    assert "multi-label" in listed
-    assert clashes.count("two plugins give a reader named 'parquet': builtin (built-in) and mine.py") == 2
-    records = {one["name"]: one for one in json.loads(autoft("plugins", "--plugin", "mine.py", "--json", cwd=tmp_path).stdout)}
-    assert records["mine.py"]["clashes"] == records["builtin"]["clashes"] != []
+def test_a_file_that_gives_a_name_of_autofts_is_refused_by_both(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SPDX + plugin_text("reader", "parquet", "mine"))
+    clash = "two plugins give a reader named 'parquet': builtin (built-in) and mine.py"
+    listed = autoft("plugins", "--plugin", "mine.py", cwd=tmp_path, check=False)
+    assert listed.returncode == 2
+    assert clash in " ".join(listed.stderr.split())
+    status, detail, code = found(tmp_path, "mine.py", check=False)
+    assert (status["loads"], status["names are free"], code) == ("passed", "failed", 1)
+    assert clash in detail["names are free"]
 
 
 @pytest.mark.examples

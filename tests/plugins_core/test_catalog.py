@@ -87,7 +87,7 @@ def test_of_two_plugins_of_one_name_neither_is_used_and_nothing_else_is_spoiled(
     catalog = Catalog.of(both)
     assert list(catalog.trackers) == ["own"]
     (warning,) = catalog.warnings
-    assert warning.startswith(f"{CLASH}; neither is used")
+    assert warning.startswith(f"plugins a (a 1.0), b (b 1.0) are broken and were left out: {CLASH}; neither is used")
     with pytest.raises(PluginError) as caught:
         catalog.tracker("diary")
     assert CLASH in caught.value.message
@@ -101,13 +101,12 @@ def test_a_built_in_name_stays_the_built_in_ones() -> None:
     assert len(catalog.warnings) == 1
 
 
-def test_those_who_only_look_get_both_marked_and_the_name_is_the_first_ones() -> None:
-    first, second = Tracker("diary"), Tracker("diary")
-    both = [loaded("a", gives("trackers", first)), loaded("b", gives("trackers", second, Tracker("wall")))]
-    catalog = Catalog.of(both, clashing=True)
-    assert catalog.tracker("diary") is first
-    assert [record.clashes for record in catalog.plugins] == [(CLASH,), (CLASH,)]
-    assert [given.name for given in catalog.plugins[1].gives] == ["diary", "wall"]
+def test_both_records_say_it_and_give_what_is_left() -> None:
+    both = [loaded("a", gives("trackers", Tracker("diary"))), loaded("b", gives("trackers", Tracker("diary"), Tracker("wall")))]
+    catalog = Catalog.of(both)
+    assert [(record.failure or "").startswith(f"{CLASH}; neither is used") for record in catalog.plugins] == [True, True]
+    assert [[given.name for given in record.gives] for record in catalog.plugins] == [[], ["wall"]]
+    assert catalog.giver("tracker", "diary") is None
 
 
 def test_readers_of_files_come_first_then_those_of_packages_then_those_of_autoft() -> None:

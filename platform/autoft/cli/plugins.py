@@ -28,7 +28,7 @@ def command(context: click.Context, files: tuple[Path, ...], as_json: bool, no_p
     from autoft.catalog import Catalog
     from autoft.plugins import read_plugin_file
 
-    catalog = Catalog.build([read_plugin_file(path) for path in files], clashing=True)
+    catalog = Catalog.build([read_plugin_file(path) for path in files])
     if as_json:
         click.echo(_json(catalog))
         return
@@ -51,13 +51,6 @@ def command(context: click.Context, files: tuple[Path, ...], as_json: bool, no_p
             ["NOT LOADED", "ORIGIN", "WHY"],
             [[record.name, record.origin + (", in part" if record.gives else ""), record.failure or ""] for record in failed],
         )
-    clashing = [record for record in catalog.plugins if record.clashes]
-    if clashing:
-        from autoft.catalog import CLASH_HINT
-
-        click.echo()
-        show(["CLASHES", "ORIGIN", ""], [[record.name, record.origin, told] for record in clashing for told in record.clashes])
-        click.echo(f"\nOf two that give a name {CLASH_HINT}")
 
 
 command.add_command(new)
@@ -75,7 +68,6 @@ def _json(catalog: Catalog) -> str:
             "failure": record.failure,
             "missing_extra": record.missing_extra,
             "left_out": record.left_out,
-            "clashes": list(record.clashes),
         }
         for record in catalog.plugins
     ]

@@ -163,10 +163,10 @@ def plugin_name(name: str) -> str:
 
 def _refuse_given(plugin: str, kind: str) -> None:
     """Raises InputError where a plugin that is here gives the name."""
-    for record in Catalog.build(kinds=(f"{kind}s",), clashing=True).plugins:
+    for record in Catalog.build(kinds=(f"{kind}s",)).plugins:
         if any((given.kind, given.name) == (kind, plugin) for given in record.gives):
             what = f"there is {a(kind)} named {plugin!r} already, of the plugin {record.name} ({record.origin})"
-            raise InputError(what, hint="choose another name: two plugins of one name keep every command from working")
+            raise InputError(what, hint="choose another name: of two plugins of one name neither is used, unless one is built in")
 
 
 def _licence(text: str) -> str:

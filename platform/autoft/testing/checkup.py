@@ -73,8 +73,9 @@ def check_plugin(name: str, file: Path | None = None, data: Path | None = None, 
             return
     else:
         yield Finding("loads", "passed", f"{record.name} ({record.origin}) gives {_gives(record)}")
-        if record.gives:
-            yield Finding("names are free", "passed", ", ".join(given.name for given in record.gives))
+    if record.gives:
+        taken = _taken_names(subject.loaded, record)
+        yield Finding("names are free", "failed" if taken else "passed", taken or ", ".join(given.name for given in record.gives))
     yield _imports(subject)
     yield _licence(subject)
     yield from _hooks(subject)
@@ -129,13 +130,14 @@ def _file(path: Path, data: Path | None) -> Subject:
 
 
 def _record(loaded: Loaded) -> PluginRecord:
-    """Beside all others, so that a name that is taken shows."""
+    return Catalog.of([loaded]).plugins[0]
+
+
+def _taken_names(loaded: Loaded, alone: PluginRecord) -> str | None:
+    """What is wrong with it beside all others, where it gives less then."""
     others = [one for one in load_installed() if (one.name, one.origin) != (loaded.name, loaded.origin)]
-    try:
-        records = Catalog.of([*others, loaded]).plugins
-    except PluginError as error:
-        return PluginRecord(loaded.name, loaded.origin, (), error.message)
-    return next(one for one in records if (one.name, one.origin) == (loaded.name, loaded.origin))
+    beside = Catalog.of([*others, loaded]).plugins[-1]
+    return None if beside.gives == alone.gives else beside.failure
 
 
 def _heavy(before: set[str]) -> tuple[str, ...]:
