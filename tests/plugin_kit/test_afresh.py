@@ -133,6 +133,18 @@ def test_the_proof_of_a_run_refuses_it(made: Callable[[Path], Any], hashed: Path
     assert not said
 
 
+def test_what_was_not_compared_is_said_and_is_no_format_that_was_refused(
+    made: Callable[[Path], Any], steady: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot(*_: object) -> None:
+        raise afresh.CannotCompare("its rows hold what JSON does not")
+
+    monkeypatch.setattr(afresh, "difference", cannot)
+    built, said = made(steady)
+    assert [line.endswith("its rows hold what JSON does not") for line in said] == [True]
+    assert built.refused == ()
+
+
 def test_arrays_are_alike_but_for_rounding() -> None:
     one = np.array([1.0, 2.0], np.float32)
     assert afresh._alike(one, one + np.float32(1e-7))

@@ -86,7 +86,11 @@ def build(
         encoding = catalog.encoder(program.encoder.name).open(folder, program.encoder.config)
         _encodes_afresh(program, encoding, understood, catalog, folder, say)
         site = Site(fitted, decoder, sampled(program, understood, encoding), understood, catalog, folder, threads, seconds)
-        return Built(folder, fitted, program, decoder, add_formats(formats, site, judged, max_loss, say))
+        refused: list[str] = []
+        kept = add_formats(formats, site, judged, max_loss, refused.append)
+        for line in refused:
+            say(line)
+        return Built(folder, fitted, program, decoder, kept, tuple(refused))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -127,12 +127,6 @@ def _built(settings: Settings, bench: Bench, chosen: Chosen, formats: Sequence[s
     """None where the export is refused, which is said."""
     journal, row = bench.journal, chosen.row
     journal.stage("export and proof", f"{row.candidate} as {', '.join(formats)}")
-    refused: list[str] = []
-
-    def say(text: str) -> None:
-        refused.append(text)
-        journal.say(f"trial {row.trial}, {row.candidate}: {text}", "warning")
-
     try:
         model, decoder = chosen.fitted or bench.load(row), chosen.decoder
         if decoder is None:
@@ -149,7 +143,7 @@ def _built(settings: Settings, bench: Bench, chosen: Chosen, formats: Sequence[s
             clock.proving(),
             judged=partial(judged_by, bench, chosen, model, decoder),
             max_loss=settings.max_loss,
-            say=say,
+            say=lambda text: journal.say(f"trial {row.trial}, {row.candidate}: {text}", "warning"),
         )
     except AutoftError as error:
         journal.say(f"trial {row.trial}, {row.candidate}: {error.message}", "warning")
@@ -157,4 +151,4 @@ def _built(settings: Settings, bench: Bench, chosen: Chosen, formats: Sequence[s
     calibrated = in_words(decoder)
     if calibrated:
         journal.say(calibrated)
-    return replace(built, refused=tuple(refused))
+    return built
