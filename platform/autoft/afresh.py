@@ -32,7 +32,7 @@ _SEEDS = ("1", "2")
 _RULE = "An encoding is the same in every process; hash() of a text and the order of a set are not, zlib.crc32 and sorted() are"
 
 
-class CannotCompare(Exception):  # noqa: N818  it is no fault of the encoder
+class NotComparableError(Exception):
     """There is no row that another process could be given."""
 
 
@@ -49,7 +49,7 @@ def difference(
     """Why the encoder `name`, which was opened as `encoding` from `folder`, cannot be served: a sentence that names it and a row of the
     first `ROWS` of `rows` that another process encodes otherwise. None where all are the same.
 
-    `files` are the one-file plugins that may give it. Raises CannotCompare where rows hold what JSON does not.
+    `files` are the one-file plugins that may give it. Raises NotComparableError where rows hold what JSON does not.
     """
     rows = _plain(rows.take(range(min(ROWS, len(rows)))))
     here = _encoded(encoding, rows)
@@ -76,7 +76,7 @@ def _plain(rows: Table) -> Table:
     try:
         columns = json.loads(json.dumps({key: list(values) for key, values in rows.columns.items()}, default=_listed))
     except (TypeError, ValueError) as error:
-        raise CannotCompare(f"its rows hold what JSON does not: {error}") from error
+        raise NotComparableError(f"its rows hold what JSON does not: {error}") from error
     return rows.with_columns(columns)
 
 
@@ -85,7 +85,7 @@ def _encoded(encoding: Encoding, rows: Table) -> dict[int, Arrays]:
     try:
         return {place: _named(encoding.encode(rows.take([place]))) for place in range(len(rows))}
     except Exception as error:  # the proof tells what is wrong with the rows as they are
-        raise CannotCompare(f"it does not take its rows as JSON gives them back ({type(error).__name__}: {error})") from error
+        raise NotComparableError(f"it does not take its rows as JSON gives them back ({type(error).__name__}: {error})") from error
 
 
 def _listed(value: Any) -> Any:

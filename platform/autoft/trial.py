@@ -27,6 +27,9 @@ PATIENCE = 4
 """Evaluations without a better score after which a trial ends by itself, once they are also `PATIENT` percent of its horizon."""
 PATIENT = 30
 
+TRACEBACK = "error.txt"
+"""In the folder of a trial that failed."""
+
 
 def trial_seed(seed: int, number: int) -> int:
     """The seed of trial `number`: a function of the run's seed alone, whatever else ran before."""
@@ -274,7 +277,7 @@ def run_trial(
         outcome.status, outcome.reason = "failed", f"{type(error).__name__}: {error}"
         import traceback
 
-        (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        (folder / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
         if verbose or os.environ.get("AUTOFT_DEBUG"):
             traceback.print_exc()
     outcome.seconds = time.monotonic() - started

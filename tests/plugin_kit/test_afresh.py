@@ -71,9 +71,9 @@ def test_a_file_of_the_working_folder_hides_no_package(steady: Path, tmp_path: P
 
 
 def test_rows_that_json_does_not_hold_are_not_compared(steady: Path, tmp_path: Path) -> None:
-    with pytest.raises(afresh.CannotCompare, match="object in a row"):
+    with pytest.raises(afresh.NotComparableError, match="object in a row"):
         told(steady, "steady-words-words", tmp_path, Table({"text": [object()]}))
-    with pytest.raises(afresh.CannotCompare, match="KeyError"):
+    with pytest.raises(afresh.NotComparableError, match="KeyError"):
         told(steady, "steady-words-words", tmp_path, Table({"other": ["a"]}))
 
 
@@ -137,7 +137,7 @@ def test_what_was_not_compared_is_said_and_is_no_format_that_was_refused(
     made: Callable[[Path], Any], steady: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cannot(*_: object) -> None:
-        raise afresh.CannotCompare("its rows hold what JSON does not")
+        raise afresh.NotComparableError("its rows hold what JSON does not")
 
     monkeypatch.setattr(afresh, "difference", cannot)
     built, said = made(steady)

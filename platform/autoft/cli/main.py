@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from autoft.cli.variables import TRACED, WITHOUT_PLUGINS, no_plugins_option, trace_option, while_it_runs
+from autoft.cli.variables import no_plugins_option, trace_option, while_it_runs
 from autoft.errors import AutoftError
 from autoft.version import __version__
 
@@ -61,7 +61,7 @@ def group(context: click.Context, no_plugins: bool, trace: bool) -> None:
 
     Start with: autoft run data.csv
     """
-    while_it_runs(context, {**(WITHOUT_PLUGINS if no_plugins else {}), **(TRACED if trace else {})})
+    while_it_runs(context, no_plugins=no_plugins, trace=trace)
 
 
 _SHOWING = {"-v", "--verbose", "--trace"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autoft.cli.authors import check, new
-from autoft.cli.variables import TRACED, WITHOUT_PLUGINS, no_plugins_option, trace_option, while_it_runs
+from autoft.cli.variables import no_plugins_option, trace_option, while_it_runs
 
 if TYPE_CHECKING:
     from autoft.catalog import Catalog
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(context: click.Context, files: tuple[Path, ...], as_json: bool, no_plugins: bool, trace: bool) -> None:
     """Show every plugin, where it came from, what it gives, and what failed to load and why."""
-    while_it_runs(context, {**(WITHOUT_PLUGINS if no_plugins else {}), **(TRACED if trace else {})})
+    while_it_runs(context, no_plugins=no_plugins, trace=trace)
     if context.invoked_subcommand is not None:
         return
     from autoft.catalog import Catalog

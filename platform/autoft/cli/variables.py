@@ -10,15 +10,12 @@ import click
 trace_option = click.option(
     "--trace", is_flag=True, help="Show on standard error the calls into plugins: when, which hook or method, whose, and how long it took."
 )
-TRACED = {"AUTOFT_TRACE": "1"}
-"""What that stands for."""
 no_plugins_option = click.option("--no-plugins", is_flag=True, help="Load nothing but what is built in.")
-WITHOUT_PLUGINS = {"AUTOFT_PLUGINS": "none"}
-"""What that stands for."""
 
 
-def while_it_runs(context: click.Context, given: Mapping[str, str]) -> None:
-    """Set these until `context` is closed, which is after its subcommands."""
+def while_it_runs(context: click.Context, *, no_plugins: bool, trace: bool) -> None:
+    """What these flags stand for, until `context` is closed, which is after its subcommands."""
+    given = {**({"AUTOFT_PLUGINS": "none"} if no_plugins else {}), **({"AUTOFT_TRACE": "1"} if trace else {})}
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
     context.call_on_close(lambda: _restore(before))

@@ -104,7 +104,7 @@ def _encodes_afresh(program: Program, encoding: Encoding, understood: Understood
     rows = understood.rows.take(understood.validated[: afresh.ROWS])
     try:
         fault = afresh.difference(name, program.encoder.config, folder, encoding, rows, catalog.plugin_files)
-    except afresh.CannotCompare as error:
+    except afresh.NotComparableError as error:
         say(f"the encoder {name!r} was not compared with itself in another process: {error}")
         return
     if fault:

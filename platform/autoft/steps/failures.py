@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autoft.interfaces.events import TrialFinished
+from autoft.trial import TRACEBACK
 
 TOLD = 3
 """As many candidates at most are told of by their reasons."""
-TRACEBACK = "error.txt"
 _LONGEST = 200
 
 

@@ -435,7 +435,7 @@ def _encodes_afresh(subject: Subject, used: Uses, folder: Path) -> Iterator[Find
         spec, rows = (use.spec, use.rows) if use else (EncoderSpec(name, {}), None)
         try:
             fault = _other_encoding(subject, spec, rows, folder / f"encoder-{number}")
-        except afresh.CannotCompare as error:
+        except afresh.NotComparableError as error:
             yield Finding(check, "not checked", str(error))
         except Exception as error:
             needs = "no model of the plugin says what it is opened with, and without that"
