@@ -43,8 +43,8 @@ def test_a_run_beside_it(autoft_project: Project, monkeypatch: pytest.MonkeyPatc
     run = autoft_project.run(plugin, exporter="my-format")
     assert time.monotonic() - started < 300, "nobody waits for the hook"
     baseline = next(row for row in run.leaderboard if row.stage == "baselines")
-    assert requests[0].tried == {"linear": [baseline.hyperparameters]}
-    assert requests[0].tried_values == {"linear": [baseline.value]}
+    assert requests[0].tried == (baseline,)
+    assert baseline.value is not None
     assert requests[0].spaces["linear"].default != baseline.hyperparameters
     assert [one["name"] for one in run.result["formats"]] == ["onnx"]
     (line,) = run.result["refused"]

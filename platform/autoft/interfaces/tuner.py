@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from autoft.interfaces.events import TrialFinished, TrialReported, TrialStarted
 from autoft.interfaces.model import Candidate, FitData
-from autoft.interfaces.space import Hyperparameters, Space
+from autoft.interfaces.space import Space
 
 if TYPE_CHECKING:
     from autoft.interfaces.events import Event
@@ -46,8 +46,8 @@ class SearchRequest:
     `peaks`: floating-point operations a second of a whole GPU, or of a thread where a trial gets none, by the names of models whose peak
     was measured; times the trial's GPUs or threads it is `TrialSpec.peak`.
     `ray_address`: the Ray cluster on which the trials run, which `Reaches.reach` has found there; None is this machine.
-    `tried`: hyperparameters, by candidate, that need no trial any more: where the baseline is a candidate too, those with which it has
-    learned. The `default` of its space is then the next of its first points. `tried_values` are its figures of the run's metric with these.
+    `tried`: trials that ended before the search and need not be made again: those of the baseline, where it is a candidate too. The
+    `default` of its space is then the next of its first points.
     `keeps` tells of a trial that has ended whether its weights are wanted, where they lie on another machine's disk.
     """
 
@@ -71,8 +71,7 @@ class SearchRequest:
     peaks: Mapping[str, float] = field(default_factory=dict)
     ray_address: str | None = None
     keeps: Callable[[TrialFinished], bool] = lambda _: True
-    tried: Mapping[str, Sequence[Hyperparameters]] = field(default_factory=dict)
-    tried_values: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    tried: Sequence[TrialFinished] = ()
 
 
 @runtime_checkable

@@ -95,10 +95,9 @@ def search(
         return
     history = past.of_search() if past else ()
     spaces = {c.name: catalog.model(c.model).space(c, data.problem, len(data.train)) for c in choice.tried}
-    tried, values = {}, {}
+    tried: tuple[TrialFinished, ...] = ()
     if baseline and baseline.name in spaces:
-        rows = [row for row in journal.leaderboard if row.stage == "baselines"]
-        tried[baseline.name], values[baseline.name] = [row.hyperparameters for row in rows], [row.value for row in rows]
+        tried = tuple(row for row in journal.leaderboard if row.stage == "baselines")
         spaces[baseline.name] = _without_default(spaces[baseline.name])
     spaces = begun_with(spaces, earlier, journal.say)
     stage = _Stage(journal, spaces, history)
@@ -134,7 +133,6 @@ def search(
         ray_address=settings.ray_address,
         keeps=journal.keeps,
         tried=tried,
-        tried_values=values,
     )
 
     def hear(event: Event) -> None:

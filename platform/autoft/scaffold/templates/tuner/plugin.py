@@ -35,7 +35,7 @@ class RandomTuner:
         begun = {event.trial: event for event in request.history if isinstance(event, TrialStarted)}
         ended = {event.trial for event in request.history if isinstance(event, TrialFinished)}
         most = request.trials or (20 if request.deadline is None else 10_000)
-        tried = {name: list(request.tried.get(name, ())) for name in candidates}
+        tried = {name: [row.hyperparameters for row in request.tried if row.candidate == name] for name in candidates}
         for event in begun.values():
             tried[event.candidate].append(event.hyperparameters)
         for flag in ("gpu_hours", "hang_after"):
