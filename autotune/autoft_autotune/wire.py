@@ -62,8 +62,12 @@ def report_result(report: TrialReported, key: float | None, seconds: float, busy
 
 def outcome_result(outcome: TrialOutcome, key: float | None) -> dict[str, Any]:
     """The last result of a trial; the fitted model stays in the worker."""
-    told = {name: getattr(outcome, name) for name in ("status", "progress", "metrics", "value", "seconds", "busy_seconds", "reason")}
-    result = {"outcome": json.dumps(told), PERCENT: outcome.progress, "seconds": outcome.seconds, "busy_seconds": outcome.busy_seconds}
+    result = {
+        "outcome": json.dumps(outcome.told()),
+        PERCENT: outcome.progress,
+        "seconds": outcome.seconds,
+        "busy_seconds": outcome.busy_seconds,
+    }
     return {"done": True, **result} if key is None else {"done": True, **result, SCORE: key}
 
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,10 @@ class TrialOutcome:
     busy_seconds: float = 0.0
     reason: str = ""
     fitted: Fitted | None = field(default=None, repr=False)
+
+    def told(self) -> dict[str, Any]:
+        """All but the model, by the names that `TrialFinished` has for it."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "fitted"}
 
 
 class _Reporter:

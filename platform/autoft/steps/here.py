@@ -43,15 +43,9 @@ def trial_here(
     row = TrialFinished(
         trial=spec.number,
         candidate=spec.candidate.name,
-        status=outcome.status,
-        progress=outcome.progress,
-        metrics=outcome.metrics,
-        value=outcome.value,
-        seconds=outcome.seconds,
         hyperparameters=spec.hyperparameters,
-        reason=outcome.reason,
         stage=stage,
-        busy_seconds=outcome.busy_seconds,
+        **outcome.told(),
     )
     journal.emit(row)
     return row

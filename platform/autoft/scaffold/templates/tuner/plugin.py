@@ -66,9 +66,7 @@ class RandomTuner:
                 TrialSpec(number, candidate, chosen, seed, cores()), request.data, catalog.model(candidate.model), task,
                 request.folder / "trials" / str(number), listen=listen, deadline=request.deadline, stop_file=request.stop_file,
             )  # fmt: skip
-            told = ("status", "progress", "metrics", "value", "seconds", "busy_seconds", "reason")
-            found = {name: getattr(outcome, name) for name in told}
-            on_event(TrialFinished(trial=number, candidate=candidate.name, hyperparameters=chosen, **found))
+            on_event(TrialFinished(trial=number, candidate=candidate.name, hyperparameters=chosen, **outcome.told()))
 
 
 def point(space: Space, seed: int, tried: Sequence[Hyperparameters]) -> Hyperparameters | None:
