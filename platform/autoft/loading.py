@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
@@ -39,8 +40,8 @@ def load_predictor(
     default their share of all that the process may use).
 
     Where neither is given, `purpose` takes both, and the rows of a batch, from the bundle's advice, if that holds here; without one a file
-    is answered by a batch of one thread a processor. `exporter` names the format that is opened, where it is not the manifest's;
-    for `abstain_below`, `out_of_domain` and `truncate` see `Predictor`.
+    is answered by a batch of one thread a processor, and requests as `_server_default` says. `exporter` names the format that is opened,
+    where it is not the manifest's; for `abstain_below`, `out_of_domain` and `truncate` see `Predictor`.
     `plugin_files` are the one-file plugins that the bundle was made with. Raises BundleError when the folder is no bundle, a
     file was changed, or a plugin is missing or another one than the bundle names.
     """
@@ -60,8 +61,8 @@ def load_predictor(
         setting = advised(manifest, purpose, exporter)
         if setting is not None:
             threads, at_once, batch = setting.threads, setting.sessions, setting.batch
-        elif purpose == "file":
-            threads, at_once = 1, available_cores()
+        else:
+            threads, at_once = (1, available_cores()) if purpose == "file" else _server_default(available_cores())
     return Predictor(
         opened,
         task=_found("task", catalog.task, manifest.problem.task, manifest, files),
@@ -74,6 +75,13 @@ def load_predictor(
         out_of_domain=out_of_domain,
         truncate=truncate,
     )
+
+
+def _server_default(cores: int) -> tuple[int, int]:
+    """Threads and batches at a time where nobody has measured: with one thread each, most requests are answered, with all in one batch a
+    lone request is answered soonest; both numbers are the same here, but for the rounding."""
+    threads = math.isqrt(cores)
+    return threads, cores // threads
 
 
 def advised(manifest: Manifest, purpose: Purpose, exporter: str | None = None) -> Setting | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,8 @@ def test_what_cannot_be_written_leaves_the_manifest_whole(bundle: Path, monkeypa
 
 def test_a_server_and_a_file_take_it_each_their_own(bundle: Path) -> None:
     cores = available_cores()
-    assert setting(load_predictor(bundle, purpose="server")) == (1, cores, 256)
+    shared = math.isqrt(cores)
+    assert setting(load_predictor(bundle, purpose="server")) == (cores // shared, shared, 256)
     assert setting(load_predictor(bundle, purpose="file")) == (cores, 1, 256)
     write_advice(bundle, advice())
     assert setting(load_predictor(bundle, purpose="server")) == (3, 2, 4)
@@ -79,8 +81,18 @@ def test_a_server_and_a_file_take_it_each_their_own(bundle: Path) -> None:
 @pytest.mark.parametrize("other", [advice(cores=available_cores() + 1), advice(format="another")])
 def test_advice_for_another_machine_or_format_is_left_alone(bundle: Path, other: Advice) -> None:
     write_advice(bundle, other)
-    assert setting(load_predictor(bundle, purpose="server")) == (1, available_cores(), 256)
-    assert setting(load_predictor(bundle, purpose="file")) == (available_cores(), 1, 256)
+    cores = available_cores()
+    shared = math.isqrt(cores)
+    assert setting(load_predictor(bundle, purpose="server")) == (cores // shared, shared, 256)
+    assert setting(load_predictor(bundle, purpose="file")) == (cores, 1, 256)
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(1, (1, 1)), (2, (2, 1)), (4, (2, 2)), (8, (4, 2)), (16, (4, 4))])
+def test_a_server_without_advice_shares_the_processors_out(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, cores: int, expected: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("autoft.runtime.session.available_cores", lambda: cores)
+    assert setting(load_predictor(bundle, purpose="server"))[:2] == expected
 
 
 def test_flags_override_it(bundle: Path) -> None:

@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 opens it to the network.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="The port; 0 takes any free one.")
 @click.option(
-    "--threads", type=click.IntRange(1), help="Threads of a batch of rows.  [default: as `autoft bench` advised, else all processors]"
+    "--threads",
+    type=click.IntRange(1),
+    help="Threads of a batch of rows.  [default: as `autoft bench` advised, else the root of the number of processors]",
 )
-@click.option("--sessions", type=click.IntRange(1), help="Batches in work at a time.  [default: as `autoft bench` advised, else 1]")
+@click.option(
+    "--sessions",
+    type=click.IntRange(1),
+    help="Batches in work at a time.  [default: as `autoft bench` advised, else as many as share the processors; 1 with --threads]",
+)
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes on the port, the processors shared out.")
 @click.option("--format", "format_name", metavar="NAME", help="One of the bundle's formats.  [default: the one it was exported for]")
 @click.option(

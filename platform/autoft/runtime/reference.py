@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from pydantic import Field
@@ -30,13 +32,15 @@ class Histogram(Frozen):
     edges: tuple[float, ...] = Field(default=(), description="ascending; count k is of numbers up to edge k, the last one of all above")
     counts: tuple[int, ...]
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
+
     def bins(self, values: Sequence[Any]) -> list[int]:
         """The bin of each value."""
         if self.names:
-            places = {name: place for place, name in enumerate(self.names)}
-            return [places.get(value, places[OTHER]) for value in values]
-        import bisect
-
+            other = self._places[OTHER]
+            return [self._places.get(value, other) for value in values]
         return [bisect.bisect_left(self.edges, value) for value in values]
 
 

@@ -51,17 +51,19 @@ class _Stream:
 
     def __init__(self, histogram: Histogram) -> None:
         self.histogram = histogram
-        self.before = np.zeros(len(histogram.counts), np.int64)
+        self.before = [0] * len(histogram.counts)
         self.now = self.before.copy()
+        self._filled = 0
 
     def add(self, values: Sequence[Any]) -> None:
         for place in self.histogram.bins(values):
             self.now[place] += 1
-        if self.now.sum() >= WINDOW:
-            self.before, self.now = self.now, np.zeros_like(self.now)
+        self._filled += len(values)
+        if self._filled >= WINDOW:
+            self.before, self.now, self._filled = self.now, [0] * len(self.now), 0
 
     def figures(self) -> dict[str, Any]:
-        expected, seen = np.array(self.histogram.counts), self.before + self.now
+        expected, seen = np.array(self.histogram.counts), np.add(self.before, self.now)
         many, known = int(seen.sum()), int(expected.sum())
         told: dict[str, Any] = {"values": many, "psi": None, "by_chance": None, "shift": None}
         if many >= FEWEST:

@@ -111,6 +111,8 @@ def loader(options: Options) -> Callable[[Path], Predictor]:
             out_of_domain=options.out_of_domain,
             truncate=options.truncate,
         )
+        if predictor.on_gpu and options.sessions is None:
+            predictor.at_once = 1  # processors were counted; the engine has two batches in work all the same
         predictor.budget = budget(options.batch_tokens, predictor)
         return predictor
 
