@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from common import once
-from search.environments import home
+from environments import home
 from search.sets import split_of
 
 from autoft.data.reading import read_table

@@ -23,8 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from common import drawn, read
-
-from search.environments import home
+from environments import home
 
 TRAIN_ROWS, TEST_ROWS = 3000, 2000
 SPLIT_SEED = 0

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import numpy as np
 from common import source
+from environments import setfit_python
 
 from autoft.hardware import cores
 from autoft_plugins.tasks.metrics import accuracy, f1_macro
-from search.environments import setfit_python
 from search.measuring import Cost, clean_environment, measured
 from search.sets import Split
 

@@ -26,26 +26,26 @@ WATCHED = 0.5
 """Seconds between two looks at the memory."""
 
 
-def throughput(address: str, texts: list[str], *, clients: int, seconds: float) -> dict[str, Any]:
+def throughput(server: Server, texts: list[str], *, clients: int, seconds: float) -> dict[str, Any]:
     """Requests a second of clients that ask without pause."""
-    return summary(Clients(address, texts, clients=clients, seconds=seconds).seen(), seconds)
+    return summary(Clients(server, texts, clients=clients, seconds=seconds).seen(), seconds)
 
 
-def latencies(address: str, texts: list[str], *, clients: int, seconds: float, rate: float | None = None) -> dict[str, Any]:
+def latencies(server: Server, texts: list[str], *, clients: int, seconds: float, rate: float | None = None) -> dict[str, Any]:
     """Milliseconds, p50 and p99, of clients that ask without pause, or `rate` times a second together."""
-    return summary(Clients(address, texts, clients=clients, seconds=seconds, rate=rate).seen(), seconds)
+    return summary(Clients(server, texts, clients=clients, seconds=seconds, rate=rate).seen(), seconds)
 
 
 def flood(server: Server, texts: list[str], *, connections: int, seconds: float, calm_ms: float) -> dict[str, Any]:
     """Which statuses there were, how the memory grew, and the p99 of one client in the second after the first one after."""
-    flooding = Clients(server.address, texts, clients=connections, seconds=seconds)
+    flooding = Clients(server, texts, clients=connections, seconds=seconds)
     memory = []
     while flooding.process.poll() is None:
         memory.append(server.resident_mb())
         time.sleep(WATCHED)
     seen = flooding.seen()
     time.sleep(SETTLE)
-    after = latencies(server.address, texts, clients=1, seconds=1.0)
+    after = latencies(server, texts, clients=1, seconds=1.0)
     statuses: dict[str, int] = {}
     for _, _, status in seen:
         statuses[str(status)] = statuses.get(str(status), 0) + 1
@@ -60,12 +60,12 @@ def flood(server: Server, texts: list[str], *, connections: int, seconds: float,
 class Clients:
     """The process of the clients. What it saw goes through a file: a pipe would be full before it has ended."""
 
-    def __init__(self, address: str, texts: list[str], **order: Any) -> None:
+    def __init__(self, server: Server, texts: list[str], **order: Any) -> None:
         self._said = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
         self.process = subprocess.Popen([sys.executable, "-m", "serving.load"], stdin=subprocess.PIPE, stdout=self._said, text=True)
         assert self.process.stdin is not None
         with self.process.stdin as pipe:
-            json.dump({"address": address, "texts": texts, **order}, pipe)
+            json.dump({"address": server.address, **server.asks._asdict(), "texts": texts, **order}, pipe)
 
     def seen(self) -> list[tuple[float, float, int]]:
         """Moment, milliseconds and status of each request, once it has ended; status 0 where there was no response."""
@@ -136,8 +136,9 @@ async def client(order: dict[str, Any], begun: float, end: float, moments: Any, 
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError, IndexError):
             if writer is None:
                 reader, writer = await asyncio.open_connection(place.hostname, place.port)
-            body = json.dumps({"text": texts[next(asked) % len(texts)]}).encode()
-            head = f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            text = texts[next(asked) % len(texts)]
+            body = json.dumps({order["field"]: [text] if order["listed"] else text}).encode()
+            head = f"POST {order['path']} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
             writer.write(head.encode() + body)
             status, stays = await response(reader)
             if not stays:

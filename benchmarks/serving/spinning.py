@@ -68,14 +68,14 @@ def server(bundle: Path, waits: str, sessions: int, threads: int) -> Server:
 def figures(one: Server, texts: list[str], options: argparse.Namespace) -> dict[str, Any]:
     """Of one server."""
     with one:
-        latencies(one.address, texts, clients=1, seconds=1.0)  # the first ones are slower
+        latencies(one, texts, clients=1, seconds=1.0)  # the first ones are slower
         begun = one.processor_seconds()
         time.sleep(IDLE)
         idle = (one.processor_seconds() - begun) / IDLE
         begun = one.processor_seconds()
-        alone = latencies(one.address, texts, clients=1, seconds=options.seconds)
+        alone = latencies(one, texts, clients=1, seconds=options.seconds)
         busy = (one.processor_seconds() - begun) / (SETTLE + options.seconds)
-        highest = throughput(one.address, texts, clients=options.clients, seconds=options.seconds)
+        highest = throughput(one, texts, clients=options.clients, seconds=options.seconds)
     return {
         "one_client_p50_ms": alone["p50_ms"],
         "one_client_p99_ms": alone["p99_ms"],

@@ -13,24 +13,52 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from environments import python_with
+
+PEERS = Path(__file__).parent / "peers"
+LITSERVE = ("litserve==0.2.19", "onnxruntime", "tokenizers", "numpy")
+BENTOML = ("bentoml==1.4.40", "onnxruntime==1.32.0", "tokenizers==0.23.3", "numpy")
+INFINITY = (
+    "infinity-emb[server,optimum,torch]==0.0.78",
+    "optimum[onnxruntime]==1.24.0",  # with 2.1 it finds no graph in a folder
+    "sentence-transformers<4",
+    "torch==2.13.0",
+    "onnxruntime==1.32.0",
+)
+
+
+class Asks(NamedTuple):
+    """How a text is asked about: the path, what the body is beside the text, and whether the text stands in a list."""
+
+    path: str = "/predict"
+    field: str = "text"
+    listed: bool = False
+
+
+AUTOFTS = Asks()
+"""As autoft is asked, and the peers that let one choose."""
 
 
 class Server:
     """A server's process. A context manager: it is ready on entry and gone on exit."""
 
-    def __init__(self, command: list[str], port: int, *, limits: bool) -> None:
+    def __init__(
+        self, command: list[str], port: int, *, limits: bool, ready: str = "/health/ready", asks: Asks = AUTOFTS, **variables: str
+    ) -> None:
         self.address = f"http://127.0.0.1:{port}"
-        self.limits = limits
+        self.limits, self.asks = limits, asks
+        self._ready, self._variables = ready, variables
         self.ready_seconds = 0.0
         self._command = command
 
     def __enter__(self) -> Server:
         self._log = tempfile.TemporaryFile("w+")
         started = time.perf_counter()
-        self._process = subprocess.Popen(self._command, stdout=self._log, stderr=self._log)
+        self._process = subprocess.Popen(self._command, stdout=self._log, stderr=self._log, env=os.environ | self._variables)
         while True:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.address}/health/ready", timeout=5):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.address}{self._ready}", timeout=5):
                 break
             if self._process.poll() is not None or time.perf_counter() - started > 300:
                 self._log.seek(0)
@@ -72,6 +100,13 @@ def _taken(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def graph_of(bundle: Path, name: str) -> str:
+    """The graph of one of a bundle's formats: its path in the bundle."""
+    formats = json.loads((bundle / "autoft.json").read_text(encoding="utf-8")).get("formats") or {}
+    files = formats[name]["files"] if formats else ["onnx/model.onnx"]
+    return next(str(file) for file in files if file.endswith(".onnx"))
+
+
 def free_port() -> int:
     """One that nobody listens on."""
     with socket.socket() as one:
@@ -79,17 +114,49 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def autoft_server(bundle: Path, name: str) -> Server:
-    """`autoft serve` as it comes."""
+def autoft_server(bundle: Path, name: str, *, lone: bool = False) -> Server:
+    """`autoft serve` as it comes, or with all processors for one batch."""
     port = free_port()
     command = [sys.executable, "-m", "autoft", "serve", str(bundle), "--format", name, "--port", str(port)]
-    return Server(command, port, limits=True)
+    if lone:
+        command += ["--sessions", "1", "--threads", str(_cores())]
+    return Server(command, port, limits=not lone)
 
 
 def snippet(model: Path) -> Server:
     """The usual one."""
     port = free_port()
     return Server([sys.executable, str(Path(__file__).with_name("snippet.py")), str(model), str(port)], port, limits=False)
+
+
+def litserve(bundle: Path, graph: str) -> Server:
+    """LitServe, a worker a processor."""
+    port, python = free_port(), python_with("litserve", LITSERVE)
+    command = [str(python), str(PEERS / "lit_server.py"), str(bundle), graph, str(port), str(_cores())]
+    return Server(command, port, limits=False, ready="/health")
+
+
+def bentoml(bundle: Path, graph: str) -> Server:
+    """BentoML, a worker a processor. It cannot be had with autoft's own pins."""
+    port, python = free_port(), python_with("bentoml", BENTOML, pinned=False)
+    command = [str(python), "-m", "bentoml", "serve", "bento_service:Classify", "--working-dir", str(PEERS), "--port", str(port)]
+    variables = {"FOLDER": str(bundle), "GRAPH": graph, "WORKERS": str(_cores()), "BENTOML_DO_NOT_TRACK": "True"}
+    return Server(command, port, limits=False, ready="/readyz", **variables)
+
+
+def infinity(bundle: Path, graph: str) -> Server:
+    """infinity over onnxruntime, by its defaults, but that it is not warmed up (with rows longer than the model reads): it puts the texts
+    of several requests into a batch. It cannot be had with autoft's own pins."""
+    port, python = free_port(), python_with("infinity", INFINITY, pinned=False)
+    quantized = "--no-onnx-do-not-prefer-quantized" if graph.endswith("quantized.onnx") else "--onnx-do-not-prefer-quantized"
+    command = [str(python.with_name("infinity_emb")), "v2", "--model-id", str(bundle), "--engine", "optimum", "--device", "cpu", quantized]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "--no-model-warmup"]
+    asks = Asks("/classify", "input", listed=True)
+    return Server(command, port, limits=False, ready="/health", asks=asks, DO_NOT_TRACK="1", HF_HUB_OFFLINE="1")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def bare(bundle: Path, name: str, texts: list[str], seconds: float) -> dict[str, Any]:

@@ -27,10 +27,12 @@ def load(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_clients_ask_without_pause_or_at_their_moments(load: ModuleType, tmp_path: Path) -> None:
     with in_thread(encoder_bundles.tokens(tmp_path / "shop")) as (address, _):
-        order = {"address": address, "texts": TEXTS, "clients": 3, "seconds": 0.5}
+        order = {"address": address, "path": "/predict", "field": "text", "listed": False, "texts": TEXTS, "clients": 3, "seconds": 0.5}
         seen = asyncio.run(load.clients(order))
         assert len(seen) > 3
         assert {status for _, _, status in seen} == {200}
+        listed = asyncio.run(load.clients(order | {"path": "/", "field": "inputs", "listed": True}))
+        assert {status for _, _, status in listed} == {200}
         rated = asyncio.run(load.clients(order | {"rate": 40.0}))
         moments = load.planned(40.0, 0.5)
         assert sorted(moment for moment, _, _ in rated) == moments
