@@ -1,8 +1,10 @@
-"""The formats of one fine-tuned model a data set: what rounding costs on validation and on test rows, sizes, and with `--speed` how long
-one text and many texts take, beside PyTorch on the same weights. A JSON line each, appended to a file; one that is there is not measured
-again.
+"""The formats of one fine-tuned model a data set: what rounding costs on validation and on test rows, sizes, and how far probabilities can
+be taken at their word before and after calibration; with `--trimmed` the same of a vocabulary cut to the data's tokens, in 8 bits; with
+`--speed` how long one text and many texts take, beside PyTorch on the same weights. A JSON line each, appended to a file; one that is
+there is not measured again.
 
     BENCH_DATA=... python benchmarks/formats.py emotion product_reviews banking77 bbc_news reuters_r8 movie_reviews
+    BENCH_DATA=... python benchmarks/formats.py product_reviews --trimmed
     BENCH_DATA=... python benchmarks/formats.py product_reviews --speed
 
 The model is that of one trial with the default hyperparameters, refitted, as `autoft run --trials 1` leaves it. The gate is asked what each
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -24,13 +27,17 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from common import once
 from environments import home
 from search.sets import split_of
 
+from autoft.calibration import certainty, error
 from autoft.data.reading import read_table
 from autoft.data.table import Table
 from autoft.loading import load_predictor
+from autoft.runtime.predictor import Predictor
+from autoft_plugins.tasks.metrics import accuracy, f1_macro
 
 FORMATS = ("onnx-int8", "onnx-int8-static", "openvino")
 ROUNDS, MANY = 200, 2000
@@ -52,34 +59,55 @@ def _autoft(*arguments: str) -> None:
 
 
 def judged(key: dict[str, Any]) -> dict[str, Any]:
-    """What the gate and the test file say of each format."""
+    """What the gate and the test file say of each format, and how far the probabilities of the first one are off."""
     folder = learned(key["data"], key["source"])
-    manifest = json.loads((folder / "bundle" / "autoft.json").read_text(encoding="utf-8"))
-    test, found = read_test(key["data"]), {}
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    test, predictor = read_test(key["data"]), load_predictor(folder / "bundle", threads=1, at_once=2, exporter="onnx")
+    served, codes = _asked(predictor, test)
+    temperature = result["calibration"]["temperature"] or 1.0
+    off = {name: error(*certainty(served * scale, codes, "softmax")) for name, scale in (("before", temperature), ("after", 1.0))}
+    return {"formats": _told(folder / "bundle", test), "temperature": temperature, "test_calibration_error": off}
+
+
+def trimmed(key: dict[str, Any]) -> dict[str, Any]:
+    """The same of a copy of the run whose vocabulary is cut, in 8 bits; its 32 bits for comparison."""
+    whole, test = learned(key["data"], key["source"]), read_test(key["data"])
+    folder = whole.with_name(f"{whole.name}-trimmed")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(whole, folder)
+    _autoft("export", str(folder), "--to", "onnx-int8", "--trim-vocabulary")
+    record = json.loads((folder / "bundle" / "autoft.json").read_text(encoding="utf-8"))["trimmed"]
+    return {"formats": {"whole onnx": _told(whole / "bundle", test)["onnx"], **_told(folder / "bundle", test)}, "trimmed": record}
+
+
+def _told(bundle: Path, test: Table) -> dict[str, Any]:
+    """Of each format of a bundle."""
+    manifest = json.loads((bundle / "autoft.json").read_text(encoding="utf-8"))
+    found = {}
     for name, one in manifest["formats"].items():
-        predictor = load_predictor(folder / "bundle", threads=1, at_once=2, exporter=name)
-        answers = predictor.predict([{"text": text} for text in test["text"]])
-        labels = [answer["label"] for answer in answers]
+        logits, codes = _asked(load_predictor(bundle, threads=1, at_once=2, exporter=name), test)
+        given = logits.argmax(axis=1)
         found[name] = {
             "bytes": one["bytes"],
             "loss": one["loss"],
             "agreement": one["proof"]["agreement"],
             "max_difference": one["proof"]["max_difference"],
-            "test": {"accuracy": float(np.mean(np.array(labels) == np.array(test["label"]))), "f1_macro": _f1(test["label"], labels)},
+            "test": {"accuracy": accuracy(codes, given), "f1_macro": f1_macro(codes, given, logits.shape[1])},
         }
-    return {"formats": found}
+    return found
+
+
+def _asked(predictor: Predictor, test: Table) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Logits (rows, classes), and the classes that are right."""
+    places = {name: place for place, name in enumerate(predictor.problem.labels)}
+    logits = predictor.outputs(Table({"text": test["text"]}))["logits"]
+    return np.asarray(logits, np.float64), np.array([places[str(label)] for label in test["label"]])
 
 
 def read_test(name: str) -> Table:
     from autoft.catalog import Catalog
 
     return read_table(split_of(name, 0).test, list(Catalog.build(kinds=("readers",)).readers.values()))
-
-
-def _f1(truth: Any, given: list[str]) -> float:
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(list(truth), given, average="macro"))
 
 
 def timed(key: dict[str, Any]) -> dict[str, Any]:
@@ -160,20 +188,26 @@ class _Torch:
         return torch.stack(found)
 
 
+MEASURES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"judged": judged, "trimmed": trimmed, "speed": timed}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="+")
     parser.add_argument("--source", default="all-MiniLM-L6-v2")
-    parser.add_argument("--speed", action="store_true")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--speed", dest="what", action="store_const", const="speed", default="judged")
+    what.add_argument("--trimmed", dest="what", action="store_const", const="trimmed")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--file", type=Path, default=Path(__file__).parent / "formats.jsonl")
     options = parser.parse_args()
     for name in options.data:
-        key = {"data": name, "source": options.source, "what": "speed" if options.speed else "judged"}
-        if options.speed:
+        key = {"data": name, "source": options.source, "what": options.what}
+        if options.what == "speed":
             key["threads"] = options.threads
-        row = once(options.file, key, partial(timed if options.speed else judged, key))
-        (_tell_times if options.speed else _tell_figures)(row)
+        row = once(options.file, key, partial(MEASURES[options.what], key))
+        (_tell_times if options.what == "speed" else _tell_figures)(row)
+        sys.stdout.flush()
 
 
 def _tell_figures(row: dict[str, Any]) -> None:
@@ -182,6 +216,9 @@ def _tell_figures(row: dict[str, Any]) -> None:
         gate = "" if loss is None else f"; gate {loss['points']:.2f} points on {loss['rows']} rows ({loss['weights']})"
         test = " ".join(f"{metric} {value:.4f}" for metric, value in one["test"].items())
         sys.stdout.write(f"{row['data']} {name}: {one['bytes'] / 1e6:.1f} MB, test {test}, agreement {one['agreement']:.4f}{gate}\n")
+    if "test_calibration_error" in row:
+        before, after = (100 * row["test_calibration_error"][name] for name in ("before", "after"))
+        sys.stdout.write(f"{row['data']}: calibration error on the test rows {before:.2f} -> {after:.2f} points\n")
 
 
 def _tell_times(row: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from environments import python_with
+from environments import home, python_with
 
 PEERS = Path(__file__).parent / "peers"
 LITSERVE = ("litserve==0.2.19", "onnxruntime", "tokenizers", "numpy")
@@ -146,10 +147,14 @@ def bentoml(bundle: Path, graph: str) -> Server:
 
 def infinity(bundle: Path, graph: str) -> Server:
     """infinity over onnxruntime, by its defaults, but that it is not warmed up (with rows longer than the model reads): it puts the texts
-    of several requests into a batch. It cannot be had with autoft's own pins."""
+    of several requests into a batch. It writes into the folder that it is given, so it gets a copy. It cannot be had with autoft's own
+    pins."""
+    copied = home() / "infinity-model"
+    shutil.rmtree(copied, ignore_errors=True)
+    shutil.copytree(bundle, copied)
     port, python = free_port(), python_with("infinity", INFINITY, pinned=False)
     quantized = "--no-onnx-do-not-prefer-quantized" if graph.endswith("quantized.onnx") else "--onnx-do-not-prefer-quantized"
-    command = [str(python.with_name("infinity_emb")), "v2", "--model-id", str(bundle), "--engine", "optimum", "--device", "cpu", quantized]
+    command = [str(python.with_name("infinity_emb")), "v2", "--model-id", str(copied), "--engine", "optimum", "--device", "cpu", quantized]
     command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "--no-model-warmup"]
     asks = Asks("/classify", "input", listed=True)
     return Server(command, port, limits=False, ready="/health", asks=asks, DO_NOT_TRACK="1", HF_HUB_OFFLINE="1")
