@@ -8,8 +8,8 @@ there is not measured again.
     BENCH_DATA=... python benchmarks/formats.py product_reviews --speed
 
 The model is that of one trial with the default hyperparameters, refitted, as `autoft run --trials 1 --budget 4m` leaves it. The gate is
-asked what each format would lose; the test file is asked afterwards, and no choice hangs on it. Times are taken in turns, a round of all systems after
-another; those of many texts count the tokenizer.
+asked what each format would lose; the test file is asked afterwards, and no choice hangs on it. Times are taken in turns, a round of all
+systems after another; those of many texts count the tokenizer.
 """
 
 from __future__ import annotations

@@ -50,21 +50,17 @@ class Reader:
         return {}
 
 
-def data(*, folds=None, repeated=False):
-    """`ROWS` rows to learn from and as many to judge by, with other texts unless `repeated`; with `folds` the former alone."""
-    texts = [str(number) for number in range(ROWS)]
-    train, validation = np.arange(ROWS), NONE
-    if folds is None:
-        texts += texts if repeated else [str(number + ROWS) for number in range(ROWS)]
-        validation = np.arange(ROWS, 2 * ROWS)
-    splits = Splits(train, validation, NONE, folds=folds)
+def data():
+    """`ROWS` rows to learn from and as many to judge by, with other texts."""
+    texts = [str(number) for number in range(2 * ROWS)]
+    splits = Splits(np.arange(ROWS), np.arange(ROWS, 2 * ROWS), NONE)
     return SimpleNamespace(
         problem=PROBLEM,
         task=TextClassification(),
         rows=Table({"text": texts}),
         targets=np.array([int(text) % 2 for text in texts]),
         splits=splits,
-        validated=validation if folds is None else train,
+        validated=splits.validation,
         learnable=np.arange(len(texts)),
     )
 
@@ -77,10 +73,12 @@ def found(wrong, understood, max_loss=0.5, spent=0.0):
 
 def test_the_smallest_that_costs_little_comes_first():
     some, said = found({0.0: 4, 0.125: 2, 0.25: 1}, data(), max_loss=1.0)
-    assert [share for share, _ in some] == [0.25, 0.5]
-    assert [loss.points for _, loss in some] == pytest.approx([1.0, 0.0])
+    assert [share for share, _ in some] == [0.25, 0.5, 0.75]
+    assert [loss.points for _, loss in some] == pytest.approx([1.0, 0.0, 0.0])
+    assert [(loss.rows, loss.held_to) for _, loss in some] == [(2 * ROWS, "answers")] * 3
     assert len(said) == 2
-    assert "a vocabulary of 10 of 100 tokens costs 4.0 points of accuracy (1.0000 to 0.9600 on 100 validation rows)" in said[0]
+    costs = "a vocabulary of 10 of 100 tokens costs 4.0 points of accuracy (by its own answers with the whole vocabulary, 200 rows)"
+    assert costs in said[0]
     assert "at most 1 may be" in said[0]
 
 
@@ -89,15 +87,38 @@ def test_the_rows_that_judge_have_no_say():
     understood = data()
     assert trim(Reader({0.0: 4}), understood, 0.0).fitted.known == set(understood.rows["text"])
     assert found(dict.fromkeys(SHARES, 4), understood)[0] == []
-    assert len(found(dict.fromkeys(SHARES, 4), data(repeated=True))[0]) == len(SHARES)
 
 
-def test_each_fold_is_judged_by_the_words_of_the_others():
-    understood = data(folds=np.arange(ROWS) % 4)
+def test_words_that_recur_cost_nothing():
+    """Each of few texts is in every fold."""
+    texts = data()
+    texts.rows = Table({"text": [str(number % 2) for number in range(2 * ROWS)]})
+    assert [loss.points for _, loss in found(dict.fromkeys(SHARES, ROWS), texts)[0]] == [0.0] * len(SHARES)
+
+
+def test_answers_that_were_wrong_before_are_no_loss_where_they_stay():
+    """It is held to what the model answered, not to the labels."""
+    understood = data()
+    understood.targets = 1 - understood.targets
     some, _ = found({0.0: 3, 0.125: 1}, understood, max_loss=2.0)
-    assert [share for share, _ in some] == [0.125, 0.25, 0.5]
-    assert some[0][1].points == pytest.approx(1.0)
-    assert some[0][1].rows == ROWS
+    assert [loss.points for _, loss in some] == pytest.approx([1.0, 0.0, 0.0, 0.0])
+
+
+def test_a_metric_that_should_be_small_is_held_to_the_labels():
+    understood = data()
+    understood.problem = PROBLEM.model_copy(update={"metric": Metric(name="wrong", greater_is_better=False)})
+    understood.task = SimpleNamespace(
+        decide=TextClassification().decide, score=lambda _, targets, decided: {"wrong": float(np.mean(targets != decided))}
+    )
+    understood.targets[50:70] = 1 - understood.targets[50:70]
+    some, said = found({0.0: 30, 0.125: 20}, understood, max_loss=20.0)
+    assert [(share, loss.held_to) for share, loss in some] == [(share, "labels") for share in (0.25, 0.5, 0.75)]
+    assert "(0.1000 to 0.3000 on 200 validation rows)" in said[1]
+
+
+def test_it_is_judged_by_so_many_rows_at_most(monkeypatch):
+    monkeypatch.setattr("autoft.steps.trimming.MOST_ROWS", 50)
+    assert {loss.rows for _, loss in found({}, data())[0]} == {50}
 
 
 def test_none_costs_too_much():

@@ -274,7 +274,8 @@ def _cost(loss: Mapping[str, Any] | None) -> str:
 
 
 def _points(loss: Mapping[str, Any]) -> str:
-    return f"{loss['points']:.2f} points of {_md(loss['metric'])} ({loss['before']:.4f} to {loss['after']:.4f}, {loss['rows']} rows)"
+    measured = f"{loss['before']:.4f} to {loss['after']:.4f}" if loss.get("held_to") != "answers" else "by its own answers before"
+    return f"{loss['points']:.2f} points of {_md(loss['metric'])} ({measured}, {loss['rows']} rows)"
 
 
 def _limits(manifest: Manifest) -> str:

@@ -42,8 +42,8 @@ class Judged:
 
 
 class Loss(Frozen):
-    """What rounding, or a smaller vocabulary, costs on validation rows. Points are hundredths of a metric that grows, percent of one that
-    falls."""
+    """What rounding costs on validation rows, or a smaller vocabulary on rows that had no say in it. Points are hundredths of a metric that
+    grows, percent of one that falls."""
 
     metric: str
     before: float
@@ -52,7 +52,8 @@ class Loss(Frozen):
     allowed: float
     spent: float = Field(default=0.0, description="points that a trimmed vocabulary has cost; `allowed` is what was left")
     rows: int
-    weights: Literal["trial", "final"] = Field(description="trial: of weights that did not learn from these rows")
+    weights: Literal["trial", "final"] = Field(description="trial: of weights that did not learn from the validation rows")
+    held_to: Literal["labels", "answers"] = Field(default="labels", description="answers: to what the weights answered before")
 
     @property
     def kept(self) -> bool:
@@ -60,12 +61,16 @@ class Loss(Frozen):
 
     def in_words(self) -> str:
         """How many points, of how many rows, and how many may be."""
-        seen = "" if self.weights == "trial" else ", which the weights have learned from"
         less = f" less {self.spent:.1f} for the trimmed vocabulary" if self.spent else ""
-        return (
-            f"{self.points:.1f} points of {self.metric} ({self.before:.4f} to {self.after:.4f} on {self.rows} validation rows{seen}); "
-            f"at most {self.allowed:g} may be (--max-loss{less})"
-        )
+        return f"{self.points:.1f} points of {self.metric} ({self.measured}); at most {self.allowed:g} may be (--max-loss{less})"
+
+    @property
+    def measured(self) -> str:
+        """By what, in words."""
+        if self.held_to == "answers":
+            return f"by its own answers with the whole vocabulary, {self.rows} rows"
+        seen = "" if self.weights == "trial" else ", which the weights have learned from"
+        return f"{self.before:.4f} to {self.after:.4f} on {self.rows} validation rows{seen}"
 
 
 @dataclass(frozen=True)
@@ -273,12 +278,22 @@ def judged_rows(understood: Understood) -> npt.NDArray[np.int64]:
     return np.sort(understood.validated[chosen])
 
 
-def lost(understood: Understood, judged: Judged, rows: npt.NDArray[np.int64], expected: Arrays, given: Arrays, max_loss: float) -> Loss:
-    """What it costs that the judged weights answer `rows` by the outputs `given` instead of `expected`."""
-    problem, task, targets = understood.problem, understood.task, understood.targets[rows]
-    before, after = (
-        task.score(problem, targets, task.decide(problem, judged.decoder, outputs))[problem.metric.name] for outputs in (expected, given)
-    )
+def lost(
+    understood: Understood,
+    judged: Judged,
+    rows: npt.NDArray[np.int64],
+    expected: Arrays,
+    given: Arrays,
+    max_loss: float,
+    *,
+    own: bool = False,
+) -> Loss:
+    """What it costs that the judged weights answer `rows` by the outputs `given` instead of `expected`: by the labels, or by what they
+    decide themselves."""
+    problem, task = understood.problem, understood.task
+    decided, changed = (task.decide(problem, judged.decoder, outputs) for outputs in (expected, given))
+    targets = decided if own else understood.targets[rows]
+    before, after = (task.score(problem, targets, decisions)[problem.metric.name] for decisions in (decided, changed))
     return Loss(
         metric=problem.metric.name,
         before=before,
@@ -288,6 +303,7 @@ def lost(understood: Understood, judged: Judged, rows: npt.NDArray[np.int64], ex
         spent=judged.spent,
         rows=len(rows),
         weights="trial" if judged.unseen else "final",
+        held_to="answers" if own else "labels",
     )
 
 
