@@ -7,7 +7,7 @@ there is not measured again.
     BENCH_DATA=... python benchmarks/formats.py product_reviews --trimmed
     BENCH_DATA=... python benchmarks/formats.py product_reviews --speed
 
-The model is that of one trial with the default hyperparameters, refitted, as `autoft run --trials 1 --budget 4m` leaves it. The gate is
+The model is that of one trial with the default hyperparameters, refitted, as `autoft run --trials 1 --budget 150s` leaves it. The gate is
 asked what each format would lose; the test file is asked afterwards, and no choice hangs on it. Times are taken in turns, a round of all
 systems after another; those of many texts count the tokenizer.
 """
@@ -40,7 +40,7 @@ from autoft.runtime.predictor import Predictor
 from autoft_plugins.tasks.metrics import accuracy, f1_macro
 
 FORMATS = ("onnx-int8", "onnx-int8-static", "openvino")
-BUDGET = "4m"
+BUDGET = "150s"
 ROUNDS, MANY, SOME = 200, 2000, 400
 BATCHES = (8, 16, 32, 64)
 """Of PyTorch's loop; the best one on some of the texts is measured on all."""

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from autoft.errors import AutoftError, SettingsError
 from autoft.hardware import cores, gpus
 from autoft.store.liveness import is_gone, process_identity, this_host
@@ -43,10 +45,15 @@ LONGEST_SOCKET_FOLDER = 40
 class EarlyRay:
     """Ray that comes up in a thread of its own, while the caller does other things.
 
-    The thread lives as long as Ray does: Linux ends Ray's processes with the thread that started them.
+    The thread lives as long as Ray does: Linux ends Ray's processes with the thread that started them. Until it is waited for, products of
+    matrices have one thread: Ray forks, with code to run in the child, and at each such fork OpenBLAS ends its threads in the parent,
+    too; a product that has some then waits for them for ever.
     """
 
     def __init__(self, concurrency: int | None, *, verbose: bool) -> None:
+        import scipy.linalg  # noqa: F401 - it has an OpenBLAS of its own, which has to be there by now
+
+        self._alone = threadpool_limits(1, user_api="blas")
         self._up, self._over = threading.Event(), threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._live, args=(concurrency, verbose), name="ray", daemon=True)
@@ -55,6 +62,7 @@ class EarlyRay:
     def wait(self) -> None:
         """Until it is up. Raises AutoftError where it does not come up."""
         self._up.wait()
+        self._alone.restore_original_limits()
         if self._error is not None:
             raise self._error
 
@@ -62,6 +70,7 @@ class EarlyRay:
         """End it; a second time does nothing."""
         self._over.set()
         self._thread.join()
+        self._alone.restore_original_limits()
 
     def _live(self, concurrency: int | None, verbose: bool) -> None:
         try:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from autoft.errors import AutoftError
 from autoft.store.liveness import process_identity, this_host
@@ -124,3 +127,29 @@ def test_folders_of_drivers_that_are_gone_are_removed_and_no_others(monkeypatch,
     (tmp_path / "autoft-half" / session.OWNER).write_text("{")
     session._sweep()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["autoft-elsewhere", "autoft-half", "autoft-mine", "autoft-new", "other"]
+
+
+def test_matrix_products_have_one_thread_while_ray_comes_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenBLAS ends its threads when Ray forks: what has several waits for ever."""
+    go = threading.Event()
+
+    @contextlib.contextmanager
+    def slow(concurrency: int | None, *, verbose: bool) -> Iterator[None]:
+        go.wait(30)
+        yield
+
+    def threads() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    monkeypatch.setattr(session, "_own_ray", slow)
+    with threadpool_limits(2, user_api="blas"):
+        ray = session.EarlyRay(1, verbose=True)
+        try:
+            assert threads() == {1}
+            go.set()
+            ray.wait()
+            assert threads() == {2}
+        finally:
+            go.set()
+            ray.close()
+        assert threads() == {2}
