@@ -60,11 +60,23 @@ def logits(lengths, wrong=()):
     return np.stack([-made, made], axis=1).astype(np.float32)
 
 
+class Twice(Lengths):
+    """Counts every character twice."""
+
+    def encode(self, rows, *, pad_to=None, offsets=False):
+        once = super().encode(rows)
+        return Encoded({"x": 2 * once.arrays["x"]}, once.lengths, once.truncated)
+
+    def program(self):
+        return Program((), EncoderSpec("twice", {}), {})
+
+
 class Format:
     """An exporter whose graph is wrong for texts of these lengths."""
 
     def __init__(self, name, *, converts=None, rounding=None, wrong=(), raises=None):
         self.name, self.summary, self.wrong, self.raises = name, "", wrong, raises
+        self.samples = []
         if converts:
             self.converts = converts
         if rounding:
@@ -74,6 +86,7 @@ class Format:
         return None
 
     def export(self, program, problem, folder):
+        self.samples.append([value for arrays in program.samples for value in arrays["x"].tolist()])
         if hasattr(self, "converts"):
             assert (folder / self.converts / "graph").exists(), "what it is made out of is not there"
         (folder / self.name).mkdir()
@@ -91,7 +104,7 @@ def site(tmp_path, *formats):
     folder = tmp_path / "bundle.new"
     folder.mkdir()
     known = {one.name: one for one in formats}
-    catalog = SimpleNamespace(exporter=known.__getitem__, encoder=lambda _: Lengths())
+    catalog = SimpleNamespace(exporter=known.__getitem__, encoder={"lengths": Lengths(), "twice": Twice()}.__getitem__)
     texts = ["x" * (1 + number) for number in range(ROWS)]
     understood = SimpleNamespace(
         problem=PROBLEM,
@@ -100,6 +113,7 @@ def site(tmp_path, *formats):
         targets=np.array([len(text) % 2 for text in texts]),
         validated=np.arange(ROWS),
         learnable=np.arange(ROWS),
+        splits=SimpleNamespace(train=np.arange(100)),
     )
     model = Lengths()
     return Site(model, Decoder(), model.program(), understood, catalog, folder, 1)
@@ -211,10 +225,18 @@ def test_a_circle_is_said():
 
 def test_rows_that_judge_have_no_say_in_the_scales(tmp_path):
     found = site(tmp_path, EXACT)
-    found.understood.splits = SimpleNamespace(train=np.arange(100))
     samples = sampled(found.program, found.understood, Lengths()).samples
     seen = np.concatenate([arrays["x"] for arrays in samples])
     assert sorted(seen) == list(range(1, 101))
+
+
+def test_other_weights_see_rows_as_their_own_encoder_has_them(tmp_path):
+    """What counts n-grams has learned them, from other rows than after a refit."""
+    rounds = Format("rounds", converts="exact", rounding="to 8 bits")
+    found = site(tmp_path, Format("exact"), rounds)
+    add_formats(["rounds"], found, lambda: Judged(Twice(), Decoder(), unseen=True), 0.5, lambda _: None)
+    judging = next(samples for samples in rounds.samples if samples)
+    assert sorted(judging) == list(range(2, 201, 2))
 
 
 def test_points():

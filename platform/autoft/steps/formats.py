@@ -263,8 +263,11 @@ class _Judge:
         """Where the graphs of the judged weights lie in this format."""
         if judged.fitted is self._site.fitted:
             return self._site.folder
-        program = replace(judged.fitted.program(), samples=self._site.program.samples)
+        program = judged.fitted.program()
         write_encoder(program, self._scratch)
+        # Its encoder may be another one than the bundle's: n-grams are those of the rows that were learned from.
+        encoding = self._site.catalog.encoder(program.encoder.name).open(self._scratch, program.encoder.config)
+        program = sampled(program, self._site.understood, encoding)
         for name in in_order([exporter.name], self._site.catalog):
             if not (self._scratch / f".{name}").exists():
                 _written(self._site.catalog.exporter(name), program, self._site, self._scratch)
