@@ -2,7 +2,8 @@
 
 First every candidate gets one trial. From then on a candidate is an arm of a bandit: the next trial goes to the largest
 `best + EXPLORATION * sqrt(ln(all trials) / its trials)`, the rule UCB1 of Auer, Cesa-Bianchi and Fischer (Machine Learning 47, 2002),
-with the best score in place of the mean, since one good trial is what is wanted. Scores are scaled to 0..1 between candidates.
+with the best score in place of the mean, since one good trial is what is wanted. Scores are scaled to 0..1 between candidates. While the
+first trial of a candidate does what its others will find done, the next trial goes to another candidate.
 """
 
 from __future__ import annotations
@@ -61,6 +62,11 @@ class _Arm:
         return None if typical is None else typical + self._shared
 
     @property
+    def prepares(self) -> bool:
+        """Whether its first trial is doing what is done once for all of them: a second one beside it would do it again."""
+        return bool(self.candidate.shared) and not self.durations and not self.failed
+
+    @property
     def open(self) -> bool:
         return not self.exhausted and not (self.best is None and self.failed >= GIVE_UP_AFTER)
 
@@ -83,6 +89,7 @@ class Allocator:
         if first is not None:
             return first
         arms = [arm for name, arm in self._arms.items() if arm.asked and self._fits(name, seconds_left)]
+        arms = [arm for arm in arms if not arm.prepares] or arms
         return max(arms, key=self._bound).candidate if arms else None
 
     def started(self, name: str) -> None:

@@ -110,6 +110,20 @@ class TestAllocator:
         assert allocator.expected_seconds("small") == pytest.approx(2.0)
         assert allocator.expected_seconds("large") == pytest.approx(920.0)
 
+    def test_no_second_trial_does_what_the_first_is_doing_for_all(self):
+        features = Candidate("features", flops=1e12, shared=1e12)
+        allocator = Allocator([features, LARGE], frozenset(), clock=True, slots=4)
+        for expected in ("large", "features", "large", "large"):
+            assert allocator.choose(1e6).name == expected
+            allocator.started(expected)
+        allocator.exhaust("large")
+        assert allocator.choose(1e6).name == "features", "nothing else is left for the processor"
+        allocator = Allocator([features, LARGE], frozenset(), clock=True, slots=4)
+        for name in ("large", "features"):
+            allocator.started(name)
+        allocator.observed("features", 2, 0.9, 91.0, 100, 90.0)
+        assert allocator.choose(1e6).name == "features"
+
     def test_what_only_fails_or_has_nothing_left_is_given_up(self):
         allocator = Allocator([SMALL, LARGE], frozenset(), clock=False)
         for name in ("small", "large"):

@@ -33,8 +33,8 @@ class Limits:
 class Candidate:
     """A model with its source. `reason` says why it is, or where `proposed` is false why it is not, tried unasked.
 
-    `flops` estimates one trial with default hyperparameters, `forward` the answer to one row, `memory` the bytes a trial needs;
-    0 where next to nothing.
+    `flops` estimates one trial with default hyperparameters, `shared` what of it only the first of them has to do, see `SHARED`, `forward`
+    the answer to one row, `memory` the bytes a trial needs; 0 where next to nothing.
     """
 
     model: str
@@ -44,6 +44,7 @@ class Candidate:
     flops: float = 0.0
     memory: int = 0
     forward: float = 0.0
+    shared: float = 0.0
 
     @property
     def name(self) -> str:

@@ -60,7 +60,7 @@ class Frozen(RanksByFeatures):
         encoder = encoder_spec(source, config, (TokenPairEncoder if len(inputs) == 2 else TokenEncoder).name)
         fitted = FittedHead(StoredBody(source.folder), head, encoder, kind, data.problem.labels)
         logits = head.logits(features[data.validation])
-        report(1.0, {"logits": logits}, fitted.save, **{SHARED: shared})
+        report(1.0, {"logits": logits}, fitted.save, extra={}, **{SHARED: shared})
         return fitted
 
     def load(self, folder: Path) -> Fitted:
