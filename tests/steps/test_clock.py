@@ -105,7 +105,9 @@ def test_a_search_has_its_time_whatever_the_test_rows_take(clock: Clock) -> None
     for test in (most, most + 10, 10 * most):
         ends = clock.searching([replace(dear(test), flops=1e6 * clock.limits.flops)])
         assert ends == pytest.approx(clock.started + 300 - fixed - most, abs=0.5), "one trial that takes all there is"
-    assert clock.put_off(dear(300), 1, 1, clock.started + 100) < clock.started, "neither confirmation nor refit comes before the test"
+    assert (clock.put_off(dear(300), 1, 1, clock.started + 100) or float("inf")) < clock.started, (
+        "neither confirmation nor refit comes before the test"
+    )
 
 
 @pytest.mark.usefixtures("slow")
