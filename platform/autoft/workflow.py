@@ -41,6 +41,9 @@ from autoft.steps.soup import average_best
 from autoft.steps.understand import Understood, understand
 from autoft.tracking import Trackers
 
+SURE, SURE_SHARE = 1.0, 0.005
+"""Seconds, and part of a budget, at most, in which the machine's speed is measured once more where a choice hangs on it."""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -78,23 +81,31 @@ def fine_tune(
         elif begun is not None:
             same_data(begun, understood)
         budget = budget_of(settings)
-        limits = hardware.limits(None if budget is None else started + budget - time.time())
-        clock = Clock.of(settings, started, limits, understood)
         said: list[str] = []
         sample = understood.rows.take(understood.fitted)
+
+        def chosen(able: Limits) -> Choice:
+            said.clear()
+            return choose(
+                settings.models,
+                catalog,
+                understood.problem,
+                able,
+                sample,
+                offline=settings.offline,
+                licences=settings.licences,
+                max_size=settings.max_size,
+                say=said.append,
+            )
+
+        limits = hardware.limits(None if budget is None else started + budget - time.time())
         able = limits_before(begun) if begun else limits
-        choice = choose(
-            settings.models,
-            catalog,
-            understood.problem,
-            able,
-            sample,
-            offline=settings.offline,
-            licences=settings.licences,
-            max_size=settings.max_size,
-            say=said.append,
-        )
-        choice = same_candidates(begun, choice) if begun else choice
+        choice, clock = chosen(able), Clock.of(settings, started, limits, understood)
+        if begun:
+            choice = same_candidates(begun, choice)
+        elif clock.hangs_on_speed(choice.tried, choice.passed_over) and hardware.look_again(min(SURE, SURE_SHARE * (budget or 0.0))):
+            able = limits = hardware.limits(None if budget is None else started + budget - time.time())
+            choice, clock = chosen(able), Clock.of(settings, started, limits, understood)
         pupils = pupils_of(settings, catalog, understood.problem, choice.tried, able, sample, said.append)
         earlier = earlier_points(past, like, understood.problem.task)
         reach(catalog.tuner(settings.tuner), None if begun and begun.searched else settings.ray_address)
@@ -127,6 +138,7 @@ def _run(
     earlier: Points,
 ) -> Finished:
     begin(settings, understood, choice, limits, clock, journal, catalog, said, earlier)
+    _tell_of_test(choice, clock, journal)
     with preparing(settings, catalog, clock.searching(choice.tried), journal) as ready:
         bench, baseline = _searched(settings, catalog, understood, choice, limits, clock, journal, earlier, ready)
     candidates = bench.candidates
@@ -224,6 +236,14 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
         return confirmation, Chosen(winner, fitted, refitted=True)
     soup = average_best(bench, winner, clock)
     return confirmation, Chosen(soup.row, soup.fitted, averaged=soup.trials, decoder=soup.decoder) if soup else None
+
+
+def _tell_of_test(choice: Choice, clock: Clock, journal: Journal) -> None:
+    """Early, so that whoever waits can give the run more time, or fewer rows."""
+    told = clock.test_in_words(choice.tried)
+    if told is not None:
+        text, kept = told
+        journal.say(text, "info" if kept else "warning")
 
 
 def _why_nothing(journal: Journal, *, named_only: bool) -> str:

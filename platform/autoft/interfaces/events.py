@@ -129,6 +129,7 @@ class TrialFinished(_Event):
     reason: str = ""
     stage: str = "search"
     busy_seconds: float = Field(default=0.0, description="core-seconds spent in training and evaluating")
+    shared_seconds: float = Field(default=0.0, description="those of its seconds that further trials of its candidate will not need")
 
 
 class RunFinished(_Event):

@@ -61,9 +61,10 @@ def conclude(
     predictor = _predictor(bench, built)
     seen: list[Values] = []
     predictor.watch = lambda batch: seen.append(input_values(batch))
-    cpu = time.process_time()
+    began, cpu = time.monotonic(), time.process_time()
     outputs = predictor.outputs(rows)
     journal.busy_seconds += time.process_time() - cpu
+    clock = clock.answered(bench.candidates[winner.candidate], len(test), time.monotonic() - began)
     decoder = predictor.bundle.decoder()
     answers = task.decode(problem, decoder, outputs, rows)
     decided = task.decide(problem, decoder, outputs)

@@ -59,17 +59,18 @@ class Bench:
     ranking: SourcesRanked | None = None
 
     def cost(self, row: TrialFinished, rows: int) -> float:
-        """Seconds that this trial will take here on `rows` rows; two threads for one give about 1.7 times the speed."""
+        """Seconds that this trial will take here on `rows` rows, with what it left to others at hand; two threads for one give about 1.7
+        times the speed."""
         share = max(1, self.threads // max(1, self.concurrency))
         gain = 1.0 if self.gpus else float((self.threads / share) ** 0.75)
         complete = 100 / max(row.progress, 1)
-        return 1.0 + row.seconds * complete * rows / max(1, len(self.data.train)) / gain
+        return 1.0 + (row.seconds - row.shared_seconds) * complete * rows / max(1, len(self.data.train)) / gain
 
     def again(self, row: TrialFinished) -> float:
         """Seconds in which a finished trial learns once more from as many rows. A candidate's first trial may have computed what is there
         for all others, so that the quickest counts, and that trials of a candidate differ."""
         done = [one.seconds for one in self.journal.leaderboard if one.candidate == row.candidate and one.status == "done"]
-        return min([row.seconds, *(DIFFER * seconds for seconds in done)])
+        return min([row.seconds - row.shared_seconds, *(DIFFER * seconds for seconds in done)])
 
     def kept(self, row: TrialFinished) -> bool:
         """Whether the weights of a trial are still on disk."""

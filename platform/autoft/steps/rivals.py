@@ -17,14 +17,11 @@ from autoft.interfaces.model import Candidate, Fitted
 from autoft.interfaces.result import RunnerUp
 from autoft.interfaces.task import Decoder
 from autoft.steps.bundle import decoder_for
-from autoft.steps.clock import Clock
+from autoft.steps.clock import REST, Clock
 from autoft.steps.confirm import Bench
 from autoft.steps.judge import Judgement, judge
 from autoft.steps.stored import stored_decisions
 from autoft.trial import trial_seed
-
-REST = 3.0
-"""Seconds of the budget that are left for the report when another model is asked about the test rows."""
 
 AGAIN = 10.0
 """Seconds in which weights that are no longer on disk may be learned again."""
