@@ -45,6 +45,8 @@ ROUNDED = 3
 """Exports of a format that rounds: full precision, itself, and both of other weights in about the time of one."""
 STUDYING = 0.35
 """The most of a budget that is kept for a smaller model to learn from the winner."""
+PART_TRIALS = 4
+"""Trials on a part of the rows that a search must have time for; with less time its trials learn from all rows, shortened."""
 LARGE = 110e6
 """Parameters of a base-size source."""
 LOADING = 4.0
@@ -64,6 +66,7 @@ class Clock:
     test: int
     pace: float = 1.0  # how many times longer things take than the machine's speed had promised
     exports: int = 1  # graphs that are written and proved
+    share: float = 1.0  # of the training rows that the trials of the search learn from
     behind: float = 0.0  # seconds that come between refit and export: a smaller model learns from the winner
 
     @classmethod
@@ -91,7 +94,8 @@ class Clock:
         speed was measured in a moment, and others may use it by now. Nothing is taken to be quicker than it seemed."""
         if self.limits.gpus:
             return self
-        told = [(candidates[row.candidate].flops, row) for row in trials if row.candidate in candidates and row.progress >= TELLING]
+        alike = [row for row in trials if row.candidate in candidates and (row.rows is None) == (self.share == 1)]
+        told = [(self.share * candidates[row.candidate].flops, row) for row in alike if row.progress >= TELLING]
         dearest = max((flops for flops, _ in told), default=0.0)
         if not dearest or not self.limits.flops:
             return self
@@ -138,8 +142,17 @@ class Clock:
         refit = max(each) * self.refit
         spare = max(0.0, room - sum(each))
         kept = CONFIRMATION_SHARE * room
+        if self.share < 1:  # what is kept is for learning from all rows, which shortens to the time there is
+            return closing - max(kept, min(refit, LARGEST_SHARE * room))
         kept = max(kept, min(refit, spare, LARGEST_SHARE * room)) if spare >= LEAST_REFIT * refit else min(kept, spare)
         return closing - kept
+
+    def of_part(self, candidates: Sequence[Candidate], share: float) -> Clock | None:
+        """The same for a search whose trials learn from this share of the training rows; None where the time is too short for it."""
+        clock = replace(self, share=share)
+        ends = clock.searching(candidates)
+        one = OVERHEAD * share * max(candidate.flops for candidate in candidates) / self.limits.flops
+        return clock if ends is None or time.time() + PART_TRIALS * one <= ends else None
 
     def proving(self) -> float | None:
         """Seconds after which the proof begins no further rows, so that the test rows still fit into the budget; None without one.
@@ -165,7 +178,7 @@ class Clock:
         """How many trials at once; None leaves it to the tuner. One, with all cores, where the largest would not end otherwise."""
         if deadline is None or self.limits.gpus:
             return None
-        alone = max(candidate.flops for candidate in candidates) / self.limits.flops * self.limits.threads
+        alone = self.share * max(candidate.flops for candidate in candidates) / self.limits.flops * self.limits.threads
         return 1 if alone > LONG * (deadline - time.time()) else None
 
 
