@@ -133,7 +133,7 @@ def _run(
     candidates = bench.candidates
     clock = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
     parted = [row for row in journal.leaderboard.of_part() if choice.served(row.candidate, named_only=settings.named_only)]
-    learn_from_all(bench, parted, clock)
+    learn_from_all(bench, parted, clock, each=bool(settings.max_latency or settings.max_size))
     known = [row for row in journal.leaderboard.contenders() if row.candidate in candidates]
     ranked = [row for row in known if choice.served(row.candidate, named_only=settings.named_only)]
     if not ranked:

@@ -167,12 +167,13 @@ class Clock:
     def put_off(self, winner: Candidate, refit: float, confirming: float, deadline: float) -> float | None:
         """An end of the search no earlier than `deadline`, now that the winner so far is known, the seconds of its refit, and the seconds
         in which the best two learn again once: before the refit and as many of these rounds as fit behind `deadline`, `ROUNDS` at most;
-        where the refit does not fit there either, before `LEAST_REFIT` of it, or else when export must begin."""
+        where the refit does not fit there either, before `LEAST_REFIT` of it, or else when export must begin; but at `deadline`
+        where the trials learn from a part of the rows."""
         closing = self.closing([winner])
         if closing is None:
             return None
         ends = [*(closing - refit - rounds * confirming for rounds in range(ROUNDS, -1, -1)), closing - LEAST_REFIT * refit]
-        return next((end for end in ends if end >= deadline), closing)
+        return next((end for end in ends if end >= deadline), closing if self.share == 1 else deadline)
 
     def side_by_side(self, candidates: Sequence[Candidate], deadline: float | None) -> int | None:
         """How many trials at once; None leaves it to the tuner. One, with all cores, where the largest would not end otherwise."""

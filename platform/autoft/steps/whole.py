@@ -45,21 +45,23 @@ def part_of_search(understood: Understood, data: FitData, choice: Choice, clock:
     return part, timed
 
 
-def learn_from_all(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> None:
+def learn_from_all(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock, *, each: bool = False) -> None:
     """The settings of the best of `ranked`, which learned from a part of the rows, learn from all of them: trials like any other. The first
-    may shorten its schedule to the time there is; the second is begun where all of it fits."""
+    may shorten its schedule to the time there is; the second is begun where all of it fits, and with `each` the best of each candidate
+    behind it: within limits any of them may be what is served."""
     journal, total = bench.journal, len(bench.data.train)
     if not ranked or journal.stopping:
         return
     journal.stage(ALL_ROWS)
-    for place, row in enumerate(ranked[:BEST]):
-        if _has_learned(bench, row):
+    for place, row in enumerate(ranked):
+        first = each and row.candidate not in {one.candidate for one in ranked[:place]}
+        if _has_learned(bench, row) or not (place < BEST or first):
             continue
         closing = clock.closing([bench.candidates[row.candidate]])
         needed = total if place else min(total, round(LEAST * (row.rows or total)))
         if closing is not None and time.time() + bench.cost(row, needed) > closing:
             journal.say(f"there is too little time for trial {row.trial}, {row.candidate}, to learn from all rows")
-            break
+            continue
         candidate, number = bench.candidates[row.candidate], _number(bench, row)
         seed = trial_seed(bench.understood.problem.seed, number)
         spec = TrialSpec(number, candidate, row.hyperparameters, seed, bench.threads, min(1, bench.gpus))
