@@ -56,6 +56,8 @@ ROUNDED = 3
 """Exports of a format that rounds: full precision, itself, and both of other weights in about the time of one."""
 STUDYING = 0.35
 """The most of a budget that is kept for a smaller model to learn from the winner."""
+PART_TRIALS = 4
+"""Trials on a part of the rows that a search must have time for; with less time its trials learn from all rows, shortened."""
 LARGE = 110e6
 """Parameters of a base-size source."""
 LOADING = 4.0
@@ -75,6 +77,7 @@ class Clock:
     test: int
     pace: float = 1.0  # how many times longer things take than the machine's speed had promised
     exports: int = 1  # graphs that are written and proved
+    share: float = 1.0  # of the training rows that the trials of the search learn from
     behind: float = 0.0  # seconds that come between refit and export: a smaller model learns from the winner
 
     @classmethod
@@ -114,7 +117,8 @@ class Clock:
         speed was measured in a moment, and others may use it by now. Nothing is taken to be quicker than it seemed."""
         if self.limits.gpus:
             return self
-        told = [(candidates[row.candidate].flops, row) for row in trials if row.candidate in candidates and row.progress >= TELLING]
+        alike = [row for row in trials if row.candidate in candidates and (row.rows is None) == (self.share == 1)]
+        told = [(self.share * candidates[row.candidate].flops, row) for row in alike if row.progress >= TELLING]
         dearest = max((flops for flops, _ in told), default=0.0)
         if not dearest or not self.limits.flops:
             return self
@@ -189,8 +193,17 @@ class Clock:
         refit = max(each) * self.refit
         spare = max(0.0, room - sum(each))
         kept = CONFIRMATION_SHARE * room
+        if self.share < 1:  # what is kept is for learning from all rows, which shortens to the time there is
+            return closing - max(kept, min(refit, LARGEST_SHARE * room))
         kept = max(kept, min(refit, spare, LARGEST_SHARE * room)) if spare >= LEAST_REFIT * refit else min(kept, spare)
         return closing - kept
+
+    def of_part(self, candidates: Sequence[Candidate], share: float) -> Clock | None:
+        """The same for a search whose trials learn from this share of the training rows; None where the time is too short for it."""
+        clock = replace(self, share=share)
+        ends = clock.searching(candidates)
+        one = OVERHEAD * share * max(candidate.flops for candidate in candidates) / self.limits.flops
+        return clock if ends is None or time.time() + PART_TRIALS * one <= ends else None
 
     def proving(self) -> float | None:
         """Seconds for the proof's rows and for those `after_proof`; None without a budget."""
@@ -206,18 +219,19 @@ class Clock:
     def put_off(self, winner: Candidate, refit: float, confirming: float, deadline: float) -> float | None:
         """An end of the search no earlier than `deadline`, now that the winner so far is known, the seconds of its refit, and the seconds
         in which the best two learn again once: before the refit and as many of these rounds as fit behind `deadline`, `ROUNDS` at most;
-        where the refit does not fit there either, before `LEAST_REFIT` of it, or else when export must begin."""
+        where the refit does not fit there either, before `LEAST_REFIT` of it, or else when export must begin; but at `deadline`
+        where the trials learn from a part of the rows."""
         closing = self.closing([winner])
         if closing is None:
             return None
         ends = [*(closing - refit - rounds * confirming for rounds in range(ROUNDS, -1, -1)), closing - LEAST_REFIT * refit]
-        return next((end for end in ends if end >= deadline), closing)
+        return next((end for end in ends if end >= deadline), closing if self.share == 1 else deadline)
 
     def side_by_side(self, candidates: Sequence[Candidate], deadline: float | None) -> int | None:
         """How many trials at once; None leaves it to the tuner. One, with all cores, where the largest would not end otherwise."""
         if deadline is None or self.limits.gpus:
             return None
-        alone = max(candidate.flops for candidate in candidates) / self.limits.flops * self.limits.threads
+        alone = self.share * max(candidate.flops for candidate in candidates) / self.limits.flops * self.limits.threads
         return 1 if alone > LONG * (deadline - time.time()) else None
 
 

@@ -70,7 +70,9 @@ def _until(clock: Clock) -> float:
 def _nearest(bench: Bench, winner: TrialFinished) -> list[TrialFinished]:
     """The trials that learned to the end from labels alone, those of the winner's source before others, then by score."""
     source = bench.candidates[winner.candidate].source
-    rows = [row for row in bench.journal.leaderboard.contenders() if row.status == "done" and row.stage != "distillation"]
+    rows = [
+        row for row in bench.journal.leaderboard.contenders() if row.status == "done" and row.stage != "distillation" and row.rows is None
+    ]
     return sorted(rows, key=lambda row: bench.candidates[row.candidate].source != source)
 
 
