@@ -2,7 +2,8 @@
 
 First every candidate gets one trial. From then on a candidate is an arm of a bandit: the next trial goes to the largest
 `best + EXPLORATION * sqrt(ln(all trials) / its trials)`, the rule UCB1 of Auer, Cesa-Bianchi and Fischer (Machine Learning 47, 2002),
-with the best score in place of the mean, since one good trial is what is wanted. Scores are scaled to 0..1 between candidates.
+with the best score in place of the mean, since one good trial is what is wanted. Scores are scaled to 0..1 between candidates. While the
+first trial of a candidate does what its others will find done, the next trial goes to another candidate.
 """
 
 from __future__ import annotations
@@ -43,15 +44,27 @@ class _Arm:
     exhausted: bool = False
     durations: dict[int, float] = field(default_factory=dict)
     _typical: float | None = None
+    _shared: float = 0.0
 
-    def took(self, number: int, seconds: float) -> None:
+    def took(self, number: int, seconds: float, shared: float) -> None:
         self.durations[number], self._typical = seconds, None
+        self._shared = max(self._shared, shared)
 
     def typical(self) -> float | None:
         """Seconds of a whole trial, the median of those measured; asked far more often than one is measured."""
         if self._typical is None and self.durations:
             self._typical = median(self.durations.values())
         return self._typical
+
+    def whole(self) -> float | None:
+        """The same with what only one of its trials has to do, as `flops` counts it."""
+        typical = self.typical()
+        return None if typical is None else typical + self._shared
+
+    @property
+    def prepares(self) -> bool:
+        """Whether its first trial is doing what is done once for all of them: a second one beside it would do it again."""
+        return bool(self.candidate.shared) and not self.durations and not self.failed
 
     @property
     def open(self) -> bool:
@@ -76,18 +89,20 @@ class Allocator:
         if first is not None:
             return first
         arms = [arm for name, arm in self._arms.items() if arm.asked and self._fits(name, seconds_left)]
+        arms = [arm for arm in arms if not arm.prepares] or arms
         return max(arms, key=self._bound).candidate if arms else None
 
     def started(self, name: str) -> None:
         self._arms[name].asked += 1
 
-    def observed(self, name: str, number: int, key: float | None, seconds: float, progress: int) -> None:
-        """Trial `number` stands at `progress` percent after `seconds`; its best score (greater is better) is `key`."""
+    def observed(self, name: str, number: int, key: float | None, seconds: float, progress: int, shared: float = 0.0) -> None:
+        """Trial `number` stands at `progress` percent after `seconds`, of which further trials will not need the `shared` ones; its best
+        score (greater is better) is `key`."""
         arm = self._arms[name]
         if key is not None and math.isfinite(key):
             arm.best = key if arm.best is None else max(arm.best, key)
         if progress > 0:
-            arm.took(number, seconds * 100 / progress)
+            arm.took(number, (seconds - shared) * 100 / progress, shared)
 
     def ended(self, name: str, key: float | None) -> None:
         """A trial of this candidate has ended with `key` as its best score."""
@@ -115,7 +130,7 @@ class Allocator:
         arm = self._arms[name]
         if arm.durations:
             return arm.typical()
-        known = [(seconds, other.candidate.flops) for other in self._arms.values() if (seconds := other.typical()) is not None]
+        known = [(seconds, other.candidate.flops) for other in self._arms.values() if (seconds := other.whole()) is not None]
         rates = [seconds / flops for seconds, flops in known if flops]
         if self._speed:
             rates.append(1 / self._speed)

@@ -28,6 +28,7 @@ class Entry:
     value: float | None = None
     seconds: float = 0.0
     busy_seconds: float = 0.0
+    shared_seconds: float = 0.0
     started: float | None = None
     heard: float = 0.0
 
@@ -87,7 +88,7 @@ class Book:
         entry = self._entries[trial_id]
         entry.status, entry.reason = outcome.status, outcome.reason
         entry.progress, entry.metrics, entry.value = outcome.progress, outcome.metrics, outcome.value
-        entry.seconds, entry.busy_seconds = outcome.seconds, outcome.busy_seconds
+        entry.seconds, entry.busy_seconds, entry.shared_seconds = outcome.seconds, outcome.busy_seconds, outcome.shared_seconds
 
     def end(self, trial_id: str, status: Status, reason: str) -> None:
         """How a trial ended that cannot say so itself any more; what it said first stands."""
@@ -122,6 +123,7 @@ class Book:
                 hyperparameters=entry.hyperparameters,
                 reason=entry.reason,
                 busy_seconds=entry.busy_seconds,
+                shared_seconds=entry.shared_seconds,
             )
         )
 

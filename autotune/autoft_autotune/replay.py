@@ -48,7 +48,16 @@ class _Teller:
 
     def end(self, event: TrialFinished) -> None:
         del self._open[event.trial]
-        outcome = TrialOutcome(event.status, event.progress, event.metrics, event.value, event.seconds, event.busy_seconds, event.reason)
+        outcome = TrialOutcome(
+            event.status,
+            event.progress,
+            event.metrics,
+            event.value,
+            event.seconds,
+            event.busy_seconds,
+            event.reason,
+            event.shared_seconds,
+        )
         result = outcome_result(outcome, self._key(event.value))
         self._scheduler.forget(_trial(event.trial))
         self._searcher.on_trial_complete(_id(event.trial), result)

@@ -11,6 +11,7 @@ from ray.tune.search import Searcher
 
 from autoft import hardware
 from autoft.interfaces.events import TrialStarted
+from autoft.interfaces.model import SHARED
 from autoft.interfaces.space import Hyperparameters
 from autoft.interfaces.tuner import SearchRequest
 from autoft.trial import trial_seed
@@ -106,7 +107,9 @@ class CandidateSearcher(Searcher):  # type: ignore[misc, unused-ignore]
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         entry = self._book[trial_id]
         progress, seconds = int(result["percent"]), float(result["seconds"])
-        self._allocator.observed(entry.candidate, entry.number, result.get(SCORE), seconds, progress)
+        report = None if is_outcome(result) else read_result(result).report
+        entry.shared_seconds += report.measures.get(SHARED, 0.0) if report else 0.0
+        self._allocator.observed(entry.candidate, entry.number, result.get(SCORE), seconds, progress, entry.shared_seconds)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         entry = self._book[trial_id]
@@ -141,7 +144,7 @@ class CandidateSearcher(Searcher):  # type: ignore[misc, unused-ignore]
         if failed:
             self._allocator.failed(entry.candidate)
         else:
-            self._allocator.observed(entry.candidate, entry.number, key, entry.seconds, entry.progress)
+            self._allocator.observed(entry.candidate, entry.number, key, entry.seconds, entry.progress, entry.shared_seconds)
 
     def save(self, checkpoint_path: str) -> None:
         """Ray wants a file; a search is resumed from the run's trials, so there is nothing in it."""

@@ -25,6 +25,7 @@ _BANDS = {
     "ranking": "soft",
     "first points": "early",
     "search": "learn",
+    "all rows": "test",
     "confirmation": "good",
     "refit": "judge",
     "averaging": "judge",

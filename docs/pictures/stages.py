@@ -25,6 +25,7 @@ SEEN: dict[str, tuple[str, _Shares]] = {
     "ranking": ("which pretrained models fit?", (("learn", 0.2), ("none", 0.8))),
     "first points": ("settings that often do well", _LEARN_AND_JUDGE),
     "search": ("what worked is varied further", _LEARN_AND_JUDGE),
+    "all rows": ("of many, first a part, now all", _LEARN_AND_JUDGE),
     "confirmation": ("was it luck? the best two again", _DEALT_ANEW),
     "refit": ("the winner learns from more rows", (("learn", _TRAIN + _VALIDATION), ("none", _TEST))),
     "averaging": ("or the mean of the best trials", _JUDGE),

@@ -12,13 +12,18 @@ from pathlib import Path
 from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.problem import Metric
 
-_ORDER = {"done": 0, "stopped": 1, "running": 2, "failed": 3}
-_USABLE = (_ORDER["done"], _ORDER["stopped"])
-COLUMNS = ("rank", "trial", "candidate", "status", "progress", "metric", "value", "seconds", "hyperparameters", "reason")
+_ORDER = {"done": 0, "stopped": 2, "running": 4, "failed": 6}
+_USABLE = 3
+"""The last place of trials that left a score; one more than each is that of trials that learned from a part of the rows."""
+ALL_ROWS = "all rows"
+"""The stage in which what did best on a part of the training rows learns from all of them."""
+
+COLUMNS = ("rank", "trial", "candidate", "status", "progress", "metric", "value", "seconds", "hyperparameters", "reason", "rows")
 
 
 class Leaderboard:
-    """Finished trials; iterating gives them best first. Complete trials come before stopped ones, failed ones last.
+    """Finished trials; iterating gives them best first. Complete trials come before stopped ones, failed ones last, and among either those
+    that had all training rows before those that had a part of them.
 
     Kept in order and each put into words once, so that a search of a thousand trials does not sort and write all of them a thousand times.
     """
@@ -56,15 +61,25 @@ class Leaderboard:
     def _key(self, row: TrialFinished) -> tuple[int, float, int]:
         if row.value is None:
             return (_ORDER["failed"], 0.0, row.trial)
-        return (_ORDER[row.status], -self.metric.key(row.value), row.trial)
+        return (_ORDER[row.status] + (row.rows is not None), -self.metric.key(row.value), row.trial)
 
     def usable(self) -> list[TrialFinished]:
         """The trials that left weights and a score, best first."""
-        return [self._rows[trial] for place, _, trial in self._order if place in _USABLE]
+        return [self._rows[trial] for place, _, trial in self._order if place <= _USABLE]
 
     def contenders(self) -> list[TrialFinished]:
-        """The same by score alone: a stopped trial may be the best there is."""
-        return [self._rows[trial] for _, trial in sorted((score, trial) for place, score, trial in self._order if place in _USABLE)]
+        """The same by score alone: a stopped trial may be the best there is. Those that learned from a part of the rows stand behind the
+        others once the best of them has learned from all: on like rows it was ahead."""
+        found = self._by_score()
+        settled = any(row.stage == ALL_ROWS and row.status == "done" for row in found)
+        return sorted(found, key=lambda row: row.rows is not None) if settled else found
+
+    def of_part(self) -> list[TrialFinished]:
+        """Those that learned from a part of the rows, by score."""
+        return [row for row in self._by_score() if row.rows is not None]
+
+    def _by_score(self) -> list[TrialFinished]:
+        return [self._rows[trial] for _, trial in sorted((score, trial) for place, score, trial in self._order if place <= _USABLE)]
 
     def write(self, path: Path) -> None:
         """Write aside, then rename, so that a reader never sees half a file."""
@@ -79,7 +94,8 @@ def _line(row: TrialFinished, metric: Metric) -> str:
     """All columns but the rank, which changes as other trials end."""
     value = "" if row.value is None else repr(row.value)
     settings = json.dumps(row.hyperparameters, sort_keys=True)
-    return _csv((row.trial, row.candidate, row.status, row.progress, metric.name, value, f"{row.seconds:.3f}", settings, row.reason))
+    cells = (row.trial, row.candidate, row.status, row.progress, metric.name, value, f"{row.seconds:.3f}", settings, row.reason)
+    return _csv((*cells, "" if row.rows is None else row.rows))
 
 
 def _csv(cells: Iterable[object]) -> str:

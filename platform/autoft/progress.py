@@ -23,12 +23,14 @@ from autoft.interfaces.events import (
     TrialStarted,
 )
 from autoft.interfaces.problem import Metric
+from autoft.leaderboard import ALL_ROWS
 
 STAGES = {
     "baselines": "Baselines: cheap models that every other is held against",
     "ranking": "Ranking: what the sources tell of the labels before they are tuned",
     "first points": "First points: settings of each model that are known to do well",
     "search": "Search: settings that follow from what was learned so far",
+    "all rows": "All rows: the best of the search learn again, from all training rows",
     "confirmation": "Confirmation: the best ones learn again from other splits of the rows",
     "refit": "Refit: the winner learns again, from all rows that are not test",
     "averaging": "Averaging: the mean of the weights of one candidate's best trials",
@@ -51,7 +53,8 @@ _SHORT = {
 
 @dataclass
 class TrialView:
-    """A trial as it is shown. `value` is its figure of the run's metric, `progress` in percent, times since the epoch."""
+    """A trial as it is shown. `value` is its figure of the run's metric, `progress` in percent, times since the epoch; `rows` how many it
+    learned from, where these were a part of the training rows."""
 
     number: int
     candidate: str
@@ -63,6 +66,7 @@ class TrialView:
     value: float | None = None
     seconds: float | None = None
     reason: str = ""
+    rows: int | None = None
 
 
 @dataclass
@@ -76,6 +80,7 @@ class Progress:
     stage: str = ""
     note: str = ""
     trials: dict[int, TrialView] = field(default_factory=dict)
+    _settled: bool = False
 
     def take(self, event: Event) -> None:
         """Bring the state up to date."""
@@ -119,6 +124,7 @@ class Progress:
         self.metric = Metric(name=event.metric, greater_is_better=greater is not False)
 
     def _finish(self, event: TrialFinished) -> None:
+        self._settled = self._settled or (event.stage == ALL_ROWS and event.status == "done" and event.value is not None)
         known = self.trials.get(event.trial)
         started = known.started if known else event.time - event.seconds
         self.trials[event.trial] = TrialView(
@@ -132,6 +138,7 @@ class Progress:
             event.value,
             event.seconds,
             event.reason,
+            event.rows,
         )
 
     def _better(self, old: float | None, new: float | None) -> float | None:
@@ -145,13 +152,17 @@ class Progress:
 
     def ranked(self) -> list[TrialView]:
         """The trials that ended with a score, best first, as `Leaderboard.contenders` has them: a stopped one may be the best there is."""
-        ended = [(self.metric.key(t.value), t) for t in self.trials.values() if t.status in ("done", "stopped") and t.value is not None]
-        return [trial for _, trial in sorted(ended, key=lambda pair: (-pair[0], pair[1].number))]
+        return sorted(self._ended(), key=self._place)
 
     def best(self) -> TrialView | None:
         """The first of `ranked`, without the work of putting the others in order."""
-        ended = [t for t in self.trials.values() if t.status in ("done", "stopped") and t.value is not None]
-        return max(ended, key=lambda t: (self.metric.key(t.value or 0.0), -t.number), default=None)
+        return min(self._ended(), key=self._place, default=None)
+
+    def _ended(self) -> list[TrialView]:
+        return [t for t in self.trials.values() if t.status in ("done", "stopped") and t.value is not None]
+
+    def _place(self, trial: TrialView) -> tuple[bool, float, int]:
+        return (self._settled and trial.rows is not None, -self.metric.key(trial.value or 0.0), trial.number)
 
     def counts(self) -> dict[str, int]:
         """Trials by status, those that are zero left out."""
@@ -163,6 +174,11 @@ class Progress:
         if self.run is None or self.run.budget is None or self.started is None:
             return None
         return max(0.0, self.started + self.run.budget - now)
+
+
+def of_rows(rows: int | None) -> str:
+    """What stands behind the status of a trial that learned from a part of the rows."""
+    return "" if rows is None else f" of {rows:,} rows"
 
 
 def _facts(path: Path) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def prove(
     decoder: Decoder | None = None,
     tolerance: float = TOLERANCE,
     seconds: float | None = None,
+    then: int = 0,
     rounding: str | None = None,
 ) -> Proof:
     """Compare `session` behind `encoding` with `fitted.outputs` on `rows` (inputs named by role, at least one row).
@@ -77,7 +78,8 @@ def prove(
     First over a dozen or more combinations of batch, length and padding, then over all rows (at most 2,000). Refused when an
     output differs by more than `tolerance` (times the scale of the outputs where they are in the user's units), one label changes,
     or the graph does not run. `seconds` bounds the second part softly, and its first 64 rows not at all; None leaves it unbounded,
-    so that nothing depends on the clock. `decoder` is the one that will be served; None stands for one that was not fitted.
+    so that nothing depends on the clock. `then` rows more have to be answered by the graph within these seconds: the second part ends
+    where the pace of the graph so far leaves just that. `decoder` is the one that will be served; None stands for one that was not fitted.
 
     With `rounding`, what the format rounds, neither tolerance nor labels are held to: it is refused where outputs are swapped, scaled or
     shifted, where padding changes them more than rounding does, or where too many decisions are others (`autoft.nearness`).
@@ -94,7 +96,7 @@ def prove(
             _try(session, encoding, asked, pad_to, expected, findings)
     if not findings.errors and not findings.broken:
         deadline = None if seconds is None else started + seconds
-        _predict(fitted, session, encoding, task, problem, decoder, rows, findings, deadline)
+        _predict(fitted, session, encoding, task, problem, decoder, rows, findings, deadline, then)
     if problem.head.kind == "regression":
         findings.tolerance *= _scale([expected for expected, _ in findings.pairs])
     reasons = tuple(reasons_to_refuse(findings, problem))
@@ -154,21 +156,25 @@ def _predict(
     rows: Table,
     findings: Findings,
     deadline: float | None,
+    then: int,
 ) -> None:
     """Compare all rows, in batches by length as a server would see them."""
     if findings.near:
         findings.pairs.clear()  # rounding does more to rows that are nothing like the data: these tell of shapes and padding alone
     order = np.random.default_rng(problem.seed).permutation(len(rows))[:MOST_ROWS]
+    graph = 0.0
     for begin in range(0, len(order), _CHUNK):
-        if begin and deadline is not None and time.monotonic() >= deadline:
+        if begin and deadline is not None and time.monotonic() + then * graph / begin >= deadline:
             return
         chunk = rows.take(order[begin : begin + _CHUNK])
         expected = fitted.outputs(chunk)
+        started = time.monotonic()
         try:
             given = answered(session, encoding, chunk)
         except Exception as error:  # as above
             findings.broken.setdefault(f"the graph failed on rows of the data: {error}")
             return
+        graph += time.monotonic() - started
         given = findings.settled(expected, given)
         if findings.difference(expected, given) is None:
             return

@@ -19,7 +19,7 @@ from autoft.data.table import Rows
 from autoft.errors import AutoftError, TrialError
 from autoft.interfaces.encoder import Arrays, joined
 from autoft.interfaces.events import Status, TrialReported
-from autoft.interfaces.model import Decision, FitData, Fitted, Model, Save, TrialSpec
+from autoft.interfaces.model import SHARED, Decision, FitData, Fitted, Model, Save, TrialSpec
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Decoder, Task
 
@@ -38,7 +38,8 @@ def trial_seed(seed: int, number: int) -> int:
 
 @dataclass
 class TrialOutcome:
-    """How a trial ended. `metrics` and `value` are its best; `busy_seconds` are core-seconds of this process."""
+    """How a trial ended. `metrics` and `value` are its best; `busy_seconds` are core-seconds of this process, `shared_seconds` those of its
+    `seconds` that further trials of its candidate will not need."""
 
     status: Status
     progress: int = 0
@@ -47,6 +48,7 @@ class TrialOutcome:
     seconds: float = 0.0
     busy_seconds: float = 0.0
     reason: str = ""
+    shared_seconds: float = 0.0
     fitted: Fitted | None = field(default=None, repr=False)
 
     def told(self) -> dict[str, Any]:
@@ -79,6 +81,7 @@ class _Reporter:
         problem = self._data.problem
         percent = min(100, max(1, round(progress * 100)))
         self.outcome.progress = percent
+        self.outcome.shared_seconds += measures.get(SHARED, 0.0)
         metrics: dict[str, float] = {}
         if len(self._targets):
             refuse_diverged(outputs)
@@ -170,6 +173,7 @@ class _Round:
         self.measures: dict[str, float] = {}
 
     def __call__(self, progress: float, outputs: Arrays, save: Save, *, extra: Arrays | None = None, **measures: float) -> Decision:
+        self._whole.outcome.shared_seconds += measures.get(SHARED, 0.0)
         if progress >= 1:
             refuse_diverged(outputs)
             self.ended, self.outputs, self.extra, self.measures = True, outputs, extra or {}, measures

@@ -39,7 +39,11 @@ from autoft.steps.reopen import limits_before, same_candidates, same_data
 from autoft.steps.search import fit_baseline, preparing, reach, search
 from autoft.steps.soup import average_best
 from autoft.steps.understand import Understood, understand
+from autoft.steps.whole import learn_from_all, part_of_search
 from autoft.tracking import Trackers
+
+SURE, SURE_SHARE = 1.0, 0.005
+"""Seconds, and part of a budget, at most, in which the machine's speed is measured once more where a choice hangs on it."""
 
 
 @dataclass(frozen=True)
@@ -78,23 +82,31 @@ def fine_tune(
         elif begun is not None:
             same_data(begun, understood)
         budget = budget_of(settings)
-        limits = hardware.limits(None if budget is None else started + budget - time.time())
-        clock = Clock.of(settings, started, limits, understood)
         said: list[str] = []
         sample = understood.rows.take(understood.fitted)
+
+        def chosen(able: Limits) -> Choice:
+            said.clear()
+            return choose(
+                settings.models,
+                catalog,
+                understood.problem,
+                able,
+                sample,
+                offline=settings.offline,
+                licences=settings.licences,
+                max_size=settings.max_size,
+                say=said.append,
+            )
+
+        limits = hardware.limits(None if budget is None else started + budget - time.time())
         able = limits_before(begun) if begun else limits
-        choice = choose(
-            settings.models,
-            catalog,
-            understood.problem,
-            able,
-            sample,
-            offline=settings.offline,
-            licences=settings.licences,
-            max_size=settings.max_size,
-            say=said.append,
-        )
-        choice = same_candidates(begun, choice) if begun else choice
+        choice, clock = chosen(able), Clock.of(settings, started, limits, understood)
+        if begun:
+            choice = same_candidates(begun, choice)
+        elif clock.hangs_on_speed(choice.tried, choice.passed_over) and hardware.look_again(min(SURE, SURE_SHARE * (budget or 0.0))):
+            able = limits = hardware.limits(None if budget is None else started + budget - time.time())
+            choice, clock = chosen(able), Clock.of(settings, started, limits, understood)
         pupils = pupils_of(settings, catalog, understood.problem, choice.tried, able, sample, said.append)
         earlier = earlier_points(past, like, understood.problem.task)
         reach(catalog.tuner(settings.tuner), None if begun and begun.searched else settings.ray_address)
@@ -127,10 +139,13 @@ def _run(
     earlier: Points,
 ) -> Finished:
     begin(settings, understood, choice, limits, clock, journal, catalog, said, earlier)
+    _tell_of_test(choice, clock, journal)
     with preparing(settings, catalog, clock.searching(choice.tried), journal) as ready:
-        bench, baseline = _searched(settings, catalog, understood, choice, limits, clock, journal, earlier, ready)
+        bench, baseline, clock = _searched(settings, catalog, understood, choice, limits, clock, journal, earlier, ready)
     candidates = bench.candidates
     clock = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
+    parted = [row for row in journal.leaderboard.of_part() if choice.served(row.candidate, named_only=settings.named_only)]
+    learn_from_all(bench, parted, clock, each=bool(settings.max_latency or settings.max_size))
     known = [row for row in journal.leaderboard.contenders() if row.candidate in candidates]
     ranked = [row for row in known if choice.served(row.candidate, named_only=settings.named_only)]
     if not ranked:
@@ -164,13 +179,14 @@ def _searched(
     journal: Journal,
     earlier: Points,
     ready: Callable[[], None],
-) -> tuple[Bench, Candidate | None]:
-    """From the baseline to the end of the search; what comes after needs these two: the second is the baseline."""
+) -> tuple[Bench, Candidate | None, Clock]:
+    """From the baseline to the end of the search; what comes after needs these: the second is the baseline."""
     cache = (journal.folder / "cache").resolve()
     cache.mkdir(parents=True, exist_ok=True)
     data = learning(understood.problem, understood.rows, understood.targets, understood.splits, cache)
     baseline = fit_baseline(settings, catalog, understood, data, limits, journal, clock.baseline())
     choice, ranking = rank_sources(choice, catalog, data, limits, clock.searching(choice.tried), journal)
+    part, clock = part_of_search(understood, data, choice, clock, journal)
     deadline = clock.searching(choice.tried)
     # A cluster's tuner knows how many processors there are; the clock knows those of this machine.
     slots = settings.concurrency or (None if settings.ray_address else clock.side_by_side(choice.tried, deadline))
@@ -187,6 +203,7 @@ def _searched(
         settings.validation is not None or settings.time is not None,
         settings.verbose,
         ranking,
+        part,
     )
 
     @lru_cache(maxsize=1)  # the tuner asks again and again, and the answer is another one only once another trial has ended
@@ -201,9 +218,21 @@ def _searched(
         return paced.put_off(candidates[found[0].candidate], refit_cost(bench, found[0]), round_cost(bench, found[:2]), deadline)
 
     search(
-        settings, catalog, choice, clock, journal, data, baseline, deadline, slots, earlier, lambda: later(len(journal.leaderboard)), ready
+        settings,
+        catalog,
+        choice,
+        clock,
+        journal,
+        data,
+        baseline,
+        deadline,
+        slots,
+        earlier,
+        lambda: later(len(journal.leaderboard)),
+        ready,
+        part,
     )
-    return bench, baseline
+    return bench, baseline, clock
 
 
 def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tuple[Confirmation, Chosen | None]:
@@ -224,6 +253,14 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
         return confirmation, Chosen(winner, fitted, refitted=True)
     soup = average_best(bench, winner, clock)
     return confirmation, Chosen(soup.row, soup.fitted, averaged=soup.trials, decoder=soup.decoder) if soup else None
+
+
+def _tell_of_test(choice: Choice, clock: Clock, journal: Journal) -> None:
+    """Early, so that whoever waits can give the run more time, or fewer rows."""
+    told = clock.test_in_words(choice.tried)
+    if told is not None:
+        text, kept = told
+        journal.say(text, "info" if kept else "warning")
 
 
 def _why_nothing(journal: Journal, *, named_only: bool) -> str:

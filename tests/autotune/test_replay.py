@@ -10,7 +10,7 @@ import pytest
 
 from autoft.history import History
 from autoft.interfaces.events import TrialFinished, TrialReported, TrialStarted
-from autoft.interfaces.model import Candidate
+from autoft.interfaces.model import SHARED, Candidate
 from autoft.interfaces.problem import Metric
 from autoft.interfaces.space import Choice, LogUniform, Space
 from autoft.trial import TrialOutcome
@@ -81,6 +81,10 @@ class Loop:
         self.scheduler.on_trial_add(None, trial)
         return trial, TrialOrder.from_json(config[TRIAL])
 
+    def expected(self):
+        """Seconds of a trial of `few`."""
+        return self.searcher._allocator.expected_seconds("few")
+
     def run(self):
         while (asked := self.ask()) is not None:
             trial, order = asked
@@ -127,6 +131,22 @@ def test_wherever_it_is_cut_off_a_search_goes_on_as_if_it_had_not_been(tmp_path)
         assert rows([*whole[:cut], *told]) == ended, f"cut off after {cut} events"
         again = {e.trial for e in whole[:cut] if isinstance(e, TrialFinished)} & {e.trial for e in told}
         assert not again, "what had ended is told of again"
+
+
+def test_what_a_trial_left_to_the_others_is_known_while_it_runs_and_after_a_resume(tmp_path):
+    loop = Loop(request(tmp_path, candidates=[Candidate("few", flops=1.0)], spaces={"few": SPACES["few"]}))
+    trial, order = loop.ask()
+    loop.book.start(trial.trial_id)
+    report = TrialReported(trial=order.number, progress=50, metrics={"accuracy": 0.5}, measures={SHARED: 90.0})
+    loop.searcher.on_trial_result(trial.trial_id, report_result(report, 0.5, 91.0, 1.0))
+    loop.book.report(trial.trial_id, report, 91.0, 1.0)
+    assert loop.expected() == pytest.approx(2.0), "half of it took a second"
+    loop.finish(trial, [], TrialOutcome("done", 100, {"accuracy": 0.5}, 0.5, 93.0, 1.0, shared_seconds=90.0), number=order.number)
+    loop.book.finish(trial.trial_id)
+    assert loop.events[-1].shared_seconds == 90.0
+    assert loop.expected() == pytest.approx(3.0)
+    again = Loop(request(tmp_path, candidates=[Candidate("few", flops=1.0)], spaces=SPACES, history=past(tmp_path, loop.events)))
+    assert again.expected() == pytest.approx(3.0)
 
 
 def test_a_search_that_is_cut_off_again_and_again(tmp_path):

@@ -97,6 +97,33 @@ class TestAllocator:
         assert allocator.expected_seconds("large") == pytest.approx(20.0)
         assert allocator.choose(11.0).name == "large"
 
+    def test_what_one_trial_does_for_all_others_is_no_part_of_theirs(self):
+        """The features of long texts take most of the search, and a head on them a second."""
+        allocator = Allocator([SMALL, LARGE], frozenset(), clock=True)
+        allocator.started("small")
+        allocator.observed("small", 1, 0.5, 91.0, 100, 90.0)
+        assert allocator.expected_seconds("small") == pytest.approx(1.0)
+        assert allocator.expected_seconds("large") == pytest.approx(910.0), "the work that is counted in its flops took all of it"
+        assert allocator.choose(20.0).name == "small"
+        allocator.observed("small", 2, 0.5, 2.0, 100)
+        allocator.observed("small", 3, 0.5, 2.0, 100)
+        assert allocator.expected_seconds("small") == pytest.approx(2.0)
+        assert allocator.expected_seconds("large") == pytest.approx(920.0)
+
+    def test_no_second_trial_does_what_the_first_is_doing_for_all(self):
+        features = Candidate("features", flops=1e12, shared=1e12)
+        allocator = Allocator([features, LARGE], frozenset(), clock=True, slots=4)
+        for expected in ("large", "features", "large", "large"):
+            assert allocator.choose(1e6).name == expected
+            allocator.started(expected)
+        allocator.exhaust("large")
+        assert allocator.choose(1e6).name == "features", "nothing else is left for the processor"
+        allocator = Allocator([features, LARGE], frozenset(), clock=True, slots=4)
+        for name in ("large", "features"):
+            allocator.started(name)
+        allocator.observed("features", 2, 0.9, 91.0, 100, 90.0)
+        assert allocator.choose(1e6).name == "features"
+
     def test_what_only_fails_or_has_nothing_left_is_given_up(self):
         allocator = Allocator([SMALL, LARGE], frozenset(), clock=False)
         for name in ("small", "large"):

@@ -253,6 +253,13 @@ def test_a_session_that_fails(exported_linear):
     assert proof.max_difference is None
 
 
+def test_it_ends_where_the_graphs_own_pace_leaves_time_for_the_rows_behind_it(exported_linear):
+    exported_linear.rows = exported_linear.rows.take(np.arange(200) % len(exported_linear.rows))
+    for seconds, then, rows in ((100.0, 0, 200), (100.0, 200, 200), (None, 10**9, 200), (100.0, 10**9, 64), (0.0, 0, 64)):
+        proof = exported_linear.prove(seconds=seconds, then=then)
+        assert (proof.rows, proof.of_rows, proof.passed) == (rows, 200, True), (seconds, then)
+
+
 def test_no_rows_no_proof(exported_linear):
     exported_linear.rows = Table({"text": []})
     with pytest.raises(ExportError, match="without rows"):

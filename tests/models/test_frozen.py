@@ -5,8 +5,9 @@ import pytest
 
 from autoft.data.table import Table
 from autoft.errors import TrialError
-from autoft.interfaces.model import Candidate, TrialSpec
+from autoft.interfaces.model import SHARED, Candidate, Limits, TrialSpec
 from autoft_plugins.models.frozen import Frozen
+from autoft_plugins.models.full import Full
 
 TEXTS = Table({"text": ["good", "the screen is awful", "very " * 60, ""]})
 
@@ -44,6 +45,23 @@ def test_features_are_computed_once(tiny_source, text_data, listening, monkeypat
     monkeypatch.setattr(feature_cache, "body", lambda _: pytest.fail("the features were computed again"))
     Frozen().fit(spec_of(source, C=0.1), data, listening())
     assert not [path for path in data.cache.iterdir() if "." in path.name], "something was left aside"
+
+
+def test_the_features_are_what_its_trials_share(tiny_source, text_data):
+    data, limits = text_data(rows=40), Limits(memory=1 << 40, threads=1, gpus=0, seconds=None, flops=1e9)
+    frozen, full = (model.candidates(data.problem, [tiny_source("bert")], limits, data.rows)[0] for model in (Frozen(), Full()))
+    assert frozen.shared == frozen.flops > 0
+    assert full.flops > full.shared == 0
+
+
+def test_it_tells_what_the_features_took(tiny_source, text_data, listening, monkeypatch):
+    """Further trials find them in the cache."""
+    from autoft_plugins.models import frozen
+
+    report, times = listening(), iter([10.0, 17.0])
+    monkeypatch.setattr(frozen, "monotonic", lambda: next(times))
+    Frozen().fit(spec_of(tiny_source("bert")), text_data(rows=40), report)
+    assert report.measures == [{SHARED: 7.0}]
 
 
 def test_one_class_to_learn_from_is_refused(tiny_source, text_data, listening):

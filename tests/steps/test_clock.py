@@ -1,15 +1,19 @@
-"""How the end of a search is put off."""
+"""How the time of a run is shared out: how the end of a search is put off, what is kept for the test rows."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from autoft.hardware import limits
 from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Candidate
-from autoft.steps.clock import OVERHEAD, SLOWEST, START, Clock
+from autoft.interfaces.source import Source
+from autoft.steps import clock as steps_clock
+from autoft.steps.clock import ANSWERS, LIBRARIES, MOST_ANSWERS, OVERHEAD, REST, ROUNDED, SLOWEST, START, Clock
 
 CHEAP = Candidate("cheap")
 
@@ -40,10 +44,11 @@ def test_a_refit_that_fits_but_for_a_quarter_of_its_steps_has_its_time(clock: Cl
     assert clock.searching([dear]) == pytest.approx(closing - kept * room, abs=1.0)
 
 
-def row(candidate: str, seconds: float, progress: int = 100) -> TrialFinished:
+def row(candidate: str, seconds: float, progress: int = 100, shared: float = 0.0) -> TrialFinished:
     return TrialFinished(
-        trial=1, candidate=candidate, status="done", progress=progress, metrics={}, value=0.5, seconds=seconds, hyperparameters={}
-    )
+        trial=1, candidate=candidate, status="done", progress=progress, metrics={}, value=0.5, seconds=seconds, hyperparameters={},
+        shared_seconds=shared,
+    )  # fmt: skip
 
 
 def test_a_machine_that_turns_out_slow_keeps_more_time_for_the_end(clock: Clock) -> None:
@@ -64,3 +69,88 @@ def test_a_machine_that_turns_out_slow_keeps_more_time_for_the_end(clock: Clock)
 
 def test_without_a_budget_there_is_no_end() -> None:
     assert Clock(time.time(), None, False, limits(None), 1.0, 100, 100).put_off(CHEAP, 1, 1, 0.0) is None
+
+
+def test_what_one_trial_does_for_all_others_tells_how_slow_the_machine_is(clock: Clock) -> None:
+    """Those that found it done would make the machine seem quick."""
+    known, promised = {"dear": Candidate("dear", flops=20 * clock.limits.flops)}, OVERHEAD * 20
+    rows = [row("dear", 3 * promised, shared=3 * promised - 1), *(row("dear", 1.0) for _ in range(4))]
+    assert clock.at_pace(rows, known, 1).pace == pytest.approx(3.0)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that answers a row of `forward` 0.7e9 in a second."""
+    monkeypatch.setattr(steps_clock, "matmul_flops", lambda: 1e9)
+
+
+def dear(seconds: float) -> Candidate:
+    """One whose answers to the 100 test rows of `clock` take so long."""
+    return Candidate("dear", forward=0.7e9 * seconds / 100)
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.parametrize(("test", "kept"), [(10, 30), (60, ANSWERS * 300), (120, 120), (250, 250)])
+def test_the_test_rows_get_what_they_need_and_the_proof_what_is_left_of_its_share(clock: Clock, test: float, kept: float) -> None:
+    """There are as many rows for the proof, each answered twice."""
+    fixed = clock.closing_seconds(CHEAP)
+    assert clock.closing_seconds(dear(test)) == pytest.approx(fixed + kept)
+    assert replace(clock, budget=None).closing_seconds(dear(test)) == pytest.approx(fixed + 3 * test)
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_search_has_its_time_whatever_the_test_rows_take(clock: Clock) -> None:
+    fixed = clock.closing_seconds(CHEAP)
+    most = MOST_ANSWERS * 300
+    for test in (most, most + 10, 10 * most):
+        ends = clock.searching([replace(dear(test), flops=1e6 * clock.limits.flops)])
+        assert ends == pytest.approx(clock.started + 300 - fixed - most, abs=0.5), "one trial that takes all there is"
+    assert (clock.put_off(dear(300), 1, 1, clock.started + 100) or float("inf")) < clock.started, (
+        "neither confirmation nor refit comes before the test"
+    )
+
+
+@pytest.mark.usefixtures("slow")
+def test_what_the_test_rows_cost_is_told_where_it_is_much(clock: Clock) -> None:
+    assert clock.test_in_words([CHEAP, dear(89)]) is None
+    assert clock.test_in_words([]) is None
+    said, kept = clock.test_in_words([dear(120), CHEAP]) or ("", False)
+    assert "100 test rows take dear about 120 s to answer, of the 300 s there are" in said
+    assert kept
+    said, kept = clock.test_in_words([CHEAP, dear(240)]) or ("", True)
+    assert "about 60 s late" in said
+    assert "--budget 400s" in said
+    assert not kept
+    assert replace(clock, budget=None).test_in_words([dear(240)]) is None
+    assert replace(clock, budget=400.0).test_in_words([dear(240)])[1], "the budget that was named is enough"  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("slow")
+def test_answers_tell_how_slow_the_machine_is(clock: Clock) -> None:
+    assert clock.answered(dear(10), 100, 25.0).pace == pytest.approx(2.5)
+    assert clock.answered(dear(10), 100, 5.0).pace == 1.0
+    assert clock.answered(dear(10), 100, 500.0).pace == SLOWEST
+    assert clock.answered(dear(10), 5, 5.0).pace == 1.0, "half a second is overhead"
+    assert clock.answered(CHEAP, 100, 5.0).pace == 1.0
+
+
+@pytest.mark.usefixtures("slow")
+def test_the_speed_is_looked_at_again_where_a_choice_hangs_on_it(clock: Clock) -> None:
+    half = Candidate("half", flops=0.6 * 300 * clock.limits.flops)
+    assert clock.hangs_on_speed([CHEAP], [half]), "it is passed over, and would not be on a machine twice as fast"
+    assert clock.hangs_on_speed([dear(120)], [])
+    assert not clock.hangs_on_speed([CHEAP, dear(80), replace(half, flops=half.flops / 2)], [dear(120)])
+    assert not replace(clock, budget=None).hangs_on_speed([half], [])
+
+
+def test_a_proof_leaves_time_for_the_rows_behind_it(clock: Clock) -> None:
+    assert clock.proving() == pytest.approx(300 - REST, abs=0.5)
+    assert replace(clock, started=clock.started - 400).proving() == 0.0
+    assert replace(clock, budget=None).proving() is None
+    assert clock.after_proof == 100
+    assert replace(clock, exports=ROUNDED).after_proof == 100 + 2 * 2 * 100
+
+
+def test_libraries_are_loaded_for_pretrained_sources_only(clock: Clock) -> None:
+    pretrained = Candidate("full", Source("tiny", Path("/x"), "tiny"))
+    assert clock.closing_seconds(pretrained) == pytest.approx(clock.closing_seconds(CHEAP) + LIBRARIES)

@@ -54,3 +54,10 @@ def test_it_begins_where_most_of_it_fits(tmp_path):
     assert cost > 100, "there are more rows than the trial learned from"
     assert refit(bench, row, time.time() + (LEAST_REFIT - 0.05) * cost) is None
     assert refit(bench, row, time.time() + (LEAST_REFIT + 0.05) * cost) is not None
+
+
+def test_what_the_trial_left_in_the_cache_is_not_paid_again(tmp_path):
+    bench = bench_of(tmp_path, Toy())
+    row = trial(bench, a=1.0, b=1.0, seconds=94.0).model_copy(update={"shared_seconds": 93.0})
+    assert refit_cost(bench, row) < 3
+    assert bench.again(row) == 1.0

@@ -40,7 +40,13 @@ def fill_0002(connection: Connection) -> None:
     connection.execute(text("UPDATE run SET formats = :formats"), {"formats": json.dumps([{"name": "onnx", "bytes": 5}])})
 
 
-FILLED = {"0001": fill_0001, "0002": fill_0002}
+def fill_0003(connection: Connection) -> None:
+    """The same, and the trial learned from a part of the rows, in the words of schema 0003: never changed again."""
+    fill_0002(connection)
+    connection.execute(text("UPDATE trial SET rows = 20000"))
+
+
+FILLED = {"0001": fill_0001, "0002": fill_0002, "0003": fill_0003}
 
 
 def _engine(url: str):
@@ -74,6 +80,7 @@ def test_a_database_of_that_schema_is_upgraded_with_its_rows(url, revision):
     assert run.formats == ([] if revision < "0002" else [{"name": "onnx", "bytes": 5}])
     (trial,) = store.trials("old")
     assert (trial.value, trial.metrics, trial.hyperparameters) == (0.5, {"f1_macro": 0.5}, {"C": 1.0})
+    assert trial.rows == (None if revision < "0003" else 20_000)
     assert store.artifacts("old")[0].bytes == 5_000_000_000
     store.close()
 

@@ -14,7 +14,7 @@ import pytest
 from autoft.data.table import Table
 from autoft.errors import TrialError
 from autoft.interfaces.events import TrialReported
-from autoft.interfaces.model import Candidate, FitData, Report, TrialSpec
+from autoft.interfaces.model import SHARED, Candidate, FitData, Report, TrialSpec
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.task import Decoder
 from autoft.trial import TrialOutcome, decisions, run_trial, trial_seed
@@ -65,6 +65,15 @@ def run(tmp_path: Path) -> Callable[..., TrialOutcome]:
         return run_trial(spec, data, Model(fit), Task(), tmp_path / "trial", **how)  # type: ignore[arg-type]
 
     return go
+
+
+def test_seconds_that_others_will_not_need_add_up(run: Callable[..., TrialOutcome]) -> None:
+    def fit(report: Report) -> None:
+        for progress, shared in ((0.5, {SHARED: 7.0}), (0.7, {}), (1.0, {SHARED: 0.5})):
+            report(progress, {"logits": np.zeros((2, 1))}, lambda folder: None, **shared)
+
+    assert run(fit).shared_seconds == 7.5
+    assert run(scores(0.5)).told()["shared_seconds"] == 0.0
 
 
 def test_the_best_weights_and_outputs_are_kept(run: Callable[..., TrialOutcome], tmp_path: Path) -> None:

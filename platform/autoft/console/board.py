@@ -9,7 +9,7 @@ from rich.text import Text
 
 from autoft.console.lines import stage_begun
 from autoft.console.tables import STYLES
-from autoft.progress import Progress, TrialView, duration, figure, plain, short
+from autoft.progress import Progress, TrialView, duration, figure, of_rows, plain, short
 
 TOP = 5
 """Ended trials in the live table."""
@@ -43,7 +43,7 @@ def _trial_table(rows: list[TrialView], progress: Progress, console: Console, be
     table.add_column("candidate", no_wrap=True, overflow="ellipsis", width=max(22, min(40, console.width // 4)) if wide else 18)
     if wide:
         table.add_column("settings", no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column("progress", no_wrap=True, width=13)
+    table.add_column("progress", no_wrap=True, width=27 if any(trial.rows is not None for trial in rows) else 13)
     table.add_column(progress.metric.name or "score", justify="right", no_wrap=True, min_width=6, overflow="ellipsis", max_width=10)
     table.add_column("time", justify="right", no_wrap=True, min_width=6)
     for trial in rows:
@@ -64,7 +64,7 @@ def _trial_table(rows: list[TrialView], progress: Progress, console: Console, be
 def _bar(trial: TrialView) -> RenderableType:
     if trial.status != "running":
         suffix = "" if trial.status == "done" else f" {trial.progress}%"
-        return Text(trial.status + suffix, style=STYLES.get(trial.status, ""))
+        return Text(trial.status + suffix + of_rows(trial.rows), style=STYLES.get(trial.status, ""))
     line = Table.grid(padding=(0, 1, 0, 0))
     line.add_column(width=8)
     line.add_column(justify="right", width=4)

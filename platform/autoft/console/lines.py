@@ -10,7 +10,7 @@ from rich.text import Text
 
 from autoft.data.names import counted
 from autoft.interfaces.events import Remark, RunFailedEvent, RunResumed, RunStarted, TrialFinished, TrialReported
-from autoft.progress import STAGES, duration, figure, plain
+from autoft.progress import STAGES, duration, figure, of_rows, plain
 
 
 def opening(event: RunStarted) -> str:
@@ -57,6 +57,7 @@ def trial_ended(event: TrialFinished, metric: str) -> str:
     where = "" if event.status in ("done", "failed") else f" at {event.progress}%"
     score = f" {plain(metric)} {figure(event.value)}" if event.value is not None else ""
     reason = f" ({plain(event.reason)})" if event.reason else ""
+    where += of_rows(event.rows)
     return f"trial {event.trial} {event.status}{where}: {plain(event.candidate)}{score} in {duration(event.seconds)}{reason}"
 
 

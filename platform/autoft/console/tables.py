@@ -13,7 +13,7 @@ from rich.text import Text
 from autoft.console.output import console_for, show
 from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.problem import Metric
-from autoft.progress import duration, figure, plain, short
+from autoft.progress import duration, figure, of_rows, plain, short
 
 SHOWN = 10
 """Rows of the final leaderboard."""
@@ -78,5 +78,5 @@ def leaderboard_parts(rows: list[TrialFinished], metric: str, limit: int, width:
 
 
 def _state(row: TrialFinished) -> str:
-    """A score of a trial that was stopped is one of so much of it: the whole would have had another."""
-    return f"{row.status} {row.progress}%" if row.status == "stopped" else row.status
+    """A score of a trial that was stopped, or that learned from a part of the rows, is one of so much: the whole would have had another."""
+    return (f"{row.status} {row.progress}%" if row.status == "stopped" else row.status) + of_rows(row.rows)

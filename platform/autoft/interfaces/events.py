@@ -52,7 +52,7 @@ class StopRequested(_Event):
 
 
 class StageStarted(_Event):
-    """baselines, ranking, first points, search, confirmation, refit, averaging, distillation, export and proof, test, outlook."""
+    """baselines, ranking, first points, search, all rows, confirmation, refit, averaging, distillation, export and proof, test, outlook."""
 
     event: Literal["stage_started"] = "stage_started"
     stage: str
@@ -129,6 +129,10 @@ class TrialFinished(_Event):
     reason: str = ""
     stage: str = "search"
     busy_seconds: float = Field(default=0.0, description="core-seconds spent in training and evaluating")
+    shared_seconds: float = Field(default=0.0, description="those of its seconds that further trials of its candidate will not need")
+    rows: int | None = Field(
+        default=None, description="how many rows it learned from, where these were a fixed part of the training rows; None: all of them"
+    )
 
 
 class RunFinished(_Event):

@@ -33,8 +33,8 @@ class Limits:
 class Candidate:
     """A model with its source. `reason` says why it is, or where `proposed` is false why it is not, tried unasked.
 
-    `flops` estimates one trial with default hyperparameters, `forward` the answer to one row, `memory` the bytes a trial needs;
-    0 where next to nothing.
+    `flops` estimates one trial with default hyperparameters, `shared` what of it only the first of them has to do, see `SHARED`, `forward`
+    the answer to one row, `memory` the bytes a trial needs; 0 where next to nothing.
     """
 
     model: str
@@ -44,6 +44,7 @@ class Candidate:
     flops: float = 0.0
     memory: int = 0
     forward: float = 0.0
+    shared: float = 0.0
 
     @property
     def name(self) -> str:
@@ -91,6 +92,10 @@ Save: TypeAlias = Callable[[Path], None]
 HORIZON = "horizon"
 """The measure by which a model tells that it has shortened its schedule for want of time: the share of the planned steps it still makes."""
 
+SHARED = "shared_seconds"
+"""The measure by which a model tells how many seconds since its last report went into what it left in `FitData.cache` for the other trials
+of its candidate: these will not pay for it again."""
+
 
 class Report(Protocol):
     """How a model tells of its progress and learns when to end."""
@@ -98,8 +103,8 @@ class Report(Protocol):
     def __call__(self, progress: float, outputs: Arrays, save: Save, *, extra: Arrays | None = None, **measures: float) -> Decision:
         """`progress` in (0, 1] of the trial's own horizon; `outputs` of the validation rows; `save` writes the weights as they are
         now into a folder (called at once or never); `extra` is what `Fitted.extra` would give now; `measures` are further numbers
-        for the curve, e.g. train_loss, and `HORIZON`. Of `flops_per_second`, floating-point operations on real inputs since the last
-        report, evaluations and padding left out, the trial makes `utilisation`, its share of the trial's peak."""
+        for the curve, e.g. train_loss, and `HORIZON` and `SHARED`. Of `flops_per_second`, floating-point operations on real inputs since
+        the last report, evaluations and padding left out, the trial makes `utilisation`, its share of the trial's peak."""
         ...
 
     def stop_requested(self) -> bool:

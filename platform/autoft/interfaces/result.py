@@ -26,6 +26,10 @@ class BestResult(BaselineResult):
 
     trial: int = Field(description="the folder trials/<trial>")
     hyperparameters: dict[str, Any]
+    rows: int | None = Field(
+        default=None,
+        description="how many rows the trial learned from, where these were a part of the training rows; None: all of them",
+    )
     averaged: list[int] = Field(
         default_factory=list, description="the trials whose weights the model is the mean of, `trial` among them; empty for one trial's own"
     )

@@ -37,6 +37,8 @@ class SearchRequest:
 
     `deadline` is a time on `time.time()` after which nothing runs on, or None: then no choice may depend on the clock.
 
+    `data.train` is a part of the training rows where these are many: the core then has the best settings learn from all of them, and writes
+    into what is told of a trial how many rows it learned from.
     `named` are the candidates the user asked for by name: each gets a trial while the deadline allows.
     `first_number` is the number of the first trial. `stop_file`: once it exists, all trials end at their next step;
     its text is the reason. `later` gives a later deadline, once what has been measured allows one; it is asked again and again.

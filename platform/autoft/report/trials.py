@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from autoft.interfaces.events import TrialFinished
-from autoft.progress import duration, short
+from autoft.progress import duration, of_rows, short
 from autoft.report import charts
 from autoft.report.data import Curve, ReportData
 from autoft.report.markup import Markup, join, section, tag
@@ -42,6 +42,8 @@ def leaderboard_section(result: Mapping[str, Any], rows: list[TrialFinished], cu
         rest = tag("div", tag("table", tag("tbody", *shown[SHOWN_TRIALS:]), cls="board"), cls="scroll")
         tables.append(tag("details", tag("summary", f"{len(shown) - SHOWN_TRIALS} more trials"), rest))
     lead = f"Every trial, best first, by {metric} on the validation rows. Complete trials come before stopped ones."
+    if any(row.rows is not None for row in rows):
+        lead += " Those that learned from a part of the rows, which the status names, stand behind those that had all."
     if used:
         lead += " Of peak: how much of what its share of the machine can do at best in matrix products a trial did while it learned."
     return section("Leaderboard", lead, *tables)
@@ -49,7 +51,7 @@ def leaderboard_section(result: Mapping[str, Any], rows: list[TrialFinished], cu
 
 def _row(rank: int, row: TrialFinished, low: float, high: float, share: Markup | None, *, best: bool) -> Markup:
     status = {"done": "soft", "stopped": "warn", "failed": "bad"}.get(row.status, "soft")
-    progress = f" {row.progress}%" if row.status == "stopped" else ""
+    progress = (f" {row.progress}%" if row.status == "stopped" else "") + of_rows(row.rows)
     usual = "status usual" if row.status == "done" and not row.reason else "status"
     name = join(row.candidate, tag("span", " ", tag("span", "winner", cls="badge good")) if best else None)
     return tag(

@@ -66,14 +66,15 @@ def build(
     formats: Sequence[str],
     folder: Path,
     threads: int,
-    seconds: float | None,
     *,
     judged: Callable[[], Judged],
     max_loss: float,
     say: Say,
+    proving: Callable[[], float | None] = lambda: None,
+    then: int = 0,
 ) -> Built:
-    """Export into `folder` and prove it, to be served with `decoder`; `seconds` bounds the proof's pass over the validation rows. Formats
-    that round are judged by `judged`, see `add_formats`.
+    """Export into `folder` and prove it, to be served with `decoder`; `proving` and `then` bound the proof's pass over the validation
+    rows, see `Site`. Formats that round are judged by `judged`, see `add_formats`.
 
     Raises ExportError with the reasons when none of the formats holds; then nothing is left.
     """
@@ -85,7 +86,7 @@ def build(
         (folder / "config.json").write_text(json.dumps(dict(program.config), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         encoding = catalog.encoder(program.encoder.name).open(folder, program.encoder.config)
         _encodes_afresh(program, encoding, understood, catalog, folder, say)
-        site = Site(fitted, decoder, sampled(program, understood, encoding), understood, catalog, folder, threads, seconds)
+        site = Site(fitted, decoder, sampled(program, understood, encoding), understood, catalog, folder, threads, proving, then)
         refused: list[str] = []
         kept = add_formats(formats, site, judged, max_loss, refused.append)
         for line in refused:

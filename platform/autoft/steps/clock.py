@@ -34,7 +34,18 @@ BASELINE = 1 / 3
 LONG = 0.7
 """A trial that would take more than this part of the search with one core gets all cores."""
 ANSWERS = 0.3
-"""The most of a budget that is kept for answering validation and test rows."""
+"""The most of a budget that is kept for answering the rows of the proof, which asks about fewer where time is short, and the test rows."""
+MOST_ANSWERS = 0.6
+"""The most that a search leaves for answering the test rows, all of which are asked about: the rest is for a trial and the export."""
+DEAR = 0.5
+"""Of a budget: a trial that seems to take more is passed over, or is cut, or leaves no other its time."""
+TOLD = 1.0
+"""Seconds that answers should take, at least, to tell how slow the machine is."""
+REST = 3.0
+"""Seconds of the budget that are left for the report by what comes before it and could as well be shorter."""
+LIBRARIES = 4.0
+"""Seconds until a pretrained source can be exported: the search's processes end, and what writes it is imported. Runs of 100 s ended 4 to 8
+seconds late without them, see docs/benchmarks.md."""
 TELLING = 20
 """Percent of itself after which a trial tells how long it takes."""
 PROMISED = 10.0
@@ -45,6 +56,8 @@ ROUNDED = 3
 """Exports of a format that rounds: full precision, itself, and both of other weights in about the time of one."""
 STUDYING = 0.35
 """The most of a budget that is kept for a smaller model to learn from the winner."""
+PART_TRIALS = 4
+"""Trials on a part of the rows that a search must have time for; with less time its trials learn from all rows, shortened."""
 LARGE = 110e6
 """Parameters of a base-size source."""
 LOADING = 4.0
@@ -64,6 +77,7 @@ class Clock:
     test: int
     pace: float = 1.0  # how many times longer things take than the machine's speed had promised
     exports: int = 1  # graphs that are written and proved
+    share: float = 1.0  # of the training rows that the trials of the search learn from
     behind: float = 0.0  # seconds that come between refit and export: a smaller model learns from the winner
 
     @classmethod
@@ -86,12 +100,25 @@ class Clock:
         dearest = max((candidate.flops for candidate in candidates), default=0.0)
         return replace(self, behind=min(STUDYING * self.budget, OVERHEAD * dearest / self.limits.flops * (1 + self.refit)))
 
+    def hangs_on_speed(self, tried: Sequence[Candidate], passed_over: Sequence[Candidate]) -> bool:
+        """Whether it is worth a second to make sure of the machine's speed: a candidate is `DEAR`, or the test rows are."""
+        if self.budget is None or self.limits.gpus or not self.limits.flops:
+            return False
+        trials = (candidate.flops / self.limits.flops for candidate in (*tried, *passed_over))
+        return any(seconds > DEAR * self.budget for seconds in trials) or any(self._many(candidate) for candidate in tried)
+
+    def answered(self, candidate: Candidate, rows: int, seconds: float) -> Clock:
+        """The same for a machine as slow as it was when it answered so many rows."""
+        promised = self._answers(candidate, rows)
+        return self if promised < TOLD else replace(self, pace=min(SLOWEST, max(self.pace, seconds / promised)))
+
     def at_pace(self, trials: Iterable[TrialFinished], candidates: Mapping[str, Candidate], slots: int) -> Clock:
         """The same for a machine as slow as the trials of the dearest candidate among `trials` were, with `slots` of them side by side: its
         speed was measured in a moment, and others may use it by now. Nothing is taken to be quicker than it seemed."""
         if self.limits.gpus:
             return self
-        told = [(candidates[row.candidate].flops, row) for row in trials if row.candidate in candidates and row.progress >= TELLING]
+        alike = [row for row in trials if row.candidate in candidates and (row.rows is None) == (self.share == 1)]
+        told = [(self.share * candidates[row.candidate].flops, row) for row in alike if row.progress >= TELLING]
         dearest = max((flops for flops, _ in told), default=0.0)
         if not dearest or not self.limits.flops:
             return self
@@ -99,7 +126,9 @@ class Clock:
         promised = OVERHEAD * dearest / (self.limits.flops * share)
         if promised < PROMISED:
             return self
-        taken = median(row.seconds * 100 / row.progress for flops, row in told if flops == dearest)
+        rows = [row for flops, row in told if flops == dearest]
+        # What a trial left to the others is part of the promise.
+        taken = median(row.seconds * 100 / row.progress for row in [row for row in rows if row.shared_seconds] or rows)
         return replace(self, pace=min(SLOWEST, max(1.0, taken / promised)))
 
     def baseline(self) -> float | None:
@@ -107,18 +136,42 @@ class Clock:
         return None if self.budget is None else time.time() + BASELINE * (self.started + self.budget - time.time())
 
     def closing_seconds(self, candidate: Candidate) -> float:
-        """What export, proof, test evaluation and report take: a start, the size of the graph, and the rows that are asked about.
+        """What export, proof, test evaluation and report take: a start, the size of the graph, and the rows that are asked about: all
+        test rows, and as many of the proof's as fit into `ANSWERS` of the budget beside them."""
+        size = self.exports * 26.0 * candidate.source.parameters / LARGE + LIBRARIES if candidate.source else 0.0
+        answers = self.pace * self._answers(candidate, 2 * self.exports * min(self.validation, MOST_ROWS) + self.test)
+        most = answers if self.budget is None else max(ANSWERS * self.budget, self.testing(candidate))
+        return self.pace * (6.0 + size) + min(answers, most)
 
-        A machine that is busy while its speed is measured seems ten times slower than it is: the rows get `ANSWERS` of a budget at most.
-        """
-        size = self.exports * 26.0 * (candidate.source.parameters if candidate.source else 0) / LARGE
-        answers = self.pace * _answers(candidate, 2 * self.exports * min(self.validation, MOST_ROWS) + self.test)
-        return self.pace * (6.0 + size) + (answers if self.budget is None else min(answers, ANSWERS * self.budget))
+    def _many(self, candidate: Candidate) -> bool:
+        """Whether the test rows take more than is kept for answers anyway."""
+        return self.budget is not None and self.testing(candidate) > ANSWERS * self.budget
+
+    def testing(self, candidate: Candidate) -> float:
+        """Seconds in which the test rows are answered."""
+        return self.pace * self._answers(candidate, self.test)
+
+    def test_in_words(self, candidates: Sequence[Candidate]) -> tuple[str, bool] | None:
+        """What the test rows cost, and whether the budget can be kept, where that is much of it: for the dearest candidate."""
+        dearest = max(candidates, key=self.testing, default=None)
+        if self.budget is None or dearest is None or not self._many(dearest):
+            return None
+        cost = self.testing(dearest)
+        said = f"the {self.test} test rows take {dearest.name} about {cost:.0f} s to answer, of the {self.budget:.0f} s there are"
+        if cost <= MOST_ANSWERS * self.budget:
+            return f"{said}: so much is kept for them", True
+        over = cost - MOST_ANSWERS * self.budget
+        hint = f"--budget {cost / MOST_ANSWERS:.0f}s is enough, and so are fewer test rows or a smaller source"
+        return f"{said}: the run may end about {over:.0f} s late; {hint}", False
 
     def asking(self, candidate: Candidate, rows: int) -> float:
         """Seconds in which saved weights are loaded and asked about `rows` rows."""
         size = LOADING * (candidate.source.parameters if candidate.source else 0) / LARGE
-        return self.pace * (1.0 + size + _answers(candidate, rows))
+        return self.pace * (1.0 + size + self._answers(candidate, rows))
+
+    def _answers(self, candidate: Candidate, rows: int) -> float:
+        """Seconds, in full precision on the processor."""
+        return candidate.forward * rows / (0.7 * matmul_flops())
 
     def left(self) -> float | None:
         """Seconds of the budget; None without one."""
@@ -131,47 +184,55 @@ class Clock:
     def searching(self, candidates: Sequence[Candidate]) -> float | None:
         """When the search must end. Each candidate's first trial comes before all; then the refit of the largest; then the share."""
         closing = self.closing(candidates)
-        if closing is None:
+        if closing is None or self.budget is None:
             return None
+        # A trial comes before the answers to test rows that are too many for the budget, see `test_in_words`.
+        closing += max(0.0, max(map(self.testing, candidates)) - MOST_ANSWERS * self.budget)
         room = max(0.0, closing - time.time() - START)
         each = [OVERHEAD * candidate.flops / self.limits.flops for candidate in candidates]
         refit = max(each) * self.refit
         spare = max(0.0, room - sum(each))
         kept = CONFIRMATION_SHARE * room
+        if self.share < 1:  # what is kept is for learning from all rows, which shortens to the time there is
+            return closing - max(kept, min(refit, LARGEST_SHARE * room))
         kept = max(kept, min(refit, spare, LARGEST_SHARE * room)) if spare >= LEAST_REFIT * refit else min(kept, spare)
         return closing - kept
 
-    def proving(self) -> float | None:
-        """Seconds after which the proof begins no further rows, so that the test rows still fit into the budget; None without one.
+    def of_part(self, candidates: Sequence[Candidate], share: float) -> Clock | None:
+        """The same for a search whose trials learn from this share of the training rows; None where the time is too short for it."""
+        clock = replace(self, share=share)
+        ends = clock.searching(candidates)
+        one = OVERHEAD * share * max(candidate.flops for candidate in candidates) / self.limits.flops
+        return clock if ends is None or time.time() + PART_TRIALS * one <= ends else None
 
-        A row of the proof is answered twice, by the model and by its export.
-        """
-        if self.budget is None:
-            return None
-        twice = 2 * min(self.validation, MOST_ROWS)
-        return max(4.0, (self.started + self.budget - time.time()) * twice / (twice + self.test))
+    def proving(self) -> float | None:
+        """Seconds for the proof's rows and for those `after_proof`; None without a budget."""
+        left = self.left()
+        return None if left is None else max(0.0, left - REST)
+
+    @property
+    def after_proof(self) -> int:
+        """Rows that an export answers once it is proved: those of the test, and for each export to come those of its proof, which are
+        answered twice, by the model and by its export."""
+        return self.test + 2 * (self.exports - 1) * min(self.validation, MOST_ROWS)
 
     def put_off(self, winner: Candidate, refit: float, confirming: float, deadline: float) -> float | None:
         """An end of the search no earlier than `deadline`, now that the winner so far is known, the seconds of its refit, and the seconds
         in which the best two learn again once: before the refit and as many of these rounds as fit behind `deadline`, `ROUNDS` at most;
-        where the refit does not fit there either, before `LEAST_REFIT` of it, or else when export must begin."""
+        where the refit does not fit there either, before `LEAST_REFIT` of it, or else when export must begin; but at `deadline`
+        where the trials learn from a part of the rows."""
         closing = self.closing([winner])
         if closing is None:
             return None
         ends = [*(closing - refit - rounds * confirming for rounds in range(ROUNDS, -1, -1)), closing - LEAST_REFIT * refit]
-        return next((end for end in ends if end >= deadline), closing)
+        return next((end for end in ends if end >= deadline), closing if self.share == 1 else deadline)
 
     def side_by_side(self, candidates: Sequence[Candidate], deadline: float | None) -> int | None:
         """How many trials at once; None leaves it to the tuner. One, with all cores, where the largest would not end otherwise."""
         if deadline is None or self.limits.gpus:
             return None
-        alone = max(candidate.flops for candidate in candidates) / self.limits.flops * self.limits.threads
+        alone = self.share * max(candidate.flops for candidate in candidates) / self.limits.flops * self.limits.threads
         return 1 if alone > LONG * (deadline - time.time()) else None
-
-
-def _answers(candidate: Candidate, rows: int) -> float:
-    """Seconds, in full precision on the processor."""
-    return candidate.forward * rows / (0.7 * matmul_flops())
 
 
 def budget_of(settings: Settings) -> float | None:

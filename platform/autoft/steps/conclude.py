@@ -61,9 +61,10 @@ def conclude(
     predictor = _predictor(bench, built)
     seen: list[Values] = []
     predictor.watch = lambda batch: seen.append(input_values(batch))
-    cpu = time.process_time()
+    began, cpu = time.monotonic(), time.process_time()
     outputs = predictor.outputs(rows)
     journal.busy_seconds += time.process_time() - cpu
+    clock = clock.answered(bench.candidates[winner.candidate], len(test), time.monotonic() - began)
     decoder = predictor.bundle.decoder()
     answers = task.decode(problem, decoder, outputs, rows)
     decided = task.decide(problem, decoder, outputs)
@@ -88,6 +89,7 @@ def conclude(
             seeds=confirmation.seeds,
             averaged=len(chosen.averaged),
             crossed=bool(bench.data.folds),
+            part=winner.rows or 0,
             rivalry=rivalry,
             outlook=outlook,
             unnamed=unnamed_in_words(row, winner, problem.metric) if settings.named_only else "",
@@ -118,6 +120,7 @@ def conclude(
             "candidate": winner.candidate,
             "trial": winner.trial,
             "hyperparameters": winner.hyperparameters,
+            "rows": winner.rows,
             "averaged": list(chosen.averaged),
             **figures,
         },

@@ -12,6 +12,7 @@ import numpy as np
 
 from autoft.catalog import Catalog
 from autoft.data.splits import duplicate_groups, split, split_groups
+from autoft.data.table import Rows
 from autoft.interfaces.events import SourcesRanked, TrialFinished
 from autoft.interfaces.model import HORIZON, Candidate, FitData, Fitted, TrialSpec
 from autoft.journal import Journal
@@ -44,7 +45,8 @@ class Confirmation:
 @dataclass(frozen=True)
 class Bench:
     """What the steps after the search need to run a trial in this process with all cores. `fixed_validation`: the validation part is
-    the user's own, or what comes later in time, and further folds would not be like it."""
+    the user's own, or what comes later in time, and further folds would not be like it. `part`: those of the training rows that the trials
+    of the search learned from, where these were not all."""
 
     journal: Journal
     understood: Understood
@@ -57,19 +59,28 @@ class Bench:
     fixed_validation: bool
     verbose: bool = False
     ranking: SourcesRanked | None = None
+    part: Rows | None = None
 
     def cost(self, row: TrialFinished, rows: int) -> float:
-        """Seconds that this trial will take here on `rows` rows; two threads for one give about 1.7 times the speed."""
+        """Seconds that this trial will take here on `rows` rows, with what it left to others at hand; two threads for one give about 1.7
+        times the speed."""
         share = max(1, self.threads // max(1, self.concurrency))
         gain = 1.0 if self.gpus else float((self.threads / share) ** 0.75)
         complete = 100 / max(row.progress, 1)
-        return 1.0 + row.seconds * complete * rows / max(1, len(self.data.train)) / gain
+        spared = row.shared_seconds if row.rows is None else 0.0  # what was left of a part is not what all rows need
+        learned = max(1, row.rows or len(self.data.train))
+        return 1.0 + (row.seconds - spared) * complete * rows / learned / gain
 
     def again(self, row: TrialFinished) -> float:
         """Seconds in which a finished trial learns once more from as many rows. A candidate's first trial may have computed what is there
         for all others, so that the quickest counts, and that trials of a candidate differ."""
-        done = [one.seconds for one in self.journal.leaderboard if one.candidate == row.candidate and one.status == "done"]
-        return min([row.seconds, *(DIFFER * seconds for seconds in done)])
+        alike = [one for one in self.journal.leaderboard if one.candidate == row.candidate and one.rows == row.rows]
+        done = [one.seconds for one in alike if one.status == "done"]
+        return min([row.seconds - row.shared_seconds, *(DIFFER * seconds for seconds in done)])
+
+    def learned(self, row: TrialFinished) -> FitData:
+        """What a trial learned from."""
+        return self.data if row.rows is None or self.part is None else replace(self.data, train=self.part)
 
     def kept(self, row: TrialFinished) -> bool:
         """Whether the weights of a trial are still on disk."""
@@ -111,7 +122,8 @@ class Bench:
 
 def confirm(bench: Bench, ranked: Sequence[TrialFinished], deadline: float | None, *, refit_seconds: float) -> Confirmation:
     """`deadline` bounds confirmation and refit together; a fold that would leave no time for the refit is not begun."""
-    contenders = list(ranked[:2])
+    # Figures of unlike rows would not be of the settings alone.
+    contenders = [row for row in ranked if row.rows == ranked[0].rows][:2]
     unchanged = Confirmation(tuple(ranked))
     if len(contenders) < 2 or bench.journal.stopping:
         return unchanged
@@ -132,7 +144,8 @@ def confirm(bench: Bench, ranked: Sequence[TrialFinished], deadline: float | Non
     metric = bench.understood.problem.metric
     contenders.sort(key=lambda row: -metric.key(fmean(figures[row.trial])))
     folds, seeds = (0, done) if bench.fixed_validation else (done, 0)
-    return Confirmation((*contenders, *ranked[2:]), folds, seeds, figures)
+    others = (row for row in ranked if row.trial not in figures)
+    return Confirmation((*contenders, *others), folds, seeds, figures)
 
 
 def round_cost(bench: Bench, contenders: Sequence[TrialFinished]) -> float:

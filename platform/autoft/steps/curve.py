@@ -16,7 +16,7 @@ from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Decision, FitData, Save, TrialSpec
 from autoft.interfaces.problem import Metric
 from autoft.interfaces.result import Estimate, Helps, MoreRows, Size
-from autoft.steps.clock import Clock
+from autoft.steps.clock import REST, Clock
 from autoft.steps.confirm import Bench
 from autoft.steps.judge import Interval, figure_of, resampled
 from autoft.steps.stored import stored_decisions
@@ -32,8 +32,6 @@ FEWEST, EACH = 10, 2
 """Rows of a quarter, at least, and for each output of the head: with fewer there is nothing to learn of most classes."""
 SECONDS, SHARE = 10.0, 0.05
 """The most that this may take: so many seconds, or that part of the time the run has taken so far, if it is more."""
-REST = 3.0
-"""Seconds of the budget that are left for what comes behind it."""
 RESAMPLES = 400
 LITTLE = 0.05
 """A gain of less than this part of the errors there are is hardly one."""
@@ -72,7 +70,9 @@ def _until(clock: Clock) -> float:
 def _nearest(bench: Bench, winner: TrialFinished) -> list[TrialFinished]:
     """The trials that learned to the end from labels alone, those of the winner's source before others, then by score."""
     source = bench.candidates[winner.candidate].source
-    rows = [row for row in bench.journal.leaderboard.contenders() if row.status == "done" and row.stage != "distillation"]
+    rows = [
+        row for row in bench.journal.leaderboard.contenders() if row.status == "done" and row.stage != "distillation" and row.rows is None
+    ]
     return sorted(rows, key=lambda row: bench.candidates[row.candidate].source != source)
 
 

@@ -181,7 +181,7 @@ def _best(bench: Bench, student: Candidate, lesson: Logits, clock: Clock) -> Tri
 def _points(bench: Bench, student: Candidate) -> list[Hyperparameters]:
     """Those of the student's space, with what did best for its source in the search, where that was tried; but for how long it learns."""
     space = bench.catalog.model(student.model).space(student, bench.understood.problem, len(bench.data.train))
-    tried = [row for row in bench.journal.leaderboard.contenders() if row.stage == "search" and _source(bench, row) == student.source]
+    tried = [row for row in bench.journal.leaderboard.contenders() if row.stage != STAGE and _source(bench, row) == student.source]
     best = tried[0].hyperparameters if tried else {}
     found = {name: value for name, value in best.items() if name in space.default and name != "epochs"}
     return [{**point, **found} for point in (space.default, *space.first)]

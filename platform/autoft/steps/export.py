@@ -140,10 +140,11 @@ def _built(settings: Settings, bench: Bench, chosen: Chosen, formats: Sequence[s
             formats,
             folder,
             bench.threads,
-            clock.proving(),
             judged=partial(judged_by, bench, chosen, model, decoder),
             max_loss=settings.max_loss,
             say=lambda text: journal.say(f"trial {row.trial}, {row.candidate}: {text}", "warning"),
+            proving=clock.proving,
+            then=clock.after_proof,
         )
     except AutoftError as error:
         journal.say(f"trial {row.trial}, {row.candidate}: {error.message}", "warning")

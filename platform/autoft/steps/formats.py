@@ -75,7 +75,8 @@ class Loss(Frozen):
 
 @dataclass(frozen=True)
 class Site:
-    """What the formats of one bundle share; `seconds` bounds each proof's pass over the validation rows."""
+    """What the formats of one bundle share; `proving` gives the seconds for a proof's pass over the validation rows and for the
+    `then` rows that are asked about after it, None where no clock runs."""
 
     fitted: Fitted
     decoder: Decoder
@@ -84,7 +85,8 @@ class Site:
     catalog: Catalog
     folder: Path
     threads: int
-    seconds: float | None = None
+    proving: Callable[[], float | None] = lambda: None
+    then: int = 0
 
     def encoding(self, folder: Path, exporter: Exporter) -> Encoding:
         config = self.program.encoder.config
@@ -193,7 +195,8 @@ def _format(name: str, site: Site, judge: _Judge) -> FormatRecord:
             understood.problem,
             understood.rows.take(understood.validated),
             decoder=site.decoder,
-            seconds=site.seconds,
+            seconds=site.proving(),
+            then=site.then,
             rounding=rounding,
         )
         if not proof.passed:

@@ -27,7 +27,9 @@ def more_time(bench: Bench) -> MoreTime:
 
     The best of many flatters by what chance gave it, so that an interval above zero says "may help" and no more.
     """
-    rows = sorted(bench.journal.leaderboard.usable(), key=lambda row: (row.time, row.trial))
+    # What more rows added was not the time: trials of a part are held against one another alone.
+    board = bench.journal.leaderboard
+    rows = sorted(board.of_part() or board.usable(), key=lambda row: (row.time, row.trial))
     begun = {row.candidate for row in bench.journal.leaderboard}
     early, gain = _first_half(rows), None
     if early:

@@ -26,6 +26,8 @@ MOST = 5_000
 """Rows of a part that is split off, at most: the standard error of a share is then 0.7 points or less, and asking more takes minutes."""
 FEWEST = 100
 """A validation part that would have fewer rows says too little: then all rows but the test part are cross-validated."""
+PART, WORTH_PART = 20_000, 30_000
+"""Rows that the trials of a search learn from at first, and the training rows from which on these are spared enough by it."""
 FOLDS, FEWEST_ROUNDS = 5, 2
 """As many of the folds are held out in turn as `FEWEST` rows take, and at least so many."""
 
@@ -146,6 +148,20 @@ def evaluated(problem: Problem, validation: Rows) -> Rows:
     if not isinstance(most, int) or len(validation) <= most:
         return validation
     return np.sort(np.random.default_rng(problem.seed).permutation(validation)[:most])
+
+
+def part_to_learn(problem: Problem, task: Task, targets: npt.NDArray[Any], train: Rows) -> Rows | None:
+    """About `PART` of the training rows, as many of each stratum as its share, one at least; the same whenever it is asked for. None where
+    there are fewer than `WORTH_PART`."""
+    if len(train) < WORTH_PART:
+        return None
+    strata = task.strata(problem, targets[train])
+    kinds = np.zeros(len(train), np.int64) if strata is None else np.unique(strata, return_inverse=True)[1].reshape(-1)
+    order = np.random.default_rng(problem.seed).permutation(len(train))
+    order = order[np.argsort(kinds[order], kind="stable")]
+    counts = np.bincount(kinds)
+    places = np.arange(len(train)) - np.repeat(np.cumsum(counts) - counts, counts)  # within its stratum
+    return np.sort(train[order[places < np.repeat(np.ceil(counts * (PART / len(train))), counts)]])
 
 
 def _codes(table: Table, column: str) -> npt.NDArray[np.int64]:

@@ -17,14 +17,11 @@ from autoft.interfaces.model import Candidate, Fitted
 from autoft.interfaces.result import RunnerUp
 from autoft.interfaces.task import Decoder
 from autoft.steps.bundle import decoder_for
-from autoft.steps.clock import Clock
+from autoft.steps.clock import REST, Clock
 from autoft.steps.confirm import Bench
 from autoft.steps.judge import Judgement, judge
 from autoft.steps.stored import stored_decisions
 from autoft.trial import trial_seed
-
-REST = 3.0
-"""Seconds of the budget that are left for the report when another model is asked about the test rows."""
 
 AGAIN = 10.0
 """Seconds in which weights that are no longer on disk may be learned again."""
@@ -62,14 +59,14 @@ class Rivalry:
 def baseline(bench: Bench, candidate: Candidate | None, winner: Standing) -> tuple[TrialFinished | None, Decisions]:
     """The baseline's row and its decisions on the test rows, after learning from the same rows as the winner did."""
     understood = bench.understood
-    learned = understood.learnable if winner.refitted else understood.splits.train
+    learned = understood.learnable if winner.refitted else bench.learned(winner.row).train
     first = next((row for row in bench.journal.leaderboard if candidate and row.stage == "baselines" and row.value is not None), None)
     if first is None:
         constant = understood.task.constant(understood.problem, understood.targets[learned], len(understood.splits.test))
         return None, understood.task.decide(understood.problem, Decoder(), constant)
     if winner.row.trial == first.trial:
         return first, winner.decisions
-    if bench.kept(first) and (bench.data.folds or not winner.refitted):
+    if bench.kept(first) and (bench.data.folds or len(learned) == len(understood.splits.train)):
         return first, _by_own_weights(bench, first)
     data = replace(bench.data, train=learned, validation=np.empty(0, dtype=np.int64), folds=())
     outcome = bench.run(first, data, "baseline", trial_seed(understood.problem.seed, first.trial), None, stoppable=False)
@@ -85,7 +82,7 @@ def runner_up(bench: Bench, winner: Standing, apart: Collection[int], clock: Clo
     """The best trial of another candidate, or where there is none the next best trial, against the winner; `apart` are trials that are no
     rivals: the baseline's. None where there is no such trial.
 
-    Both as they learned from the training rows, so that a refit of one is no lead; on the test rows where the time allows it and the
+    Both as they learned from the same training rows, so that a refit of one is no lead; on the test rows where the time allows it and the
     weights are on disk, or are learned again in seconds. Nothing is chosen by it.
     """
     row = _second(bench, winner, apart)
@@ -98,7 +95,8 @@ def _second(bench: Bench, winner: Standing, apart: Collection[int]) -> TrialFini
     no_rivals, board = {winner.row.trial, *winner.averaged, *apart}, bench.journal.leaderboard
     # The same once more, whatever its number, is no other model.
     same = [(row.candidate, row.hyperparameters) for row in (winner.row, *board) if row.trial in no_rivals]
-    rows = [row for row in board.contenders() if row.trial not in no_rivals and (row.candidate, row.hyperparameters) not in same]
+    alike = [row for row in board.contenders() if row.rows == winner.row.rows]
+    rows = [row for row in alike if row.trial not in no_rivals and (row.candidate, row.hyperparameters) not in same]
     others = [row for row in rows if row.candidate != winner.row.candidate]
     return next(iter(others or rows), None)
 
@@ -149,7 +147,7 @@ def _by_own_weights(bench: Bench, row: TrialFinished) -> Decisions:
     TrialError when that comes to nothing."""
     if bench.kept(row):
         return _on_test(bench, row, bench.load(row))
-    data = replace(bench.data, validation=np.empty(0, dtype=np.int64), folds=())
+    data = replace(bench.learned(row), validation=np.empty(0, dtype=np.int64), folds=())
     outcome = bench.run(row, data, "runner-up", trial_seed(bench.understood.problem.seed, row.trial), None)
     if outcome.fitted is None:
         raise TrialError(outcome.reason)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from autoft import hardware
 from autoft.catalog import Catalog
+from autoft.data.table import Rows
 from autoft.errors import AutoftError, SettingsError
 from autoft.interfaces.events import Event, TrialFinished, TrialStarted
 from autoft.interfaces.model import Candidate, FitData, Limits, Peaks, TrialSpec
@@ -87,16 +88,18 @@ def search(
     earlier: Points,
     later: Callable[[], float | None],
     ready: Callable[[], None],
+    part: Rows | None = None,
 ) -> None:
     """Hand the candidates to the tuner once it is `ready`, `slots` at a time, until `deadline`, which `later` may put off; `earlier` points
-    come first. In a resumed run the tuner goes on from what was told before, unless its search had ended."""
+    come first. With `part` trials learn from these of the training rows alone. In a resumed run the tuner goes on from what was told
+    before, unless its search had ended."""
     past = journal.past
     if journal.stopping or (past is not None and past.searched):
         return
     history = past.of_search() if past else ()
     spaces = {c.name: catalog.model(c.model).space(c, data.problem, len(data.train)) for c in choice.tried}
     tried: tuple[TrialFinished, ...] = ()
-    if baseline and baseline.name in spaces:
+    if baseline and baseline.name in spaces and part is None:  # else it learned from other rows than the trials do
         tried = tuple(row for row in journal.leaderboard if row.stage == "baselines")
         spaces[baseline.name] = _without_default(spaces[baseline.name])
     spaces = begun_with(spaces, earlier, journal.say)
@@ -110,9 +113,13 @@ def search(
         if plateau and isinstance(event, TrialFinished):
             plateau.see(event)
     ready()
+    candidates = choice.tried
+    if part is not None:
+        candidates = tuple(replace(c, flops=c.flops * len(part) / len(data.train)) for c in candidates)
+        data = replace(data, train=part)
     request = SearchRequest(
         data=data,
-        candidates=choice.tried,
+        candidates=candidates,
         spaces=spaces,
         named=choice.named,
         folder=journal.folder.resolve(),
@@ -136,6 +143,8 @@ def search(
     )
 
     def hear(event: Event) -> None:
+        if part is not None and isinstance(event, TrialFinished):
+            event = event.model_copy(update={"rows": len(part)})
         stage.see(event)
         journal.emit(event)
         if plateau and isinstance(event, TrialFinished):

@@ -36,7 +36,8 @@ def average_best(bench: Bench, winner: TrialFinished, clock: Clock) -> Soup | No
     """
     candidate, journal = bench.candidates[winner.candidate], bench.journal
     model = bench.catalog.model(candidate.model)
-    rows = [row for row in journal.leaderboard.contenders() if row.candidate == winner.candidate and bench.kept(row)]
+    alike = [row for row in journal.leaderboard.contenders() if row.candidate == winner.candidate and row.rows == winner.rows]
+    rows = [row for row in alike if bench.kept(row)]
     if not isinstance(model, Averages) or len(rows) < 2 or bench.data.folds or journal.stopping:
         return None
     closing, price = clock.closing([candidate]), clock.asking(candidate, len(bench.data.validation))

@@ -20,8 +20,9 @@ class Findings:
     """What the verdict is of. `baseline` is the name of what the winner is held against by `judgement`; `itself`: they are the same;
     `alone`: nothing else was asked for; `all_right`: no test row was answered wrongly; `rows` are test rows, `learned` those that the model
     learned from; `folds` and `seeds` confirmed the choice; `averaged` trials' weights were averaged (0: none); `crossed`: trials were
-    cross-validated; `limits` says whether those of the user are kept, `taught` from whom it learned, `unnamed` what
-    does as well and was not named, `failed` which candidates gave no model."""
+    cross-validated; `part`: how many training rows the winner's trial learned from, where these were not all (0: all); `limits` says
+    whether those of the user are kept, `taught` from whom it learned, `unnamed` what does as well and was not named, `failed`
+    which candidates gave no model."""
 
     problem: Problem
     winner: str
@@ -37,6 +38,7 @@ class Findings:
     seeds: int = 0
     averaged: int = 0
     crossed: bool = False
+    part: int = 0
     rivalry: Rivalry | None = None
     outlook: Outlook | None = None
     limits: str = ""
@@ -144,5 +146,8 @@ def _learned(found: Findings) -> str:
     if found.refitted:
         return f"The model was fitted anew on all {found.learned} rows that are not test."
     if found.averaged:
-        return f"Its weights are the mean of those of {found.averaged} trials, which learned from the training rows only."
+        rows = f"{found.part} of the training rows" if found.part else "the training rows"
+        return f"Its weights are the mean of those of {found.averaged} trials, which learned from {rows} only."
+    if found.part:
+        return f"The model learned from {found.part} of the training rows only: the run ended before it could learn from all of them."
     return "The model learned from the training rows only; it was not refitted on the validation rows."

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 from autoft.errors import InputError
 from autoft.store.address import VARIABLE, masked
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest revision in migrations/versions; a test holds the two together."""
 
 BUSY_SECONDS = 30.0

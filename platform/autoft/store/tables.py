@@ -50,6 +50,7 @@ class _TrialFields(SQLModel):
     reason: str = ""
     started: float
     finished: float | None = None
+    rows: int | None = Field(default=None, description="how many it learned from, where these were a part of the training rows")
 
 
 class _ArtifactFields(SQLModel):

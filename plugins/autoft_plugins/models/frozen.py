@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 
 from autoft.data.table import Table
 from autoft.errors import TrialError
-from autoft.interfaces.model import Candidate, FitData, Fitted, Limits, Report, TrialSpec
+from autoft.interfaces.model import SHARED, Candidate, FitData, Fitted, Limits, Report, TrialSpec
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.source import Source, SourceCard
 from autoft.interfaces.space import Space
@@ -52,12 +53,14 @@ class Frozen(RanksByFeatures):
         torch.set_num_threads(spec.threads)
         source = source_of(spec.candidate)
         config = token_config(source, anatomy(source).max_length(data.problem.max_length), inputs)
+        begun = monotonic()
         features = features_of(source, data, config, spec.gpus, report.stop_requested)
+        shared = monotonic() - begun
         head = fit_head(features[data.train], data, spec)
         encoder = encoder_spec(source, config, (TokenPairEncoder if len(inputs) == 2 else TokenEncoder).name)
         fitted = FittedHead(StoredBody(source.folder), head, encoder, kind, data.problem.labels)
         logits = head.logits(features[data.validation])
-        report(1.0, {"logits": logits}, fitted.save)
+        report(1.0, {"logits": logits}, fitted.save, extra={}, **{SHARED: shared})
         return fitted
 
     def load(self, folder: Path) -> Fitted:

@@ -93,7 +93,7 @@ def propose(
     heads: Collection[str] = SEQUENCE_HEADS,
 ) -> list[Candidate]:
     """A candidate a source, none where the problem's kind of head is not among `heads`. `passes` is for training, which needs memory for
-    the optimiser's state, too; None stands for one forward pass."""
+    the optimiser's state, too; None stands for one forward pass, of which all trials have the features."""
     if not fits(problem, heads):
         return []
     found = [_propose(model, problem, source, limits, rows, passes) for source in sources]
@@ -149,7 +149,7 @@ def _propose(model: str, problem: Problem, source: Source, limits: Limits, rows:
         if passes is None or (share < Horizon.LEAST and share * len(rows) < _ENOUGH):
             return refuse(said)
         flops, reason = share * flops, f"{said}: its schedule is cut to {share:.0%}"
-    return Candidate(model, source, True, reason, flops, memory, forward)
+    return Candidate(model, source, True, reason, flops, memory, forward, 0.0 if passes else flops)
 
 
 def _writes(shape: Anatomy) -> bool:
