@@ -118,7 +118,7 @@ def made(tmp_path: Path) -> Callable[[Path], Any]:
         formats = ["onnx"]
         place = tmp_path / "bundle"
         return build(
-            case.fitted, decoder, understood, catalog, formats, place, 1, None, judged=pytest.fail, max_loss=0.5, say=said.append
+            case.fitted, decoder, understood, catalog, formats, place, 1, judged=pytest.fail, max_loss=0.5, say=said.append
         ), said  # fmt: skip
 
     return make
