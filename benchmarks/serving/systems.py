@@ -25,6 +25,7 @@ INFINITY = (
     "infinity-emb[server,optimum,torch]==0.0.78",
     "optimum[onnxruntime]==1.24.0",  # with 2.1 it finds no graph in a folder
     "sentence-transformers<4",
+    "pyarrow<21",  # newer ones want a NumPy that infinity does not
     "torch==2.13.0",
     "onnxruntime==1.32.0",
 )
