@@ -50,7 +50,8 @@ def bare(predictor: Predictor, table: Table, threads: int, at_once: int) -> floa
     manifest = predictor.bundle.manifest
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    graph = next(name for name in manifest.files if name.endswith(".onnx"))
+    served = manifest.formats[manifest.exporter].files if manifest.formats else manifest.files
+    graph = next(name for name in served if name.endswith(".onnx"))
     session = onnxruntime.InferenceSession(str(predictor.bundle.folder / graph), options, providers=["CPUExecutionProvider"])
     known = {one.name for one in session.get_inputs()}
 
