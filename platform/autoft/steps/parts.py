@@ -155,13 +155,8 @@ def part_to_learn(problem: Problem, task: Task, targets: npt.NDArray[Any], train
     there are fewer than `WORTH_PART`."""
     if len(train) < WORTH_PART:
         return None
-    strata = task.strata(problem, targets[train])
-    kinds = np.zeros(len(train), np.int64) if strata is None else np.unique(strata, return_inverse=True)[1].reshape(-1)
-    order = np.random.default_rng(problem.seed).permutation(len(train))
-    order = order[np.argsort(kinds[order], kind="stable")]
-    counts = np.bincount(kinds)
-    places = np.arange(len(train)) - np.repeat(np.cumsum(counts) - counts, counts)  # within its stratum
-    return np.sort(train[order[places < np.repeat(np.ceil(counts * (PART / len(train))), counts)]])
+    parted = split(task.strata(problem, targets[train]), None, len(train), problem.seed, test=0.0, validation=1 - PART / len(train))
+    return train[parted.train]
 
 
 def _codes(table: Table, column: str) -> npt.NDArray[np.int64]:
