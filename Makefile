@@ -89,6 +89,8 @@ bench-tasks: dev ## Every kind of task, and what its runs are held against; goes
 bench-formats: dev ## What each format costs in the metric, its size and its speed (BENCH_DATA).
 	$(BIN)/python benchmarks/formats.py emotion product_reviews banking77 bbc_news reuters_r8 movie_reviews
 	$(BIN)/python benchmarks/formats.py product_reviews emotion --speed
+	$(BIN)/python benchmarks/formats.py product_reviews emotion banking77 bbc_news reuters_r8 movie_reviews --trimmed
+	$(BIN)/python benchmarks/distill.py product_reviews
 
 bench-serve: dev ## Servers under load, beside the bare runtime and the usual snippet (BENCH_DATA, BUNDLE, MODEL).
 	PYTHONPATH=benchmarks $(BIN)/python -m serving $(BUNDLE) $(if $(MODEL),--model $(MODEL))

@@ -86,9 +86,8 @@ class Book:
     def settle(self, trial_id: str, outcome: TrialOutcome) -> None:
         """The trial's own account of how it ended; `finish` tells of it."""
         entry = self._entries[trial_id]
-        entry.status, entry.reason = outcome.status, outcome.reason
-        entry.progress, entry.metrics, entry.value = outcome.progress, outcome.metrics, outcome.value
-        entry.seconds, entry.busy_seconds, entry.shared_seconds = outcome.seconds, outcome.busy_seconds, outcome.shared_seconds
+        for name, value in outcome.told().items():
+            setattr(entry, name, value)
 
     def end(self, trial_id: str, status: Status, reason: str) -> None:
         """How a trial ended that cannot say so itself any more; what it said first stands."""

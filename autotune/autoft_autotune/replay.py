@@ -48,17 +48,7 @@ class _Teller:
 
     def end(self, event: TrialFinished) -> None:
         del self._open[event.trial]
-        outcome = TrialOutcome(
-            event.status,
-            event.progress,
-            event.metrics,
-            event.value,
-            event.seconds,
-            event.busy_seconds,
-            event.reason,
-            event.shared_seconds,
-        )
-        result = outcome_result(outcome, self._key(event.value))
+        result = outcome_result(TrialOutcome.of(event), self._key(event.value))
         self._scheduler.forget(_trial(event.trial))
         self._searcher.on_trial_complete(_id(event.trial), result)
         self._book.close(_id(event.trial))

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,7 @@ class EarlyRay:
     """
 
     def __init__(self, concurrency: int | None, *, verbose: bool) -> None:
-        import scipy.linalg  # noqa: F401 - it has an OpenBLAS of its own, which has to be there by now
-
+        import_module("scipy.linalg")  # it has an OpenBLAS of its own, which has to be there to be told
         self._alone = threadpool_limits(1, user_api="blas")
         self._up, self._over = threading.Event(), threading.Event()
         self._error: BaseException | None = None

@@ -30,7 +30,7 @@ STAGES = {
     "ranking": "Ranking: what the sources tell of the labels before they are tuned",
     "first points": "First points: settings of each model that are known to do well",
     "search": "Search: settings that follow from what was learned so far",
-    "all rows": "All rows: the best of the search learn again, from all training rows",
+    ALL_ROWS: "All rows: the best of the search learn again, from all training rows",
     "confirmation": "Confirmation: the best ones learn again from other splits of the rows",
     "refit": "Refit: the winner learns again, from all rows that are not test",
     "averaging": "Averaging: the mean of the weights of one candidate's best trials",

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from autoft.data.table import Rows
 from autoft.errors import AutoftError, TrialError
 from autoft.interfaces.encoder import Arrays, joined
-from autoft.interfaces.events import Status, TrialReported
+from autoft.interfaces.events import Status, TrialFinished, TrialReported
 from autoft.interfaces.model import SHARED, Decision, FitData, Fitted, Model, Save, TrialSpec
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Decoder, Task
@@ -54,6 +54,11 @@ class TrialOutcome:
     def told(self) -> dict[str, Any]:
         """All but the model, by the names that `TrialFinished` has for it."""
         return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "fitted"}
+
+    @classmethod
+    def of(cls, event: TrialFinished) -> TrialOutcome:
+        """What was told by the event."""
+        return cls(**{one.name: getattr(event, one.name) for one in fields(cls) if one.name != "fitted"})
 
 
 class _Reporter:

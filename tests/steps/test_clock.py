@@ -122,7 +122,9 @@ def test_what_the_test_rows_cost_is_told_where_it_is_much(clock: Clock) -> None:
     assert "--budget 400s" in said
     assert not kept
     assert replace(clock, budget=None).test_in_words([dear(240)]) is None
-    assert replace(clock, budget=400.0).test_in_words([dear(240)])[1], "the budget that was named is enough"  # type: ignore[index]
+    enough = replace(clock, budget=400.0).test_in_words([dear(240)])
+    assert enough is not None
+    assert enough[1], "the budget that was named is enough"
 
 
 @pytest.mark.usefixtures("slow")

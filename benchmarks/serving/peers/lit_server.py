@@ -11,7 +11,7 @@ FOLDER, GRAPH, PORT, WORKERS = sys.argv[1:5]
 
 
 class Classify(litserve.LitAPI):
-    def setup(self, device):  # noqa: ARG002
+    def setup(self, _device):
         self.graph = Graph(FOLDER, GRAPH)
 
     def decode_request(self, request):
