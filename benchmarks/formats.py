@@ -79,7 +79,10 @@ def trimmed(key: dict[str, Any]) -> dict[str, Any]:
     folder = whole.with_name(f"{whole.name}-trimmed")
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(whole, folder)
-    _autoft("export", str(folder), "--to", "onnx-int8", "--trim-vocabulary")
+    command = [sys.executable, "-m", "autoft", "export", str(folder), "--to", "onnx-int8", "--trim-vocabulary"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"formats": {}, "refused": done.stderr.strip()}
     record = json.loads((folder / "bundle" / "autoft.json").read_text(encoding="utf-8"))["trimmed"]
     return {"formats": _told(folder / "bundle", read_test(key["data"])), "trimmed": record}
 
@@ -236,6 +239,8 @@ def _tell_figures(row: dict[str, Any]) -> None:
         gate = "" if loss is None else f"; gate {loss['points']:.2f} points on {loss['rows']} rows ({loss['weights']})"
         test = " ".join(f"{metric} {value:.4f}" for metric, value in one["test"].items())
         sys.stdout.write(f"{row['data']} {name}: {one['bytes'] / 1e6:.1f} MB, test {test}, agreement {one['agreement']:.4f}{gate}\n")
+    if "refused" in row:
+        sys.stdout.write(f"{row['data']}: {row['refused']}\n")
     if "test_calibration_error" in row:
         before, after = (100 * row["test_calibration_error"][name] for name in ("before", "after"))
         sys.stdout.write(f"{row['data']}: calibration error on the test rows {before:.2f} -> {after:.2f} points\n")

@@ -21,8 +21,8 @@ from autoft.interfaces.encoder import Encoded
 from autoft.loading import load_predictor
 from autoft.runtime.predictor import TooLongError
 from autoft.serving.engine import Engine, Job, QueueFullError
-from autoft.serving.options import GPU_TOKENS
-from autoft.serving.served import budget
+from autoft.serving.options import GPU_TOKENS, Named, Options
+from autoft.serving.served import budget, loader
 from http_servers import Client, in_thread
 
 
@@ -297,6 +297,16 @@ def test_batches_of_several_requests_are_for_gpus_and_those_who_ask_for_them(bun
     assert not processors.on_gpu
     processors._session.provider = "CUDAExecutionProvider"
     assert processors.on_gpu
+
+
+@pytest.mark.parametrize(("provider", "sessions", "at_once"), [("CUDA", None, 1), ("CUDA", 3, 3), ("CPU", None, 4), ("CPU", 3, 3)])
+def test_processors_are_not_counted_where_a_gpu_does_the_work(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, provider: str, sessions: int | None, at_once: int
+) -> None:
+    monkeypatch.setattr("autoft.runtime.session.available_cores", lambda: 16)
+    monkeypatch.setattr("autoft.runtime.predictor.Predictor.on_gpu", provider == "CUDA")
+    options = Options(bundles=(Named(name="shop", folder=bundle),), sessions=sessions)
+    assert loader(options)(bundle).at_once == at_once
 
 
 def test_a_predictor_that_answers_nothing_any_more_is_not_kept() -> None:
