@@ -152,8 +152,8 @@ def _make(row: Row, folder: Path, source: Source) -> Made:
     fitted = outcome.fitted
     decoder = decoder_for(fitted, understood, folder / "trial" / "validation.npz")
     judged = Judged(fitted, decoder, unseen=False)
-    bundle, gate = folder / "bundle", {"judged": lambda: judged, "max_loss": 0.5, "say": print}
-    built = build(fitted, decoder, understood, catalog, ["onnx"], bundle, 1, None, **gate)
+    bundle = folder / "bundle"
+    built = build(fitted, decoder, understood, catalog, ["onnx"], bundle, 1, judged=lambda: judged, max_loss=0.5, say=print)
     program = sampled(built.program, understood, catalog.encoder(built.program.encoder.name).open(bundle, built.program.encoder.config))
     rounded = [one for one in map(catalog.exporter, ROUNDED) if one.supports(program, understood.problem) is None]
     built = replace(built, formats=built.formats | {one.name: _rounded(one, program, understood, bundle) for one in rounded})
