@@ -77,7 +77,7 @@ def fit(source: Source, shape: Shape, seed: int, gpus: float, threads: int, fold
     if outcome.status != "done" or len(reports) < 2:
         sys.exit(f"the trial failed: {outcome.reason or f'{len(reports)} reports'}")
     tokens = float(lengths.sum()) * shape.epochs
-    operations = 3 * float(anatomy(source).forward_flops(lengths).sum()) * shape.epochs
+    operations = 3 * float(anatomy(source).forward_flops(lengths, first_only=True).sum()) * shape.epochs
     share = (reports[-1][1] - reports[0][1]) / 100
     return Timed(tokens, operations, outcome.seconds, tokens * share, operations * share, reports[-1][0] - reports[0][0])
 

@@ -74,6 +74,7 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "electra": ("ElectraConfig", {"embedding_size": 16}),
     "albert": ("AlbertConfig", {"embedding_size": 16}),
+    "camembert": ("CamembertConfig", {"max_position_embeddings": 66, "type_vocab_size": 1}),
     "xlm-roberta": ("XLMRobertaConfig", {"max_position_embeddings": 66, "type_vocab_size": 1}),
     "modernbert": ("ModernBertConfig", {"global_attn_every_n_layers": 2, "local_attention": 16}),
     "mpnet": ("MPNetConfig", {"max_position_embeddings": 66}),

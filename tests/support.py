@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,3 +56,13 @@ def moved(run: Path, target: Path) -> Path:
     facts = json.loads((target / run.name / "run.json").read_text())
     (target / run.name / "run.json").write_text(json.dumps({**facts, "directory": str(target)}))
     return target / run.name
+
+
+def counted(model: Any, **lengths: int) -> int:
+    """What torch counts of a forward pass over one row of so many tokens in each input."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(**{name: torch.full((1, length), 5) for name, length in lengths.items()})
+    return counter.get_total_flops()

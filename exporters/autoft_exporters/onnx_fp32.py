@@ -16,6 +16,7 @@ from autoft.interfaces.exporter import Exported, Session
 from autoft.interfaces.model import Part, Program
 from autoft.interfaces.problem import Problem
 from autoft_exporters.graphs import ENCODER_DECODER, FOLDER, SINGLE, graph_file, open_graphs
+from autoft_exporters.quick_graphs import plain_attention, with_known_gelu
 from autoft_exporters.quiet import first_line, quiet
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ def _traced(part: Part, longest: int | None) -> onnx_ir.Model:
     module = part.graph
     training = module.training
     try:
-        with quiet(), torch.no_grad():
-            model = _trace(module.eval(), part, longest)
+        with quiet(), torch.no_grad(), plain_attention(module):
+            model = with_known_gelu(_trace(module.eval(), part, longest))
     except Exception as error:
         raise ExportError(
             f"{type(module).__name__} could not be traced to ONNX: {first_line(error)}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support import counted
 
 from autoft.interfaces.model import Candidate, Peaks, TrialSpec
 from autoft_plugins.models.contrastive import Contrastive
@@ -12,16 +13,6 @@ from autoft_plugins.models.full import Full
 from autoft_plugins.models.linear import Linear
 from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.writing import Writing
-
-
-def counted(model, **lengths) -> int:
-    """What torch counts of a forward pass over one row of so many tokens in each input."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        model(**{name: torch.full((1, length), 5) for name, length in lengths.items()})
-    return counter.get_total_flops()
 
 
 def bend(flops) -> float:
@@ -62,7 +53,7 @@ def test_a_trial_reports_the_operations_on_its_real_tokens(tiny_source, text_dat
     Full().fit(TrialSpec(1, candidate, default | {"epochs": 3, "batch_size": 8}, 3), data, report)
     texts = [data.rows["text"][row] for row in data.train]
     lengths = np.array([min(data.problem.max_length, 2 + len(text.split())) for text in texts])
-    a_token = 3 * anatomy(source).forward_flops(lengths).sum() / lengths.sum()
+    a_token = 3 * anatomy(source).forward_flops(lengths, first_only=True).sum() / lengths.sum()
     assert len(report.measures) == 3, "one an epoch"
     for measures in report.measures:
         assert measures["flops_per_second"] / measures["tokens_per_second"] == pytest.approx(a_token)

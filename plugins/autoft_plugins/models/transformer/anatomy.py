@@ -20,6 +20,7 @@ from autoft.interfaces.source import Source
 from autoft.sources import cache_folder
 from autoft.sources.cache import file_sha256, weight_files
 from autoft_plugins.encoders.tokens import TOKENIZER_FILE
+from autoft_plugins.models.transformer.first_token import is_read_once
 
 DEFAULT_LENGTH = 256
 """Tokens a text may have where the problem names no length."""
@@ -43,20 +44,24 @@ class Anatomy:
     config: dict[str, Any]
     decoder: int = 0
     """Those of the body's layers that multiply each token that is written, not each that is read; the table of the output left out."""
+    once: int = 0
+    """Those of the body that multiply one token of a text where nothing but its first token is read, see `first_token`."""
 
     def max_length(self, wanted: int | None) -> int:
         """`wanted` tokens, or the default, within what the source can take."""
         return min(wanted or DEFAULT_LENGTH, self.positions)
 
-    def forward_flops(self, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Floating-point operations of an encoder's matrix products for inputs of so many tokens, (n,) to (n,).
+    def forward_flops(self, lengths: npt.NDArray[np.int64], *, first_only: bool = False) -> npt.NDArray[np.float64]:
+        """Floating-point operations of an encoder's matrix products for inputs of so many tokens, (n,) to (n,); `first_only`: where
+        nothing but the first of them is read.
 
         Two for each token and parameter of the body (Kaplan et al., arXiv 2001.08361, section 2.1), and for attention, whose products grow
         with the square of the length, 4 x layers x width x length a token (Chowdhery et al., PaLM, arXiv 2204.02311, appendix B). Look-ups,
         norms, softmax, what relative positions add to attention, heads that a source lacks, and a CRF are left out.
         """
         read = lengths.astype(np.float64)
-        return 2.0 * self.body * read + 4.0 * self.layers * self.width * read**2
+        once = self.once if first_only else 0
+        return 2.0 * (self.body - once) * read + 2.0 * once + 4.0 * self.layers * self.width * read**2
 
 
 def anatomy(source: Source) -> Anatomy:
@@ -73,9 +78,11 @@ def _anatomy(folder: Path, name: str, state: str) -> Anatomy:  # noqa: ARG001
     total = sum(math.prod(shape) for shape in shapes.values())
     body = sum(math.prod(shape) for key, shape in shapes.items() if not _is_lookup(key))
     decoder = sum(math.prod(shape) for key, shape in shapes.items() if "decoder" in key.split(".") and not _is_lookup(key))
-    if config.get("model_type") == "albert":
+    kind = str(config.get("model_type"))
+    once = sum(math.prod(shape) for key, shape in shapes.items() if is_read_once(key, kind, layers))
+    if kind == "albert":
         body *= layers // max(1, int(config.get("num_hidden_groups", 1)))
-    return Anatomy(total, body, width, layers, _positions(config, folder), config, decoder if config.get("is_encoder_decoder") else 0)
+    return Anatomy(total, body, width, layers, _positions(config, folder), config, decoder if config.get("is_encoder_decoder") else 0, once)
 
 
 def _is_lookup(key: str) -> bool:

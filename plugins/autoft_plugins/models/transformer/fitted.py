@@ -14,6 +14,7 @@ from autoft.interfaces.encoder import Arrays, EncoderSpec, Encoding, Tensor
 from autoft.interfaces.model import Part, Program, Trimmed
 from autoft_plugins.encoders.tokens import TOKENIZER_FILE, TokenEncoding, set_length
 from autoft_plugins.models.transformer.encoding import load_encoder
+from autoft_plugins.models.transformer.first_token import that_reads_first
 from autoft_plugins.models.transformer.inference import Forward, on_processor
 from autoft_plugins.models.transformer.loading import reload
 from autoft_plugins.models.transformer.objectives import objective_type, saved_kind
@@ -59,7 +60,8 @@ class FittedClassifier:
         save_model(self.model, self.encoder, self.kind, folder)
 
     def program(self) -> Program:
-        return program_of(self.model, self.encoder, self._encoding, int(self.model.config.num_labels), config_of(self.model))
+        graph = that_reads_first(self.model)
+        return program_of(graph, self.encoder, self._encoding, int(self.model.config.num_labels), config_of(self.model))
 
     def trimmed(self, rows: Table, share: float) -> Trimmed:
         """See `autoft.interfaces.model.TrimsVocabulary`."""

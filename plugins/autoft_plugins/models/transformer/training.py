@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -16,6 +17,7 @@ from autoft.errors import TrialError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.model import HORIZON, FitData, Report, TrialSpec
 from autoft_plugins.models.transformer.dropout import cheap_dropout
+from autoft_plugins.models.transformer.first_token import reading_first
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.loading import CompactEmbedding, Loaded, WholeEmbedding, short_attention
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
@@ -76,6 +78,7 @@ class Trainer:
             with (
                 cheap_dropout(self._model, self._device.device, self._seed),
                 short_attention(self._model, self._device.device, longest),
+                reading_first(self._model) if self._objective.reads_first else nullcontext(),
             ):
                 self._loop(report)
         finally:

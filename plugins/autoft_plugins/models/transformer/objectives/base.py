@@ -42,6 +42,8 @@ class Objective(ABC):
     """The kind of head, as in `Problem.head`."""
     auto_class: ClassVar[str]
     """The name of a class of transformers, e.g. AutoModelForTokenClassification."""
+    reads_first: ClassVar[bool] = False
+    """Whether the model is a classifier that reads nothing but its body's first token, see `first_token`."""
 
     encoder: EncoderSpec
     lengths: npt.NDArray[np.int64]

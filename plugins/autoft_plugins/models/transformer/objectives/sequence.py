@@ -26,6 +26,7 @@ class SequenceObjective(Objective):
     """Units are rows; `logits` (rows, outputs). A subclass gives the loss, and weights where classes are to be balanced."""
 
     auto_class = "AutoModelForSequenceClassification"
+    reads_first = True
 
     def __init__(self, source: Source, spec: TrialSpec, data: FitData) -> None:
         self._data = data
@@ -36,7 +37,7 @@ class SequenceObjective(Objective):
         self.encoder = encoder_spec(source, config)
         self._tokens = tokenised(source, data.rows, config, data.cache)
         self.lengths = self._tokens.lengths
-        self.flops = shape.forward_flops(self.lengths)
+        self.flops = shape.forward_flops(self.lengths, first_only=True)
         weights = np.ones(len(data.rows)) if data.weights is None else np.asarray(data.weights, dtype=np.float64)
         self.weights = (weights * self._row_weights()).astype(np.float32)
 
