@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from support import counted
 
 from autoft_plugins.models.transformer import loading
 from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.first_token import reading_first, that_reads_first
 from autoft_plugins.models.transformer.objectives.sequence import SequenceObjective
+from support import counted
 
 KNOWN = ["bert", "roberta", "xlm-roberta", "camembert", "electra", "deberta-v2", "mpnet", "distilbert"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support import counted
 
 from autoft.interfaces.model import Candidate, Peaks, TrialSpec
 from autoft_plugins.models.contrastive import Contrastive
@@ -13,6 +12,7 @@ from autoft_plugins.models.full import Full
 from autoft_plugins.models.linear import Linear
 from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.writing import Writing
+from support import counted
 
 
 def bend(flops) -> float:

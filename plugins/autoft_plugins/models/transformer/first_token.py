@@ -68,4 +68,4 @@ def is_read_once(key: str, model_type: str, layers: int) -> bool:
     if names is None:
         return False
     _, found, rest = key.partition(f"{names.layers}.{layers - 1}.")
-    return "pooler" in key.split(".") or bool(found) and (rest.startswith(names.projection) or not rest.startswith("attention"))
+    return "pooler" in key.split(".") or (bool(found) and (rest.startswith(names.projection) or not rest.startswith("attention")))
