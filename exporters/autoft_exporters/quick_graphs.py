@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def plain_attention(module: Any) -> Iterator[None]:
     """Within: the models in `module` attend by two products and a softmax. Traced, torch's fused attention turns the keys twice and asks
-    for a row without tokens at every layer: MiniLM-L6 took 1.05 to 1.25 times as long in full precision."""
+    for a row without tokens at every layer: of MiniLM-L6 one text of 64 tokens took 1.07 times as long, eight 1.10 times."""
     from transformers import PreTrainedModel
 
     before = [(one, one.config._attn_implementation) for one in module.modules() if isinstance(one, PreTrainedModel)]
@@ -27,8 +27,8 @@ def plain_attention(module: Any) -> Iterator[None]:
 
 
 def with_known_gelu(model: onnx_ir.Model) -> onnx_ir.Model:
-    """The graph with x (1 + erf) 1/2 in place of x (1/2 (1 + erf)), which onnxruntime does not know for a GELU: it makes one operator
-    of five, and adds the bias there."""
+    """The graph with x (1 + erf) 1/2 in place of x (1/2 (1 + erf)), which onnxruntime does not know for a GELU: now it makes one operator
+    of five. In 8 bits eight texts of 64 tokens took 0.88 times as long, in full precision 0.95 (MiniLM-L6)."""
     from onnxscript.rewriter import rewrite
     from onnxscript.rewriter.pattern import RewriteRule
 
