@@ -25,7 +25,7 @@ THINGS = ("phone", "case", "sound", "screen", "cable")
 def spec_of(source, data, **changes):
     model, candidate = Distilled(), Candidate("distilled", source)
     default = model.space(candidate, data.problem, len(data.train)).default
-    quick = {"epochs": 16, "learning_rate": 3e-3, "batch_size": 8, "dropout": 0.0}
+    quick = {"epochs": 24, "learning_rate": 3e-3, "batch_size": 8, "dropout": 0.0}
     return TrialSpec(1, candidate, default | quick | changes, 3)
 
 

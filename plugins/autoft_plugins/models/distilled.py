@@ -12,8 +12,9 @@ from autoft.interfaces.problem import Problem
 from autoft.interfaces.source import Source, SourceCard
 from autoft.interfaces.space import Hyperparameters, Integer, LogUniform, Parameter, Space, Uniform
 from autoft_plugins.models.full import Full
+from autoft_plugins.models.transformer.anatomy import Anatomy
 from autoft_plugins.models.transformer.objectives import OBJECTIVES, SEQ2SEQ
-from autoft_plugins.models.transformer.proposals import propose
+from autoft_plugins.models.transformer.proposals import fine_tuning, propose
 from autoft_plugins.models.transformer.spaces import epochs_for
 
 HEADS = tuple(kind for kind in OBJECTIVES if kind != SEQ2SEQ)
@@ -64,6 +65,6 @@ class Distilled(Full):
         return super().fit(spec, data, report)
 
 
-def _studying(rows: int, body: int) -> float:
+def _studying(rows: int, shape: Anatomy, problem: Problem) -> float:
     """In forward passes, as `fine_tuning` counts them: the most epochs."""
-    return 3.0 * epochs_for(rows, body)[2]
+    return fine_tuning(rows, shape, problem) * epochs_for(rows, shape.body)[2] / epochs_for(rows, shape.body)[1]

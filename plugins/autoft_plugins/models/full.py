@@ -31,7 +31,8 @@ class Full(FineTunes):
         return worth_fetching(problem, cards, limits, heads=OBJECTIVES)
 
     def space(self, candidate: Candidate, problem: Problem, rows: int) -> Space:
-        return full_space(anatomy(source_of(candidate)).body, problem, rows)
+        shape = anatomy(source_of(candidate))
+        return full_space(shape.body, problem, rows, freezes=shape.a_layer > 0)
 
     def fit(self, spec: TrialSpec, data: FitData, report: Report) -> Fitted:
         import torch

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,7 @@ DEFAULT_LENGTH = 256
 TOKENIZER_FILES = (
     "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model", "*.spm", "*.tiktoken",
 )  # fmt: skip
+_LAYER = re.compile(r"(?:^|\.)layers?(\.\d+\.)")
 _LOOKUPS = ("word_embeddings", "position_embeddings", "token_type_embeddings", "embed_tokens", "shared.", "tok_embeddings", "wte.", "wpe.")
 
 
@@ -46,6 +48,8 @@ class Anatomy:
     """Those of the body's layers that multiply each token that is written, not each that is read; the table of the output left out."""
     once: int = 0
     """Those of the body that multiply one token of a text where nothing but its first token is read, see `first_token`."""
+    a_layer: int = 0
+    """Those of one layer of an encoder whose layers have weights of their own; else 0."""
 
     def max_length(self, wanted: int | None) -> int:
         """`wanted` tokens, or the default, within what the source can take."""
@@ -62,6 +66,11 @@ class Anatomy:
         read = lengths.astype(np.float64)
         once = self.once if first_only else 0
         return 2.0 * (self.body - once) * read + 2.0 * once + 4.0 * self.layers * self.width * read**2
+
+    def layer_flops(self, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Those of one layer, all tokens read, as `forward_flops` counts them."""
+        read = lengths.astype(np.float64)
+        return 2.0 * self.a_layer * read + 4.0 * self.width * read**2
 
 
 def anatomy(source: Source) -> Anatomy:
@@ -80,9 +89,12 @@ def _anatomy(folder: Path, name: str, state: str) -> Anatomy:  # noqa: ARG001
     decoder = sum(math.prod(shape) for key, shape in shapes.items() if "decoder" in key.split(".") and not _is_lookup(key))
     kind = str(config.get("model_type"))
     once = sum(math.prod(shape) for key, shape in shapes.items() if is_read_once(key, kind, layers))
+    a_layer = sum(math.prod(shape) for key, shape in shapes.items() if f".{layers - 1}." in _LAYER.findall(key))
     if kind == "albert":
         body *= layers // max(1, int(config.get("num_hidden_groups", 1)))
-    return Anatomy(total, body, width, layers, _positions(config, folder), config, decoder if config.get("is_encoder_decoder") else 0, once)
+    writes = bool(config.get("is_encoder_decoder"))
+    parts = {"decoder": decoder if writes else 0, "once": once, "a_layer": 0 if writes else a_layer}
+    return Anatomy(total, body, width, layers, _positions(config, folder), config, **parts)
 
 
 def _is_lookup(key: str) -> bool:

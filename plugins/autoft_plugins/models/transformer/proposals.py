@@ -20,7 +20,7 @@ from autoft_plugins.models.transformer.anatomy import Anatomy, anatomy, tokenize
 from autoft_plugins.models.transformer.encoding import token_config
 from autoft_plugins.models.transformer.objectives import SEQ2SEQ, SEQUENCE_HEADS
 from autoft_plugins.models.transformer.schedule import Horizon
-from autoft_plugins.models.transformer.spaces import epochs_for
+from autoft_plugins.models.transformer.spaces import epochs_for, frozen_by_default
 from autoft_plugins.models.transformer.writing import Writing
 from autoft_plugins.tasks.entities import TAGS
 
@@ -39,13 +39,18 @@ _SMALLEST = 20_000_000
 _WRITES = "is an encoder with a decoder, which writes texts and gives no labels or scores"
 _ENCODES = "has no decoder, and cannot write texts"
 
-Passes: TypeAlias = Callable[[int, int], float]
-"""Rows to learn from, parameters of the body -> what a trial costs, in forward passes over these rows."""
+Passes: TypeAlias = Callable[[int, Anatomy, Problem], float]
+"""Rows to learn from, a source, a problem -> what a trial costs, in forward passes over these rows."""
 
 
-def fine_tuning(rows: int, body: int) -> float:
-    """A backward pass costs two forward passes."""
-    return 3.0 * epochs_for(rows, body)[1]
+def fine_tuning(rows: int, shape: Anatomy, problem: Problem) -> float:
+    """A backward pass costs two forward passes over the layers that are tuned."""
+    return (1.0 + 2.0 * tuned_by_default(shape, problem)) * epochs_for(rows, shape.body)[1]
+
+
+def tuned_by_default(shape: Anatomy, problem: Problem) -> float:
+    """The share of the layers that have gradients with the default hyperparameters."""
+    return 1.0 - frozen_by_default(shape.body, problem) if shape.a_layer else 1.0
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ def _propose(model: str, problem: Problem, source: Source, limits: Limits, rows:
     except AutoftError as error:
         return Candidate(model, source, proposed=False, reason=error.message)
     forward = 2.0 * shape.body * seen.length
-    flops = forward * len(rows) * (passes(len(rows), shape.body) if passes else 1.0)
+    flops = forward * len(rows) * (passes(len(rows), shape, problem) if passes else 1.0)
     memory = memory_needed(shape, shape.max_length(problem.max_length), train=passes is not None)
     if _writes(shape):
         writing = Writing.of(shape, problem)

@@ -18,6 +18,7 @@ from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.model import HORIZON, FitData, Report, TrialSpec
 from autoft_plugins.models.transformer.dropout import cheap_dropout
 from autoft_plugins.models.transformer.first_token import reading_first
+from autoft_plugins.models.transformer.freezing import LowerLayers
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.loading import CompactEmbedding, Loaded, WholeEmbedding, short_attention
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
@@ -27,8 +28,8 @@ from autoft_plugins.models.transformer.stepping import MemoryLimit, Stepper, opt
 
 _FEWEST_REPORTS, _MOST_REPORTS = 3, 10
 
-_PASSES = 3.0
-"""What a step costs in forward passes: a backward pass needs twice the operations of one."""
+_BACKWARD = 2.0
+"""What a backward pass costs in forward passes over what has gradients."""
 
 
 @dataclass
@@ -59,6 +60,9 @@ class Trainer:
         objective.prepare(self._model)
         used = objective.used_ids()
         self._table = WholeEmbedding() if used is None else CompactEmbedding(self._model, used)
+        self._lower = LowerLayers(self._model, float(settings.get("frozen_share", 0.0)))
+        below = 0.0 if objective.layer_flops is None else self._lower.count * objective.layer_flops
+        self._work = objective.flops + _BACKWARD * (objective.flops - below)
         for module in self._modules():
             module.to(device.device)
         rates = settings["learning_rate"], settings["head_rate"], settings["weight_decay"]
@@ -85,6 +89,7 @@ class Trainer:
             for module in self._modules():
                 module.to("cpu")
             self._table.close()
+            self._lower.release()
             self._train(False)
 
     def _modules(self) -> list[nn.Module]:
@@ -98,7 +103,7 @@ class Trainer:
         size, epochs = int(self._settings["batch_size"]), int(self._settings["epochs"])
         epoch = self._objective.epoch(self._generator)
         total = epochs * math.ceil(len(epoch) / size)
-        mean_flops = epochs * float(self._objective.flops[epoch].sum()) / total
+        mean_work = epochs * float(self._work[epoch].sum()) / total
         reports = min(total, _MOST_REPORTS, max(_FEWEST_REPORTS, epochs))
         schedule = Schedule(total, self._settings["warmup"])
         horizon = Horizon(schedule, reports, evaluates=len(self._data.validation) > 0)
@@ -110,10 +115,10 @@ class Trainer:
             rate = schedule.rate(step)
             tally.loss += self._update(units, rate)
             tally.steps, tally.tokens = tally.steps + 1, tally.tokens + int(self._objective.lengths[units].sum())
-            flops = float(self._objective.flops[units].sum())
-            tally.flops += _PASSES * flops
+            work = float(self._work[units].sum())
+            tally.flops += work
             mark, before = monotonic(), mark
-            horizon.stepped(mark - before, flops / mean_flops)
+            horizon.stepped(mark - before, work / mean_work)
             progress = (step + 1) / schedule.total
             if progress >= 1 or progress * reports >= done + 1:
                 done = int(progress * reports)

@@ -33,7 +33,8 @@ class Objective(ABC):
     """Made once a trial. A subclass sets in its `__init__`:
 
     `encoder`, what is served in front of the model; `lengths` (units,), tokens of each unit, int64; `flops` (units,), floating-point
-    operations of a forward pass over it, float64; `weights` (units,), how much each counts in the mean of a batch's losses, float32; `own`,
+    operations of a forward pass over it, float64, and `layer_flops` (units,), those of one of its layers, where the
+    lower ones may be left as they are; `weights` (units,), how much each counts in the mean of a batch's losses, float32; `own`,
     what is learned beside the model, a CRF for instance, else None; `teaching`, what a teacher gave, else None: one that never sets it
     learns from labels only.
     """
@@ -48,6 +49,7 @@ class Objective(ABC):
     encoder: EncoderSpec
     lengths: npt.NDArray[np.int64]
     flops: npt.NDArray[np.float64]
+    layer_flops: npt.NDArray[np.float64] | None = None
     weights: npt.NDArray[np.float32]
     own: nn.Module | None = None
     teaching: Teaching | None = None

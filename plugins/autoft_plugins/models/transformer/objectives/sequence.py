@@ -38,6 +38,7 @@ class SequenceObjective(Objective):
         self._tokens = tokenised(source, data.rows, config, data.cache)
         self.lengths = self._tokens.lengths
         self.flops = shape.forward_flops(self.lengths, first_only=True)
+        self.layer_flops = shape.layer_flops(self.lengths)
         weights = np.ones(len(data.rows)) if data.weights is None else np.asarray(data.weights, dtype=np.float64)
         self.weights = (weights * self._row_weights()).astype(np.float32)
 
