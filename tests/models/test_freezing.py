@@ -42,7 +42,7 @@ def test_only_what_lies_above_learns(architecture, tiny_source, text_data, liste
     assert second
     assert below
     assert not moved & below
-    assert {name for name in second if name.endswith("weight")} <= moved
+    assert {name for name in before if "weight" in name and (name in second or "final_norm" in name)} <= moved
     assert any("classifier" in name for name in moved)
     assert all(value.requires_grad for value in model.parameters()), "whoever trains it further may"
 
@@ -99,7 +99,9 @@ def test_the_space_of_a_large_source_has_it_and_a_trial_is_expected_to_take_less
     for space in (full_space(8.5e7, problem, 400), full_space(1e7, problem, 400, freezes=True)):
         assert "frozen_share" not in space.parameters
     of_words = problem.model_copy(update={"head": problem.head.model_copy(update={"kind": "token_classification"})})
-    assert "frozen_share" not in full_space(8.5e7, of_words, 400, freezes=True).parameters
+    of_pairs = problem.model_copy(update={"inputs": ("text", "text_pair")})
+    for other in (of_words, of_pairs):
+        assert "frozen_share" not in full_space(8.5e7, other, 400, freezes=True).parameters
     dear = replace(shape, body=85_000_000)
     assert fine_tuning(400, dear, problem) == pytest.approx(fine_tuning(400, replace(dear, a_layer=0), problem) * 2 / 3)
 

@@ -6,6 +6,9 @@ from typing import Any
 
 from torch import nn
 
+_ABOVE = ("pooler", "final_norm")
+"""Parts of a body that lie above its layers."""
+
 
 class LowerLayers:
     """A `share` of a body's layers, the lowest `count`, and what lies below them, look-up tables among it: without gradients until
@@ -17,7 +20,7 @@ class LowerLayers:
     def __init__(self, model: Any, share: float) -> None:
         layers = _layers(model)
         self.count = round(share * len(layers))
-        above = [*layers[self.count :], *(part for name, part in model.base_model.named_children() if name == "pooler")]
+        above = [*layers[self.count :], *(part for name, part in model.base_model.named_children() if name in _ABOVE)]
         learned = {id(value) for part in above for value in part.parameters()}
         body = [value for value in model.base_model.parameters() if id(value) not in learned and value.requires_grad]
         self._still = body if self.count else []

@@ -45,13 +45,14 @@ def _rates(body: int) -> tuple[float, float, float]:
 
 def frozen_by_default(body: int, problem: Problem) -> float:
     """The share of the lower layers that are not tuned unless the search finds otherwise, in sources whose layers have `body` parameters:
-    half of a large one's where texts get an answer each.
+    half of a large one's where single texts get an answer each. What two texts are to one another it never read before.
 
     all-mpnet-base-v2, one seed, macro-F1 on 200 to 1,000 held-back rows of four training files, all layers tuned, half and a fourth of
     them at twice the rate: 0.875, 0.889, - (400 rows of movie_reviews); 0.706, 0.711, 0.714 (400 of emotion); 0.878, 0.900, 0.885 (300 of
     product_reviews); 0.335, 0.378, 0.339 (616 of banking77, 8 a class). Half took 0.56 to 0.79 of the time of all, a fourth 0.65 to 0.70.
     """
-    return 0.5 if body > _LARGE and problem.head.kind in SEQUENCE_HEADS else 0.0
+    one_text = len(problem.inputs) == 1 and problem.head.kind in SEQUENCE_HEADS
+    return 0.5 if body > _LARGE and one_text else 0.0
 
 
 def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False) -> Space:
@@ -61,6 +62,9 @@ def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False)
     writes = problem.head.kind == SEQ2SEQ
     if writes:
         low, rate, high = _WRITING * low, _WRITING * rate, _WRITING * high
+    all_tuned, frozen = rate, frozen_by_default(body, problem) if freezes else 0.0
+    if frozen:
+        rate = _FROZEN_RATE * rate
     fewest, epochs, most = epochs_for(rows, body)
     parameters: dict[str, Parameter] = {
         "learning_rate": LogUniform(low, high),
@@ -80,10 +84,8 @@ def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False)
         "dropout": 0.1,
         "head_rate": 1 if writes else 5,
     }
-    frozen = frozen_by_default(body, problem) if freezes else 0.0
     if frozen:
         parameters["frozen_share"], default["frozen_share"] = Choice((0.0, frozen, 0.75)), frozen
-        default["learning_rate"] = _FROZEN_RATE * rate
     for name, (parameter, value) in _own_parameters(problem).items():
         parameters[name], default[name] = parameter, value
     changes: list[Hyperparameters] = [
@@ -91,7 +93,7 @@ def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False)
         {"epochs": min(most, epochs + 2), "learning_rate": (rate * (low * rate) ** 0.5) ** 0.5, "dropout": 0.05},
     ]
     if frozen:
-        changes.insert(0, {"frozen_share": 0.0, "learning_rate": rate})
+        changes.insert(0, {"frozen_share": 0.0, "learning_rate": all_tuned})
     if "balance" in parameters:
         changes.insert(0, {"balance": "weights"})
     if "crf" in parameters:
