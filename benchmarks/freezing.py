@@ -3,7 +3,7 @@ each on the same rows of a training file; the figures are of other rows of that 
 
     BENCH_DATA=... python benchmarks/freezing.py product_reviews movie_reviews --rows 300 --held 200 --shares 0 0.5 0.75 --seeds 1
 
-Where layers are left, the others learn at the rate that the space has for that.
+Where layers are left, the others learn at twice the default rate of all; `--rate` gives another factor, to all shares.
 """
 
 from __future__ import annotations
@@ -39,11 +39,8 @@ def measure(catalog: Catalog, threads: int, key: dict[str, Any]) -> dict[str, An
     order = np.random.default_rng(key["seed"]).permutation(len(table))
     learned, held = np.sort(order[: key["rows"]]), np.sort(order[key["rows"] : key["rows"] + key["held"]])
     (candidate,) = model.candidates(problem, [source(key["source"])], limits(None), inputs.take(np.arange(min(len(inputs), 500))))
-    space = full_space(anatomy(source(key["source"])).body, problem, len(learned), freezes=True)
-    whole = full_space(anatomy(source(key["source"])).body, problem, len(learned))
-    point = {**whole.default, "frozen_share": key["share"]}
-    if key["share"]:
-        point["learning_rate"] = space.default["learning_rate"]
+    default = full_space(anatomy(source(key["source"])).body, problem, len(learned)).default
+    point = {**default, "frozen_share": key["share"], "learning_rate": key["rate"] * float(default["learning_rate"])}
     with tempfile.TemporaryDirectory() as scratch:
         data = FitData(problem, inputs, targets, learned, np.empty(0, dtype=np.int64), Path(scratch))
         outcome = run_trial(TrialSpec(1, candidate, point, key["seed"], threads), data, model, task, Path(scratch) / "trial")
@@ -60,6 +57,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=400)
     parser.add_argument("--held", type=int, default=1000)
     parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.5, 0.75])
+    parser.add_argument("--rate", type=float)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--file", type=Path, default=Path(__file__).parent / "freezing.jsonl")
@@ -69,6 +67,7 @@ def main() -> None:
         for seed in range(options.seeds):
             for share in options.shares:
                 key = {"data": name, "source": options.source, "rows": options.rows, "held": options.held, "share": share, "seed": seed}
+                key["rate"] = options.rate or (2.0 if share else 1.0)
                 row = once(options.file, key, partial(measure, catalog, options.threads, key))
                 sys.stdout.write(json.dumps(row) + "\n")
                 sys.stdout.flush()

@@ -63,7 +63,7 @@ def fit(source: Source, shape: Shape, seed: int, gpus: float, threads: int, fold
     match = task.match(table, {"text": ("text",), "label": ("label",)})
     problem = task.problem(table, match, metric=None, seed=seed).model_copy(update={"max_length": LONGEST})
     candidate = Candidate(model.name, source)
-    chosen = {**model.space(candidate, problem, len(table)).default, "batch_size": shape.batch, "epochs": shape.epochs}
+    chosen = {**model.space(candidate, problem, len(table)).default, "batch_size": shape.batch, "epochs": shape.epochs, "frozen_share": 0.0}
     nobody = np.empty(0, dtype=np.int64)
     data = FitData(problem, task.inputs(problem, table), task.targets(problem, table), np.arange(len(table)), nobody, folder)
     reports: list[tuple[float, int]] = []

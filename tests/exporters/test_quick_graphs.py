@@ -8,6 +8,8 @@ import onnx
 import onnxruntime
 import pytest
 
+from autoft_exporters.quick_graphs import plain_attention
+
 
 @pytest.mark.parametrize("architecture", ["bert", "distilbert", "roberta"])
 def test_gelu_and_norms_become_one_operator_each_and_a_row_is_not_asked_whether_it_is_empty(architecture, exported_full, tmp_path):
@@ -28,10 +30,16 @@ def test_gelu_and_norms_become_one_operator_each_and_a_row_is_not_asked_whether_
 
 
 def test_the_model_attends_as_before_afterwards(exported_full):
-    exported = exported_full("bert")
-    (part,) = exported.program.parts
-    assert part.graph.config._attn_implementation == "sdpa"
-    assert exported.fitted.model.config._attn_implementation == "sdpa"
+    model = exported_full("bert").fitted.model
+
+    def trace() -> None:
+        with plain_attention(model):
+            assert model.config._attn_implementation == "eager"
+            raise ValueError("traced")
+
+    with pytest.raises(ValueError, match="traced"):
+        trace()
+    assert model.config._attn_implementation == "sdpa"
 
 
 def test_the_last_layer_computes_one_token(exported_full):

@@ -9,16 +9,17 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from autoft.errors import TrialError
 from autoft.interfaces.model import Candidate, TrialSpec
 from autoft_plugins.models.full import Full
 from autoft_plugins.models.transformer import loading
-from autoft_plugins.models.transformer.anatomy import anatomy
+from autoft_plugins.models.transformer.anatomy import Anatomy, anatomy
 from autoft_plugins.models.transformer.freezing import LowerLayers
 from autoft_plugins.models.transformer.objectives.sequence import SequenceObjective
 from autoft_plugins.models.transformer.proposals import fine_tuning
 from autoft_plugins.models.transformer.spaces import full_space
 
-ARCHITECTURES = ["bert", "distilbert", "roberta", "deberta-v2", "electra", "xlm-roberta", "modernbert", "mpnet"]
+ARCHITECTURES = ["bert", "distilbert", "roberta", "deberta-v2", "electra", "xlm-roberta", "camembert", "mpnet"]
 
 
 def fit(source, data, report, **changes):
@@ -37,12 +38,12 @@ def test_only_what_lies_above_learns(architecture, tiny_source, text_data, liste
     model = fit(source, text_data(rows=20), listening(), learning_rate=1e-2, frozen_share=0.5).model
     before = dict(start(source).named_parameters())
     moved = {name for name, value in model.named_parameters() if not torch.equal(value, before[name])}
-    second = [name for name in before if ".1." in name and "layer" in name]
-    below = {name for name in before if "embed" in name or "layer.0." in name or "layers.0." in name}
+    second = [name for name in before if "layer.1." in name]
+    below = {name for name in before if "embed" in name or "layer.0." in name}
     assert second
     assert below
     assert not moved & below
-    assert {name for name in before if "weight" in name and (name in second or "final_norm" in name)} <= moved
+    assert {name for name in before if name in second and name.endswith("weight")} <= moved
     assert any("classifier" in name for name in moved)
     assert all(value.requires_grad for value in model.parameters()), "whoever trains it further may"
 
@@ -90,23 +91,62 @@ def test_a_trial_reports_the_operations_it_made(tiny_source, text_data, listenin
     assert np.subtract(*counted) == pytest.approx([spared] * 3)
 
 
-def test_the_space_of_a_large_source_has_it_and_a_trial_is_expected_to_take_less(tiny_source, text_data):
-    problem, shape = text_data(rows=40).problem, anatomy(tiny_source("bert"))
-    large = full_space(8.5e7, problem, 400, freezes=True)
-    assert large.default["frozen_share"] == 0.5
-    assert large.default["learning_rate"] == 2 * full_space(8.5e7, problem, 400).default["learning_rate"]
-    assert any(point["frozen_share"] == 0 for point in large.first)
-    for space in (full_space(8.5e7, problem, 400), full_space(1e7, problem, 400, freezes=True)):
-        assert "frozen_share" not in space.parameters
+def test_all_can_learn_again_after_a_trial_that_was_cut(tiny_source, text_data, monkeypatch):
+    """And the last layer computes one token while it learns, and all of them afterwards."""
+    source, data, widths = tiny_source("bert"), text_data(rows=20), []
+    made = loading.pretrained
+
+    def watched(*arguments, **options):
+        loaded = made(*arguments, **options)
+        watched.model = loaded.model
+        loaded.model.bert.encoder.layer[-1].register_forward_hook(lambda module, inputs, output: widths.append(output.shape[1]))
+        return loaded
+
+    def cut(*_, **__):
+        raise TrialError("cut")
+
+    cut.stop_requested, cut.seconds_left = lambda: False, lambda: None
+    monkeypatch.setattr(loading, "pretrained", watched)
+    with pytest.raises(TrialError, match="cut"):
+        fit(source, data, cut, frozen_share=0.5)
+    assert set(widths) == {1}
+    model = watched.model
+    assert all(value.requires_grad for value in model.parameters())
+    model.eval()(input_ids=torch.full((1, 7), 5))
+    assert widths[-1] == 7
+
+
+def test_large_sources_are_offered_it_and_few_rows_begin_with_it(text_data):
+    problem = text_data(rows=40).problem
+    plain = full_space(8.5e7, problem, 400)
+    few, many = (full_space(8.5e7, problem, rows, freezes=True) for rows in (1000, 1001))
+    assert few.default["frozen_share"] == 0.5
+    assert few.default["learning_rate"] == 2 * plain.default["learning_rate"]
+    assert (few.first[0]["frozen_share"], few.first[0]["learning_rate"]) == (0.0, plain.default["learning_rate"])
+    assert (many.default["frozen_share"], many.default["learning_rate"]) == (0.0, plain.default["learning_rate"])
+    assert (many.first[0]["frozen_share"], many.first[0]["learning_rate"]) == (0.5, few.default["learning_rate"])
     of_words = problem.model_copy(update={"head": problem.head.model_copy(update={"kind": "token_classification"})})
     of_pairs = problem.model_copy(update={"inputs": ("text", "text_pair")})
-    for other in (of_words, of_pairs):
-        assert "frozen_share" not in full_space(8.5e7, other, 400, freezes=True).parameters
-    dear = replace(shape, body=85_000_000)
-    assert fine_tuning(400, dear, problem) == pytest.approx(fine_tuning(400, replace(dear, a_layer=0), problem) * 2 / 3)
+    others = (full_space(1e7, problem, 400, freezes=True), *(full_space(8.5e7, one, 400, freezes=True) for one in (of_words, of_pairs)))
+    assert all("frozen_share" not in space.parameters for space in (plain, *others))
 
 
-def test_layers_that_share_weights_are_none_of_it(tiny_source):
-    source = tiny_source("albert")
+def test_a_trial_is_expected_to_take_what_it_learns(tiny_source, text_data):
+    problem, small = text_data(rows=40).problem, anatomy(tiny_source("bert"))
+    assert not small.freezes, "two layers are too few"
+    whole = Anatomy(109_000_000, 85_000_000, 768, 12, 512, {}, once=5_000_000)
+    halved = replace(whole, a_layer=7_000_000)
+    assert halved.freezes
+    epochs = fine_tuning(400, replace(whole, once=0), problem) / 3
+    assert fine_tuning(400, whole, problem) == pytest.approx(epochs * 3 * 80 / 85)
+    assert fine_tuning(400, halved, problem) == pytest.approx(epochs * (3 * 80 - 2 * 42) / 85)
+    assert fine_tuning(4000, halved, problem) == pytest.approx(fine_tuning(4000, whole, problem)), "not by default with many rows"
+
+
+@pytest.mark.parametrize("architecture", ["albert", "modernbert"])
+def test_of_an_architecture_that_is_not_known_no_layer_is_left(architecture, tiny_source):
+    source = tiny_source(architecture)
     assert anatomy(source).a_layer == 0
-    assert LowerLayers(start(source), 0.5).count == 0
+    assert LowerLayers(start(source), 0.0).count == 0
+    with pytest.raises(TrialError, match=f"the lower layers of {architecture} cannot be left as they are"):
+        LowerLayers(start(source), 0.5)

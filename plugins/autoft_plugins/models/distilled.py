@@ -11,11 +11,11 @@ from autoft.interfaces.model import Candidate, FitData, Fitted, Limits, Report, 
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.source import Source, SourceCard
 from autoft.interfaces.space import Hyperparameters, Integer, LogUniform, Parameter, Space, Uniform
-from autoft_plugins.models.full import Full
-from autoft_plugins.models.transformer.anatomy import Anatomy
+from autoft_plugins.models.full import Full, source_of
+from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.objectives import OBJECTIVES, SEQ2SEQ
-from autoft_plugins.models.transformer.proposals import fine_tuning, propose
-from autoft_plugins.models.transformer.spaces import epochs_for
+from autoft_plugins.models.transformer.proposals import propose, studying
+from autoft_plugins.models.transformer.spaces import full_space
 
 HEADS = tuple(kind for kind in OBJECTIVES if kind != SEQ2SEQ)
 """Those whose logits teach."""
@@ -35,7 +35,7 @@ class Distilled(Full):
         return []
 
     def students(self, problem: Problem, sources: Sequence[Source], limits: Limits, rows: Table) -> list[Candidate]:
-        return propose(self.name, problem, sources, limits, rows, passes=_studying, heads=HEADS)
+        return propose(self.name, problem, sources, limits, rows, passes=studying, heads=HEADS)
 
     def shortened(self, model: Path, source: Source, layers: int, folder: Path) -> Source:
         from autoft_plugins.models.transformer.layers import shortened
@@ -46,7 +46,7 @@ class Distilled(Full):
         """That of `full` with the teacher's temperature and share. The first point trusts labels and teacher alike, the next one hardly
         needs the labels; both have the most epochs, since what a teacher says of a row is not soon learned by heart (Beyer et al., CVPR
         2022, arXiv 2106.05237)."""
-        space = super().space(candidate, problem, rows)
+        space = full_space(anatomy(source_of(candidate)).body, problem, rows)
         most = space.parameters["epochs"]
         own: dict[str, Parameter] = {"teacher_share": Uniform(0.1, 1.0)}
         gentle: Hyperparameters = {"teacher_share": 0.5, "epochs": most.high if isinstance(most, Integer) else space.default["epochs"]}
@@ -63,8 +63,3 @@ class Distilled(Full):
         if data.teacher is None:
             raise TrialError(f"{self.name} has no teacher", hint="autoft run DATA --distill")
         return super().fit(spec, data, report)
-
-
-def _studying(rows: int, shape: Anatomy, problem: Problem) -> float:
-    """In forward passes, as `fine_tuning` counts them: the most epochs."""
-    return fine_tuning(rows, shape, problem) * epochs_for(rows, shape.body)[2] / epochs_for(rows, shape.body)[1]

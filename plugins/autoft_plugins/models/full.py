@@ -1,4 +1,4 @@
-"""Fine-tuning of all weights of a pretrained encoder."""
+"""Fine-tuning of a pretrained encoder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Full(FineTunes):
     """Any pretrained model that transformers loads with the head the problem asks for."""
 
     name = "full"
-    summary = "fine-tuning of all weights of a pretrained encoder"
+    summary = "fine-tuning of a pretrained encoder"
 
     def candidates(self, problem: Problem, sources: Sequence[Source], limits: Limits, rows: Table) -> list[Candidate]:
         return propose(self.name, problem, sources, limits, rows, passes=fine_tuning, heads=OBJECTIVES)
@@ -32,7 +32,7 @@ class Full(FineTunes):
 
     def space(self, candidate: Candidate, problem: Problem, rows: int) -> Space:
         shape = anatomy(source_of(candidate))
-        return full_space(shape.body, problem, rows, freezes=shape.a_layer > 0)
+        return full_space(shape.body, problem, rows, freezes=shape.freezes)
 
     def fit(self, spec: TrialSpec, data: FitData, report: Report) -> Fitted:
         import torch

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import os
-import re
 import tempfile
 from dataclasses import dataclass
 from functools import cache
@@ -21,7 +20,7 @@ from autoft.interfaces.source import Source
 from autoft.sources import cache_folder
 from autoft.sources.cache import file_sha256, weight_files
 from autoft_plugins.encoders.tokens import TOKENIZER_FILE
-from autoft_plugins.models.transformer.first_token import is_read_once
+from autoft_plugins.models.transformer.structure import STRUCTURES
 
 DEFAULT_LENGTH = 256
 """Tokens a text may have where the problem names no length."""
@@ -29,7 +28,8 @@ DEFAULT_LENGTH = 256
 TOKENIZER_FILES = (
     "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model", "*.spm", "*.tiktoken",
 )  # fmt: skip
-_LAYER = re.compile(r"(?:^|\.)layers?(\.\d+\.)")
+_DEEP = 12
+"""Layers of which the lower ones may be left: it was measured with so many."""
 _LOOKUPS = ("word_embeddings", "position_embeddings", "token_type_embeddings", "embed_tokens", "shared.", "tok_embeddings", "wte.", "wpe.")
 
 
@@ -49,7 +49,7 @@ class Anatomy:
     once: int = 0
     """Those of the body that multiply one token of a text where nothing but its first token is read, see `first_token`."""
     a_layer: int = 0
-    """Those of one layer of an encoder whose layers have weights of their own; else 0."""
+    """Those of one layer, where `structure` knows it; else 0."""
 
     def max_length(self, wanted: int | None) -> int:
         """`wanted` tokens, or the default, within what the source can take."""
@@ -66,6 +66,11 @@ class Anatomy:
         read = lengths.astype(np.float64)
         once = self.once if first_only else 0
         return 2.0 * (self.body - once) * read + 2.0 * once + 4.0 * self.layers * self.width * read**2
+
+    @property
+    def freezes(self) -> bool:
+        """Whether its lower layers can be left as they are, and there are enough to do so."""
+        return self.a_layer > 0 and self.layers >= _DEEP
 
     def layer_flops(self, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Those of one layer, all tokens read, as `forward_flops` counts them."""
@@ -88,13 +93,14 @@ def _anatomy(folder: Path, name: str, state: str) -> Anatomy:  # noqa: ARG001
     body = sum(math.prod(shape) for key, shape in shapes.items() if not _is_lookup(key))
     decoder = sum(math.prod(shape) for key, shape in shapes.items() if "decoder" in key.split(".") and not _is_lookup(key))
     kind = str(config.get("model_type"))
-    once = sum(math.prod(shape) for key, shape in shapes.items() if is_read_once(key, kind, layers))
-    a_layer = sum(math.prod(shape) for key, shape in shapes.items() if f".{layers - 1}." in _LAYER.findall(key))
+    once, a_layer = 0, 0
+    if structure := STRUCTURES.get(kind):
+        once = sum(math.prod(shape) for key, shape in shapes.items() if structure.is_read_once(key, layers - 1))
+        a_layer = sum(math.prod(shape) for key, shape in shapes.items() if structure.is_in_layer(key, layers - 1))
     if kind == "albert":
         body *= layers // max(1, int(config.get("num_hidden_groups", 1)))
-    writes = bool(config.get("is_encoder_decoder"))
-    parts = {"decoder": decoder if writes else 0, "once": once, "a_layer": 0 if writes else a_layer}
-    return Anatomy(total, body, width, layers, _positions(config, folder), config, **parts)
+    decoder = decoder if config.get("is_encoder_decoder") else 0
+    return Anatomy(total, body, width, layers, _positions(config, folder), config, decoder, once, a_layer)
 
 
 def _is_lookup(key: str) -> bool:

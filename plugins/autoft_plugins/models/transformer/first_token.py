@@ -5,27 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+from torch import Tensor, nn
 
-
-class _Names(NamedTuple):
-    """Of modules: the layers below the body, and in each what projects the attention's values and the norm behind it."""
-
-    layers: str
-    projection: str
-    norm: str
-
-
-_BERT = _Names("encoder.layer", "attention.output.dense", "attention.output.LayerNorm")
-_NAMES = {
-    **dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert", "electra", "deberta-v2"), _BERT),
-    "mpnet": _Names("encoder.layer", "attention.attn.o", "attention.LayerNorm"),
-    "distilbert": _Names("transformer.layer", "attention.out_lin", "sa_layer_norm"),
-}
-"""Architectures whose classifiers of texts read the first token of the last layer, and whose layers have norms behind their sums."""
+from autoft_plugins.models.transformer.structure import STRUCTURES
 
 
 def _first(module: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:  # noqa: ARG001
@@ -33,19 +17,19 @@ def _first(module: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ..
 
 
 def _hooks(model: Any) -> list[Any]:
-    names = _NAMES.get(str(model.config.model_type))
-    if names is None:
+    structure = STRUCTURES.get(str(model.config.model_type))
+    if structure is None:
         return []
-    last = model.base_model.get_submodule(names.layers)[-1]
+    last = structure.layers_of(model)[-1]
     # What is projected is one token, and what it is added to is all: the norm gets the first of the sums.
-    return [last.get_submodule(name).register_forward_pre_hook(_first) for name in (names.projection, names.norm)]
+    return [last.get_submodule(name).register_forward_pre_hook(_first) for name in (structure.projection, structure.norm)]
 
 
 @contextmanager
 def reading_first(model: Any) -> Iterator[None]:
     """Within: the last layer of a classifier of texts computes the first token alone behind its attention, which changes no logit: of the
-    operations of a layer's matrices three quarters are saved, of a model of six layers an eighth. An architecture that is not known to
-    read only that token is left as it is."""
+    operations of a layer's matrices three quarters are saved, of a model of six layers an eighth. An architecture that is not among
+    `STRUCTURES` is left as it is."""
     hooks = _hooks(model)
     try:
         yield
@@ -60,12 +44,3 @@ def that_reads_first(model: Any) -> Any:
     made = deepcopy(model, shared)
     _hooks(made)
     return made
-
-
-def is_read_once(key: str, model_type: str, layers: int) -> bool:
-    """Whether a weight of that name in a source's files multiplies the first token of a text and no other."""
-    names = _NAMES.get(model_type)
-    if names is None:
-        return False
-    _, found, rest = key.partition(f"{names.layers}.{layers - 1}.")
-    return "pooler" in key.split(".") or (bool(found) and (rest.startswith(names.projection) or not rest.startswith("attention")))

@@ -20,7 +20,7 @@ from autoft_plugins.models.transformer.anatomy import Anatomy, anatomy, tokenize
 from autoft_plugins.models.transformer.encoding import token_config
 from autoft_plugins.models.transformer.objectives import SEQ2SEQ, SEQUENCE_HEADS
 from autoft_plugins.models.transformer.schedule import Horizon
-from autoft_plugins.models.transformer.spaces import epochs_for, frozen_by_default
+from autoft_plugins.models.transformer.spaces import epochs_for, full_space
 from autoft_plugins.models.transformer.writing import Writing
 from autoft_plugins.tasks.entities import TAGS
 
@@ -44,13 +44,20 @@ Passes: TypeAlias = Callable[[int, Anatomy, Problem], float]
 
 
 def fine_tuning(rows: int, shape: Anatomy, problem: Problem) -> float:
-    """A backward pass costs two forward passes over the layers that are tuned."""
-    return (1.0 + 2.0 * tuned_by_default(shape, problem)) * epochs_for(rows, shape.body)[1]
+    """A backward pass costs two forward passes over what has gradients with the default hyperparameters."""
+    left = float(full_space(shape.body, problem, rows, freezes=shape.freezes).default.get("frozen_share", 0.0))
+    below = left * shape.layers * shape.a_layer / shape.body
+    return (3.0 * _read(shape, problem) - 2.0 * below) * epochs_for(rows, shape.body)[1]
 
 
-def tuned_by_default(shape: Anatomy, problem: Problem) -> float:
-    """The share of the layers that have gradients with the default hyperparameters."""
-    return 1.0 - frozen_by_default(shape.body, problem) if shape.a_layer else 1.0
+def studying(rows: int, shape: Anatomy, problem: Problem) -> float:
+    """Learning from a teacher: all layers, the most epochs."""
+    return 3.0 * _read(shape, problem) * epochs_for(rows, shape.body)[2]
+
+
+def _read(shape: Anatomy, problem: Problem) -> float:
+    """The share of the body that multiplies each token."""
+    return 1.0 - shape.once / shape.body if problem.head.kind in SEQUENCE_HEADS else 1.0
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ _RATES = (
 _WRITING = 4.0
 """How much higher the rates are of models that write texts: 1e-4 to 3e-4 for a small T5."""
 _LARGE = 4e7
+_FROZEN, _FEW = 0.5, 1_000
+"""The share of a large source's layers that is left as it was by default, and the most rows with which it is: it was measured with some
+hundred (docs/benchmarks.md, "Half of a large source")."""
 _FROZEN_RATE = 2.0
 """How much higher the rate of the layers that are tuned is where the others are not."""
 # (rows up to, fewest, default, most epochs)
@@ -43,16 +46,9 @@ def _rates(body: int) -> tuple[float, float, float]:
     return next((low, rate, high) for most, low, rate, high in _RATES if body <= most)
 
 
-def frozen_by_default(body: int, problem: Problem) -> float:
-    """The share of the lower layers that are not tuned unless the search finds otherwise, in sources whose layers have `body` parameters:
-    half of a large one's where single texts get an answer each. What two texts are to one another it never read before.
-
-    all-mpnet-base-v2, one seed, macro-F1 on 200 to 1,000 held-back rows of four training files, all layers tuned, half and a fourth of
-    them at twice the rate: 0.875, 0.889, - (400 rows of movie_reviews); 0.706, 0.711, 0.714 (400 of emotion); 0.878, 0.900, 0.885 (300 of
-    product_reviews); 0.335, 0.378, 0.339 (616 of banking77, 8 a class). Half took 0.56 to 0.79 of the time of all, a fourth 0.65 to 0.70.
-    """
-    one_text = len(problem.inputs) == 1 and problem.head.kind in SEQUENCE_HEADS
-    return 0.5 if body > _LARGE and one_text else 0.0
+def _leaves_layers(problem: Problem) -> bool:
+    """What two texts are to one another, or each of many words, a source never read before: that is no matter of its upper layers alone."""
+    return len(problem.inputs) == 1 and problem.head.kind in SEQUENCE_HEADS
 
 
 def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False) -> Space:
@@ -62,9 +58,10 @@ def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False)
     writes = problem.head.kind == SEQ2SEQ
     if writes:
         low, rate, high = _WRITING * low, _WRITING * rate, _WRITING * high
-    all_tuned, frozen = rate, frozen_by_default(body, problem) if freezes else 0.0
-    if frozen:
-        rate = _FROZEN_RATE * rate
+    freezes = freezes and body > _LARGE and _leaves_layers(problem)
+    frozen = _FROZEN if freezes and rows <= _FEW else 0.0
+    rates = {0.0: rate, _FROZEN: _FROZEN_RATE * rate}
+    rate = rates[frozen]
     fewest, epochs, most = epochs_for(rows, body)
     parameters: dict[str, Parameter] = {
         "learning_rate": LogUniform(low, high),
@@ -84,16 +81,17 @@ def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False)
         "dropout": 0.1,
         "head_rate": 1 if writes else 5,
     }
-    if frozen:
-        parameters["frozen_share"], default["frozen_share"] = Choice((0.0, frozen, 0.75)), frozen
+    if freezes:
+        parameters["frozen_share"], default["frozen_share"] = Choice((0.0, _FROZEN, 0.75)), frozen
     for name, (parameter, value) in _own_parameters(problem).items():
         parameters[name], default[name] = parameter, value
     changes: list[Hyperparameters] = [
         {"learning_rate": (rate * high) ** 0.5, "batch_size": 32},
         {"epochs": min(most, epochs + 2), "learning_rate": (rate * (low * rate) ** 0.5) ** 0.5, "dropout": 0.05},
     ]
-    if frozen:
-        changes.insert(0, {"frozen_share": 0.0, "learning_rate": all_tuned})
+    if freezes:
+        other = _FROZEN - frozen
+        changes.insert(0, {"frozen_share": other, "learning_rate": rates[other]})
     if "balance" in parameters:
         changes.insert(0, {"balance": "weights"})
     if "crf" in parameters:

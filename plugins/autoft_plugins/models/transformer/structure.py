@@ -1,0 +1,36 @@
+"""Where the parts of an encoder's layers are, in the architectures whose layers are alike, each with weights of its own and a norm behind
+each of its two sums, and whose classifiers of texts read the first token of the last layer."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Structure(NamedTuple):
+    """Names of modules: the layers below the body, and in each what projects the attention's values and the norm behind it."""
+
+    layers: str
+    projection: str
+    norm: str
+
+    def layers_of(self, model: Any) -> list[Any]:
+        """The layers of a model, the lowest first."""
+        return list(model.base_model.get_submodule(self.layers))
+
+    def is_in_layer(self, key: str, number: int) -> bool:
+        """Whether a weight of that name in a source's files is one of that layer."""
+        return f"{self.layers}.{number}." in key
+
+    def is_read_once(self, key: str, last: int) -> bool:
+        """Whether such a weight multiplies the first token of a text and no other; `last` is the number of the last layer."""
+        rest = key.partition(f"{self.layers}.{last}.")[2]
+        return "pooler" in key.split(".") or rest.startswith(self.projection) or (bool(rest) and not rest.startswith("attention"))
+
+
+_BERT = Structure("encoder.layer", "attention.output.dense", "attention.output.LayerNorm")
+STRUCTURES = {
+    **dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert", "electra", "deberta-v2"), _BERT),
+    "mpnet": Structure("encoder.layer", "attention.attn.o", "attention.LayerNorm"),
+    "distilbert": Structure("transformer.layer", "attention.out_lin", "sa_layer_norm"),
+}
+"""By `model_type`."""
