@@ -19,7 +19,7 @@ from autoft.interfaces.source import Source, SourceCard
 from autoft.interfaces.space import Space
 from autoft_plugins.models.classes import class_counts
 from autoft_plugins.models.full import source_of
-from autoft_plugins.models.transformer.anatomy import Anatomy, anatomy
+from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.proposals import propose, worth_fetching
 from autoft_plugins.models.transformer.ranks import FineTunes
 from autoft_plugins.models.transformer.spaces import contrastive_epochs, contrastive_space
@@ -92,6 +92,6 @@ def _refusal(problem: Problem) -> str:
     return "" if typical <= FEW else f"pays up to about {FEW} rows a class to learn from; the median class has {typical:g}"
 
 
-def _passes(rows: int, shape: Anatomy, problem: Problem) -> float:  # noqa: ARG001
+def _passes(rows: int, *_: object) -> float:
     """A backward pass costs two forward passes; and about once an epoch an evaluation reads the rows for the head."""
     return 4.0 * contrastive_epochs(rows)[1]

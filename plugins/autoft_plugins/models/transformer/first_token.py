@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from autoft_plugins.models.transformer.structure import STRUCTURES
 
 
-def _first(module: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:  # noqa: ARG001
+def _first(_: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return (arguments[0][:, :1], *arguments[1:])
 
 
