@@ -17,11 +17,11 @@ def autoft_register_exporters() -> Sequence[Exporter]:
     """The formats a bundle can hold."""
     from autoft_exporters.onnx_fp16 import OnnxFp16
     from autoft_exporters.onnx_fp32 import OnnxFp32
-    from autoft_exporters.onnx_int8 import OnnxInt8, OnnxInt8Static
+    from autoft_exporters.onnx_int8 import OnnxInt8, OnnxInt8Small, OnnxInt8Static
     from autoft_exporters.onnx_text import OnnxText
     from autoft_exporters.openvino import OpenVino
 
-    return [OnnxFp32(), OnnxInt8(), OnnxInt8Static(), OnnxFp16(), OnnxText(), OpenVino()]
+    return [OnnxFp32(), OnnxInt8(), OnnxInt8Small(), OnnxInt8Static(), OnnxFp16(), OnnxText(), OpenVino()]
 
 
 @hookimpl

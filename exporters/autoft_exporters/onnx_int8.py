@@ -30,7 +30,26 @@ class OnnxInt8(FromOnnx):
     def _convert(self, source: Path, target: Path, samples: tuple[Arrays, ...]) -> None:  # noqa: ARG002
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        quantize_dynamic(_prepared(source), target, op_types_to_quantize=OPERATORS, per_channel=True, weight_type=QuantType.QInt8)
+        quantize_dynamic(self._prepared(source), target, op_types_to_quantize=OPERATORS, per_channel=True, weight_type=QuantType.QInt8)
+
+    def _prepared(self, source: Path) -> onnx.ModelProto:
+        return _prepared(source)
+
+
+class OnnxInt8Small(OnnxInt8):
+    """The plugin. `onnx-int8` with look-up tables of 4 bits, which are half of a small encoder's bytes in 8."""
+
+    name = "onnx-int8-small"
+    summary = "onnx-int8 with look-up tables of 4 bits: a fifth of the size"
+    rounding = "weights and activations to 8 bits, look-up tables to 4, activations scaled batch by batch"
+    suffix, precision = "_small", "int8, dynamic; tables int4"
+
+    def _prepared(self, source: Path) -> onnx.ModelProto:
+        from autoft_exporters.blocks import tables_in_blocks
+
+        model = super()._prepared(source)
+        tables_in_blocks(model)
+        return model
 
 
 class OnnxInt8Static(FromOnnx):

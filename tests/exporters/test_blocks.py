@@ -1,4 +1,4 @@
-"""Products that narrow are scaled in blocks: a row's outlier is nobody else's."""
+"""Products that narrow are scaled in blocks: a row's outlier is nobody else's. Tables of 4 bits are, too."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from autoft.interfaces.model import Program
 from autoft.runtime.session import OnnxSession
-from autoft_exporters.blocks import BLOCK, narrowing_in_blocks
-from autoft_exporters.onnx_int8 import OnnxInt8, OnnxInt8Static
+from autoft_exporters.blocks import BLOCK, TABLE_BLOCK, narrowing_in_blocks, tables_in_blocks
+from autoft_exporters.onnx_int8 import OnnxInt8, OnnxInt8Small, OnnxInt8Static
 
 WIDE, NARROW = 4 * BLOCK, 96
 
@@ -119,3 +119,51 @@ def test_a_block_of_zeros_stays_zero():
     assert (scales[:, 0] == 1).all()
     restored = ((packed.astype(np.float32) - 128) * scales[:, :, None]).reshape(NARROW, WIDE).T
     np.testing.assert_allclose(restored, weight, atol=float(np.abs(weight).max()) / 254 + 1e-7)
+
+
+WORDS = 50
+
+
+def looked_up(width=3 * TABLE_BLOCK, shift=0.0, axis=0):
+    """Two look-ups in one table, added up, and the table; of its rows one is all zeros."""
+    table = np.random.default_rng(0).normal(shift, 0.05, (WORDS, width)).astype(np.float32)
+    table[3] = 0
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["here"], name="here", axis=axis),
+        helper.make_node("Gather", ["table", "other"], ["there"], name="there", axis=axis),
+        helper.make_node("Add", ["here", "there"], ["logits"], name="sum"),
+    ]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch"]) for name in ("input_ids", "other")]
+    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["rows", "width"])]
+    made = helper.make_graph(nodes, "g", inputs, outputs, [numpy_helper.from_array(table, "table")])
+    made = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)])
+    made.ir_version = 10
+    return made, table
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_a_table_of_four_bits_is_off_by_half_a_step_at_most(tmp_path, shift):
+    model, table = looked_up(shift=shift)
+    session, made = exported(model, tmp_path, OnnxInt8Small())
+    every, zeros = np.arange(WORDS), np.full(WORDS, 3)
+    assert sorted(tensor.name for tensor in made.graph.initializer) == ["table_blocks", "table_scales", "table_zeros"]
+    blocks = table.reshape(WORDS, -1, TABLE_BLOCK)
+    steps = (np.maximum(blocks.max(axis=2), 0) - np.minimum(blocks.min(axis=2), 0)) / 15
+    # Half a step for the number, as much again where it is at an end and what stands for 0 was rounded.
+    off = np.abs(session.run({"input_ids": every, "other": zeros})["logits"] - table).reshape(blocks.shape)
+    assert (off <= steps[:, :, None] + 1e-6).all()
+    assert off.mean() <= steps.mean() / 3
+    assert off.any()
+    assert not session.run({"input_ids": zeros, "other": zeros})["logits"].any()
+    both = session.run({"input_ids": every, "other": every[::-1].copy()})["logits"]
+    alone = session.run({"input_ids": every, "other": zeros})["logits"]
+    np.testing.assert_allclose(both, alone + alone[::-1], atol=1e-6)
+    assert sum(tensor.ByteSize() for tensor in made.graph.initializer) < table.nbytes / 6
+
+
+@pytest.mark.parametrize("given", [{"width": TABLE_BLOCK + 1}, {"axis": 1}])
+def test_other_look_ups_stay_as_they_are(given):
+    model, _ = looked_up(**given)
+    before = model.SerializeToString()
+    tables_in_blocks(model)
+    assert model.SerializeToString() == before

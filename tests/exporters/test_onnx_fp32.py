@@ -110,4 +110,4 @@ def test_over_two_gigabytes_is_refused_with_a_hint(tmp_path, exported_linear, mo
 
 def test_registration():
     names = [exporter.name for exporter in autoft_register_exporters()]
-    assert names == ["onnx", "onnx-int8", "onnx-int8-static", "onnx-fp16", "onnx-text", "openvino"]
+    assert names == ["onnx", "onnx-int8", "onnx-int8-small", "onnx-int8-static", "onnx-fp16", "onnx-text", "openvino"]

@@ -2,7 +2,8 @@
 //
 //   node ask.mjs FOLDER        FOLDER/node_modules holds transformers.js
 //
-// A request has the `folder` of a bundle, a `dtype` and `texts`, each a text or a list of two, and says `how`:
+// A request has the `folder` of a bundle, a `dtype` and `texts`, each a text or a list of two; where transformers.js has no name for a
+// format, the `suffix` of its files, too; and says `how`:
 //   pipeline  the answer to each text by pipeline(`task`), called with `options`
 //   logits    of the class of model that `task` has there, given tokenizer(text, {text_pair, ...`options`})
 //   apart     as logits, each text of a pair in tokens of its own: ids of shape (1, 2, length)
@@ -37,18 +38,23 @@ function int64(rows) {
   return new Tensor("int64", BigInt64Array.from(rows.flat().map(BigInt)), [rows.length, rows[0].length]);
 }
 
+// Which of a bundle's graphs.
+function graph({ dtype, suffix }) {
+  return suffix ? { dtype, model_file_name: `model${suffix}` } : { dtype };
+}
+
 const HOW = {
-  async pipeline({ task, dtype, texts, options }, name) {
-    const pipe = await pipeline(task, name, { dtype });
+  async pipeline({ task, texts, options, ...request }, name) {
+    const pipe = await pipeline(task, name, graph(request));
     const answers = [];
     for (const text of texts) answers.push(await pipe(text, options));
     await pipe.dispose();
     return answers;
   },
 
-  async logits({ task, dtype, texts, options, apart = false }, name) {
+  async logits({ task, texts, options, apart = false, ...request }, name) {
     const tokenizer = await AutoTokenizer.from_pretrained(name);
-    const model = await CLASSES[task].from_pretrained(name, { dtype });
+    const model = await CLASSES[task].from_pretrained(name, graph(request));
     const answers = [];
     for (const text of texts) {
       const [first, second] = [text].flat();
@@ -65,12 +71,12 @@ const HOW = {
     return HOW.logits({ ...request, apart: true }, name);
   },
 
-  async greedy({ dtype, texts }, name) {
+  async greedy({ dtype, suffix = "", texts }, name) {
     const settings = await AutoConfig.from_pretrained(name);
     const tokenizer = await AutoTokenizer.from_pretrained(name);
     const open = (model_file_name) =>
       AutoModel.from_pretrained(name, { dtype, model_file_name, config: { ...settings, model_type: "custom" } });
-    const [encoder, decoder] = [await open("encoder_model"), await open("decoder_model")];
+    const [encoder, decoder] = [await open(`encoder_model${suffix}`), await open(`decoder_model${suffix}`)];
     const answers = [];
     for (const { text, most, start, ends } of texts) {
       const inputs = tokenizer(text, { truncation: true });

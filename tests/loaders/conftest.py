@@ -40,7 +40,7 @@ from worked_examples import DOCS, read
 HERE = Path(__file__).parent
 EXTRA = ("Café naïve, 12.50!", "and it works")
 """Beside rows of the data: letters that a tokenizer may take apart."""
-ROUNDED = ("onnx-int8", "onnx-int8-static")
+ROUNDED = ("onnx-int8", "onnx-int8-static", "onnx-int8-small")
 EPOCHS = {"token-classification": 12, "seq2seq": 2}
 
 

@@ -25,7 +25,12 @@ pytestmark = [pytest.mark.loaders, pytest.mark.slow]
 
 KIND = {"token-classification": "token-classification"}
 """transformers' word for the task; text-classification for the others that read."""
-DTYPES = {"onnx": "fp32", "onnx-int8": "q8", "onnx-int8-static": "int8"}
+GRAPHS = {
+    "onnx": {"dtype": "fp32"},
+    "onnx-int8": {"dtype": "q8"},
+    "onnx-int8-static": {"dtype": "int8"},
+    "onnx-int8-small": {"dtype": "fp32", "suffix": "_small"},  # "fp32" adds nothing to a file's name
+}
 GENERATES = "seq2seq"
 
 
@@ -75,14 +80,14 @@ def differ(logits: Sequence[np.ndarray]) -> bool:
 
 
 @cells
-@pytest.mark.parametrize("name", DTYPES)
+@pytest.mark.parametrize("name", GRAPHS)
 def test_transformers_js(row: Row, name: str, made, js) -> None:
     claim, _ = row.cells["transformers.js"]
     if name == "onnx-int8-static" and row.task == GENERATES:
         assert not (made(row).bundle / "onnx" / "decoder_model_int8.onnx").exists()
         return
     bundle = made(row)
-    request = {"folder": bundle.bundle, "dtype": DTYPES[name], "task": kind(row), "texts": bundle.inputs}
+    request = {"folder": bundle.bundle, **GRAPHS[name], "task": kind(row), "texts": bundle.inputs}
     options = {"top_k": len(bundle.understood.problem.labels) or 1}
     if row.task == GENERATES:
         assert claim == LOGITS

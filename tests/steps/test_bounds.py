@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from autoft.catalog import Catalog
 from autoft.errors import SettingsError
 from autoft.interfaces.problem import Metric
 from autoft.interfaces.result import Option
@@ -73,6 +74,18 @@ def test_the_front():
     twice = TINY.model_copy(update={"trial": 2})
     front = {(one.candidate, one.trial): one.front for one in with_front([LARGE, MIDDLE, SMALL, TINY, worse, twice], F1)}
     assert [name for (name, _), on in front.items() if not on] == ["worse"]
+
+
+def test_the_smallest_format_is_tried_where_the_size_is_limited():
+    catalog = Catalog.build(kinds=("exporters",))
+    named = ["onnx", "onnx-int8", "onnx-int8-static"]
+    for given, expected in (
+        ({"max_latency": "10ms"}, named),
+        ({"max_size": "20MB"}, [*named, "onnx-int8-small"]),
+        ({"max_size": "20MB", "exporter": "onnx-int8-small"}, ["onnx-int8-small", *named]),
+    ):
+        settings = Settings.collect(given)
+        assert Bounds.of(settings, 1).formats(settings, catalog) == expected
 
 
 def test_bounds_of_settings():

@@ -70,7 +70,7 @@ def test_those_that_suit_the_quickest_first(catalog):
     assert made(catalog, None) is None
     assert names(made(catalog, "smallest")) == ["teachable:small", "teachable:large"]
     assert names(made(catalog, "smallest", licences=("mit",))) == ["teachable:large"]
-    assert names(made(catalog, "smallest", max_size=20)) == ["teachable:small"]
+    assert names(made(catalog, "smallest", max_size=12)) == ["teachable:small"]
 
 
 def test_the_one_that_is_named(catalog):

@@ -20,6 +20,8 @@ from autoft.steps.understand import Understood
 
 FORMATS = ("onnx", "onnx-int8", "onnx-int8-static")
 """What is tried beside the format of the run."""
+SMALLEST = "onnx-int8-small"
+"""What is tried, too, where the size is limited."""
 ROWS, WARM = 200, 20
 """Rows that are timed, and how many are answered before the first of them."""
 SECONDS = 5.0
@@ -47,7 +49,8 @@ class Bounds:
 
     def formats(self, settings: Settings, catalog: Catalog) -> list[str]:
         """The run's own, then what is smaller, as far as there are exporters."""
-        return list(dict.fromkeys([settings.exporter, *(name for name in FORMATS if name in catalog.exporters)]))
+        names = [*FORMATS, *([SMALLEST] if self.size else [])]
+        return list(dict.fromkeys([settings.exporter, *(name for name in names if name in catalog.exporters)]))
 
     def in_words(self) -> str:
         """As the user gave them."""

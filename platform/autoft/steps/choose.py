@@ -18,6 +18,9 @@ from autoft.interfaces.source import Source, SourceCard
 
 Say = Callable[[str], None]
 
+_LEAST = 0.64
+"""Bytes a weight of the smallest format: 4 bits, and a scale of 32 and a zero of 4 for every 32 of them."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -85,15 +88,16 @@ def _licensed(choice: Choice, licences: Collection[str]) -> Choice:
 
 
 def _small(choice: Choice, size: int) -> Choice:
-    """`choice` with the sources passed over of which even a byte a weight is too much."""
+    """`choice` with the sources passed over that are too much even if all their weights took what those of a table do in the smallest
+    format."""
     tried: list[Candidate] = []
     passed = list(choice.passed_over)
     for candidate in choice.tried:
         weights = candidate.source.parameters if candidate.source else 0
-        if weights <= size:
+        if _LEAST * weights <= size:
             tried.append(candidate)
         else:
-            reason = f"its {weights / 1e6:.3g} million weights are more than --max-size {size / 1e6:.3g} MB even in 8 bits"
+            reason = f"its {weights / 1e6:.3g} million weights are more than --max-size {size / 1e6:.3g} MB in any format"
             passed.append(replace(candidate, proposed=False, reason=reason))
     return Choice(tuple(tried), tuple(passed), choice.named & {candidate.name for candidate in tried})
 
