@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,13 +62,16 @@ def tables_in_blocks(model: onnx.ModelProto) -> None:
     weights = {weight.name: weight for weight in model.graph.initializer}
     chosen = [node for node in model.graph.node if _reads_rows(node) and _is_table(weights.get(node.input[0]))]
     for name in dict.fromkeys(node.input[0] for node in chosen):
-        parts = zip(("blocks", "scales", "zeros"), _packed_by_four(numpy_helper.to_array(weights[name]).astype(np.float32)), strict=True)
-        model.graph.initializer.extend(numpy_helper.from_array(part, f"{name}_{kind}") for kind, part in parts)
+        packed, scales, zeros = _packed_by_four(numpy_helper.to_array(weights[name]).astype(np.float32))
+        parts: dict[str, npt.NDArray[Any]] = {"blocks": packed, "scales": scales, "zeros": zeros}
+        model.graph.initializer.extend(numpy_helper.from_array(part, f"{name}_{kind}") for kind, part in parts.items())
     for node in chosen:
         table, index = node.input
         inputs = [f"{table}_blocks", index, f"{table}_scales", f"{table}_zeros"]
+        made = helper.make_node("GatherBlockQuantized", inputs, list(node.output), name=node.name, domain=_DOMAIN)
         sizes = {"bits": 4, "block_size": TABLE_BLOCK, "gather_axis": 0, "quantize_axis": 1}
-        node.CopyFrom(helper.make_node("GatherBlockQuantized", inputs, list(node.output), name=node.name, domain=_DOMAIN, **sizes))
+        made.attribute.extend(helper.make_attribute(name, size) for name, size in sizes.items())
+        node.CopyFrom(made)
     if chosen:
         _replaced(model)
 
@@ -120,4 +123,4 @@ def _packed_by_four(table: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint
 def _by_two(codes: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     """Of two neighbours in a row the first is the lower half of a byte."""
     even = np.pad(codes, ((0, 0), (0, codes.shape[1] % 2))).astype(np.uint8)
-    return even[:, ::2] | even[:, 1::2] << 4
+    return np.bitwise_or(even[:, ::2], np.left_shift(even[:, 1::2], 4), dtype=np.uint8)
