@@ -1,7 +1,7 @@
 """The formats of one fine-tuned model a data set: what rounding costs on validation and on test rows, sizes, and how far probabilities can
-be taken at their word before and after calibration; with `--trimmed` the same of a vocabulary cut to the data's tokens, in 8 bits; with
-`--speed` how long one text and many texts take, beside PyTorch on the same weights. A JSON line each, appended to a file; one that is
-there is not measured again.
+be taken at their word before and after calibration; with `--trimmed` the same of a vocabulary cut to the data's tokens, in 8 bits and tables
+in 4; with `--speed` how long one text and many texts take, beside PyTorch on the same weights. A JSON line each, appended to a file; one that
+is there is not measured again.
 
     BENCH_DATA=... python benchmarks/formats.py emotion product_reviews banking77 bbc_news reuters_r8 movie_reviews
     BENCH_DATA=... python benchmarks/formats.py product_reviews --trimmed
@@ -39,7 +39,7 @@ from autoft.loading import load_predictor
 from autoft.runtime.predictor import Predictor
 from autoft_plugins.tasks.metrics import accuracy, f1_macro
 
-FORMATS = ("onnx-int8", "onnx-int8-static", "openvino")
+FORMATS = ("onnx-int8", "onnx-int8-small", "onnx-int8-static", "openvino")
 BUDGET = "4m"
 TURNS, WARMING, ROUNDS = 3, 20, 100
 MANY, SOME = 2000, 400
@@ -74,12 +74,12 @@ def judged(key: dict[str, Any]) -> dict[str, Any]:
 
 
 def trimmed(key: dict[str, Any]) -> dict[str, Any]:
-    """The same of a copy of the run whose vocabulary is cut, in 8 bits."""
+    """The same of a copy of the run whose vocabulary is cut, in 8 bits and tables in 4."""
     whole = learned(key["data"], key["source"])
     folder = whole.with_name(f"{whole.name}-trimmed")
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(whole, folder)
-    command = [sys.executable, "-m", "autoft", "export", str(folder), "--to", "onnx-int8", "--trim-vocabulary"]
+    command = [sys.executable, "-m", "autoft", "export", str(folder), "--to", "onnx-int8-small", "--trim-vocabulary"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return {"formats": {}, "refused": done.stderr.strip()}

@@ -37,11 +37,11 @@ class OnnxInt8(FromOnnx):
 
 
 class OnnxInt8Small(OnnxInt8):
-    """The plugin. `onnx-int8` with look-up tables of 4 bits, which are half of a small encoder's bytes in 8."""
+    """The plugin. `onnx-int8` with large look-up tables in 4 bits, which are half of a small encoder's bytes in 8."""
 
     name = "onnx-int8-small"
-    summary = "onnx-int8 with look-up tables of 4 bits: a fifth of the size"
-    rounding = "weights and activations to 8 bits, look-up tables to 4, activations scaled batch by batch"
+    summary = "onnx-int8 with large look-up tables in 4 bits: a fifth of the size of a small encoder"
+    rounding = "weights and activations to 8 bits, large look-up tables to 4, activations scaled batch by batch"
     suffix, precision = "_small", "int8, dynamic; tables int4"
 
     def _prepared(self, source: Path) -> onnx.ModelProto:

@@ -1,4 +1,4 @@
-"""Products that narrow are scaled in blocks: a row's outlier is nobody else's. Tables of 4 bits are, too."""
+"""Products that narrow are scaled in blocks: a row's outlier is nobody else's. Large tables are, too, in 4 bits."""
 
 from __future__ import annotations
 
@@ -161,9 +161,11 @@ def test_a_table_of_four_bits_is_off_by_half_a_step_at_most(tmp_path, shift):
     assert sum(tensor.ByteSize() for tensor in made.graph.initializer) < table.nbytes / 6
 
 
-@pytest.mark.parametrize("given", [{"width": TABLE_BLOCK + 1}, {"axis": 1}])
+@pytest.mark.parametrize("given", [{"width": TABLE_BLOCK + 1}, {"axis": 1}, {"beside": 20}])
 def test_other_look_ups_stay_as_they_are(given):
-    model, _ = looked_up(**given)
+    beside = given.pop("beside", 0)
+    model, table = looked_up(**given)
+    model.graph.initializer.extend([numpy_helper.from_array(np.ones(beside * table.size, np.float32), "beside")] if beside else [])
     before = model.SerializeToString()
     tables_in_blocks(model)
     assert model.SerializeToString() == before

@@ -18,8 +18,8 @@ from autoft.interfaces.source import Source, SourceCard
 
 Say = Callable[[str], None]
 
-_LEAST = 0.64
-"""Bytes a weight of the smallest format: 4 bits, and a scale of 32 and a zero of 4 for every 32 of them."""
+_LEAST = 0.57
+"""Bytes a weight of the smallest format: 4 bits, and a scale of 32 and a zero of 4 for every 64 of them."""
 
 
 @dataclass(frozen=True)
