@@ -1,7 +1,7 @@
 """The formats of one fine-tuned model a data set: what rounding costs on validation and on test rows, sizes, and how far probabilities can
-be taken at their word before and after calibration; with `--trimmed` the same of a vocabulary cut to the data's tokens, in 8 bits and tables
-in 4; with `--speed` how long one text and many texts take, beside PyTorch on the same weights. A JSON line each, appended to a file; one that
-is there is not measured again.
+be taken at their word before and after calibration; with `--trimmed` the same of a vocabulary cut to the data's tokens, in 8 bits and
+tables in 4; with `--speed` how long one text and many texts take, beside PyTorch on the same weights. A JSON line each, appended to a file;
+one that is there is not measured again.
 
     BENCH_DATA=... python benchmarks/formats.py emotion product_reviews banking77 bbc_news reuters_r8 movie_reviews
     BENCH_DATA=... python benchmarks/formats.py product_reviews --trimmed
