@@ -22,7 +22,8 @@ MOST = 4
 
 @dataclass(frozen=True)
 class OnSet:
-    """What was measured on a set: the figure of each point, and of those that come to the same settings there one name."""
+    """What was measured on a set: the figure of each point, the mean over its seeds, and of those that come to the same settings there one
+    name."""
 
     metric: Metric
     figures: Mapping[str, float]
@@ -69,19 +70,17 @@ class Measured:
 
 
 def measured(rows: Iterable[Mapping[str, Any]]) -> Measured:
-    """From rows of one source and seed; of a set and a point the last row counts, and none of files that have changed since. Raises
+    """From rows of one source; of a set, a point and a seed the last row counts, and none of files that have changed since. Raises
     ValueError where a point has other terms on one set than on another, and where no point was measured on all."""
     rows = list(rows)
     files = {row["set"]: row["sha256"] for row in rows}
-    latest: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for row in rows:
-        for name in row["points"] if row["sha256"] == files[row["set"]] else ():
-            latest.setdefault(row["set"], {})[name] = row
+    latest: dict[str, dict[str, dict[int, Mapping[str, Any]]]] = {}
     terms: dict[str, Hyperparameters] = {}
-    for name, found in latest.items():
-        for point, row in found.items():
-            if terms.setdefault(point, row["points"][point]) != row["points"][point]:
-                raise ValueError(f"{point} is {row['points'][point]} on {name} and {terms[point]} on another set: measure to the end")
+    for row in rows:
+        for name, told in row["points"].items() if row["sha256"] == files[row["set"]] else ():
+            latest.setdefault(row["set"], {}).setdefault(name, {})[row["seed"]] = row
+            if terms.setdefault(name, told) != told:
+                raise ValueError(f"{name} is {told} on {row['set']} and {terms[name]} elsewhere: these are rows of other points")
     everywhere = {point: terms[point] for point in sorted(terms, key=_place) if all(point in found for found in latest.values())}
     if not everywhere:
         raise ValueError("no point was measured on all sets")
@@ -95,12 +94,14 @@ def _place(name: str) -> tuple[bool, bool, int]:
     return not by_hand(name), bool(number), int(number or 0)
 
 
-def _on_set(rows: Mapping[str, Mapping[str, Any]]) -> OnSet:
-    some = next(iter(rows.values()))
+def _on_set(rows: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> OnSet:
+    """By point and seed."""
+    some = {name: next(iter(seeds.values())) for name, seeds in rows.items()}
     first: dict[str, str] = {}
-    same = {name: first.setdefault(repr(sorted(row["hyperparameters"].items())), name) for name, row in rows.items()}
-    metric = Metric(name=some["metric"], greater_is_better=some["greater_is_better"])
-    return OnSet(metric, {name: row["best"] for name, row in rows.items()}, same)
+    same = {name: first.setdefault(repr(sorted(row["hyperparameters"].items())), name) for name, row in some.items()}
+    facts = next(iter(some.values()))
+    metric = Metric(name=facts["metric"], greater_is_better=facts["greater_is_better"])
+    return OnSet(metric, {name: mean(row["best"] for row in seeds.values()) for name, seeds in rows.items()}, same)
 
 
 def mined(regrets: Iterable[Mapping[str, float]], points: Sequence[str]) -> list[str]:
@@ -125,7 +126,7 @@ def mined_without(found: Measured, left: str | None) -> list[str]:
 
 
 def made_by_hand(found: Measured) -> list[str]:
-    """The default and the first points as they are in the space now."""
+    """The default and the points that were tried after it before anything was mined."""
     return [name for name in found.points if by_hand(name)]
 
 

@@ -1,44 +1,22 @@
-"""Points of a search space in terms that mean the same for another source and for more or fewer rows.
-
-The learning rate and the epochs are told as multiples of the space's default, the rest as it is: the defaults follow from the size of the
-source and of the data, see `autoft_plugins.models.transformer.spaces`.
-"""
+"""Points to measure, in the relative terms of `autoft_plugins.models.transformer.portfolio`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 from autoft.interfaces.space import Choice, Hyperparameters, Integer, LogUniform, Parameter, Space, Uniform, Value
+from autoft_plugins.models.transformer.portfolio import relative
 
-SCALED = ("learning_rate", "epochs")
+BY_HAND: tuple[Hyperparameters, ...] = (
+    {"balance": "weights"},
+    {"frozen_share": 1 / 3, "learning_rate": 2.0},
+    {"learning_rate": 1.632993161855452, "batch_size": 32},
+    {"epochs": 1.5, "learning_rate": 0.7186082239261684, "dropout": 0.05},
+)
+"""What was tried after the default before anything was mined: the rate half way to its bound, or to the half of its lower range."""
 SEED = 0
 """Of the scrambling: the same points each time, and the first ones of more points are those of fewer."""
-
-
-def relative(point: Hyperparameters, space: Space) -> Hyperparameters:
-    """A point of `space` in relative terms."""
-    return {name: value / space.default[name] if name in SCALED else value for name, value in point.items()}
-
-
-def absolute(terms: Hyperparameters, space: Space) -> Hyperparameters:
-    """The point of `space` that relative terms stand for: numbers are held within their bounds, what the terms lack has its default, and
-    what the space lacks is left out. Raises ValueError for a choice that the space does not give."""
-    point = {name: value * space.default[name] if name in SCALED else value for name, value in terms.items()}
-    return {name: _within(name, parameter, point.get(name, space.default[name])) for name, parameter in space.parameters.items()}
-
-
-def _within(name: str, parameter: Parameter, value: Any) -> Value:
-    match parameter:
-        case Choice(values):
-            if value not in values:
-                raise ValueError(f"{name} is {value!r}, the space gives {', '.join(map(repr, values))}")
-            return value
-        case Integer(low, high):
-            return min(high, max(low, round(value)))
-        case Uniform(low, high) | LogUniform(low, high):
-            return min(high, max(low, float(value)))
 
 
 def drawn(space: Space, many: int) -> list[Hyperparameters]:
@@ -74,13 +52,14 @@ def widest(spaces: Iterable[Space]) -> Space:
 
 
 def points(space: Space, many: int) -> dict[str, Hyperparameters]:
-    """By name and in relative terms: the default, the first points made by hand, and `many` drawn ones."""
-    named = {"default": space.default}
-    named |= {f"first {number}": point for number, point in enumerate(space.first, start=1)}
-    named |= {f"drawn {number}": point for number, point in enumerate(drawn(space, many), start=1)}
-    return {name: relative(point, space) for name, point in named.items()}
+    """By name and in relative terms: the default, the points made by hand as far as the space has what they change, and `many` drawn
+    ones."""
+    default = relative(space.default, space.default)
+    made = [change for change in BY_HAND if set(change) <= set(space.parameters)]
+    named = {"default": default} | {f"hand {number}": default | change for number, change in enumerate(made, start=1)}
+    return named | {f"drawn {number}": relative(point, space.default) for number, point in enumerate(drawn(space, many), start=1)}
 
 
 def by_hand(name: str) -> bool:
-    """Whether a name of `points` is that of a point made by hand."""
+    """Whether a name of `points` is that of the default or of a point made by hand."""
     return not name.startswith("drawn ")

@@ -30,8 +30,8 @@ SETS = {
 }
 """The task of each."""
 
-LEARNED = 1200
-"""Rows to learn from, at most; half as many to judge by."""
+LEARNED = 600
+"""Rows to learn from, at most, and as many to judge by."""
 
 SEED = 0
 BINS = 10
@@ -54,7 +54,7 @@ class Sample:
 
 
 def sample(name: str, rows: int, folder: Path) -> Sample:
-    """`rows` to learn from at most and half as many to judge by, of each class in proportion; written into `folder`. No text is in both."""
+    """`rows` to learn from at most and as many to judge by, of each class in proportion; written into `folder`. No text is in both."""
     with examples.write(name, folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         header, *raw = csv.reader(file)
     found = unrepeated((text, label) for text, label in raw if text.strip())
@@ -77,7 +77,7 @@ def parted(codes: npt.NDArray[np.int64], rows: int) -> tuple[list[int], list[int
     """Row numbers to learn from and to judge by, ascending; a third of all to judge by where there are too few."""
     from sklearn.model_selection import train_test_split
 
-    judged = min(rows // 2, len(codes) // 3)
+    judged = min(rows, len(codes) // 3)
     learned = min(rows, len(codes) - judged)
     drawn = train_test_split(range(len(codes)), train_size=learned, test_size=judged, random_state=SEED, stratify=codes)
     return sorted(drawn[0]), sorted(drawn[1])

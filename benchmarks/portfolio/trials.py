@@ -16,7 +16,8 @@ from autoft.interfaces.source import Source
 from autoft.interfaces.space import Hyperparameters
 from autoft.steps.understand import Understood
 from autoft.trial import run_trial
-from portfolio.points import absolute, points, widest
+from autoft_plugins.models.transformer.portfolio import placed
+from portfolio.points import points, widest
 from portfolio.sets import Sample
 
 
@@ -51,7 +52,7 @@ def jobs_of(catalog: Catalog, found: Source, samples: Sequence[Sample], many: in
     data = [one.understood(catalog) for one in samples]
     spaces = [model.space(candidate, one.problem, len(one.learnable)) for one in data]
     named = points(widest(spaces), many)
-    settings = [{name: absolute(terms, space) for name, terms in named.items()} for space in spaces]
+    settings = [{name: placed(terms, space.parameters, space.default) for name, terms in named.items()} for space in spaces]
     for name in named:
         for one, chosen in zip(samples, settings, strict=True):
             alike = [other for other in named if chosen[other] == chosen[name]]

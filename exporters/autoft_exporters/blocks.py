@@ -111,7 +111,7 @@ def _reads_rows(node: onnx.NodeProto) -> bool:
 def _is_table(weight: onnx.TensorProto | None, least: float) -> bool:
     if weight is None or len(weight.dims) != 2 or weight.data_type != _FLOAT:
         return False
-    return weight.dims[1] % TABLE_BLOCK == 0 and math.prod(weight.dims) >= least
+    return not weight.dims[1] % TABLE_BLOCK and bool(math.prod(weight.dims) >= least)
 
 
 def _packed_by_four(table: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.uint8]]:

@@ -127,8 +127,12 @@ def test_large_sources_are_offered_it_and_few_rows_begin_with_it(text_data):
     assert (many.first[0]["frozen_share"], many.first[0]["learning_rate"]) == (0.5, few.default["learning_rate"])
     of_words = problem.model_copy(update={"head": problem.head.model_copy(update={"kind": "token_classification"})})
     of_pairs = problem.model_copy(update={"inputs": ("text", "text_pair")})
-    others = (full_space(1e7, problem, 400, freezes=True), *(full_space(8.5e7, one, 400, freezes=True) for one in (of_words, of_pairs)))
+    others = (full_space(8.5e7, one, 400, freezes=True) for one in (of_words, of_pairs))
     assert all("frozen_share" not in space.parameters for space in (plain, *others))
+    small, whole = full_space(1e7, problem, 400, freezes=True), full_space(1e7, problem, 400)
+    assert {**whole.default, "frozen_share": 0.0} == small.default, "a small source learns with all of its layers"
+    assert small.parameters["frozen_share"].values[0] == 0.0
+    assert small.parameters["frozen_share"].values[1] == pytest.approx(1 / 3)
 
 
 def test_a_trial_is_expected_to_take_what_it_learns(tiny_source, text_data):

@@ -28,7 +28,7 @@ DEFAULT_LENGTH = 256
 TOKENIZER_FILES = (
     "tokenizer*.json", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model", "*.spm", "*.tiktoken",
 )  # fmt: skip
-_DEEP = 12
+_DEEP = 6
 """Layers of which the lower ones may be left: it was measured with so many."""
 _LOOKUPS = ("word_embeddings", "position_embeddings", "token_type_embeddings", "embed_tokens", "shared.", "tok_embeddings", "wte.", "wpe.")
 

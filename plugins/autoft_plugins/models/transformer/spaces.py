@@ -6,6 +6,7 @@ from autoft.interfaces.problem import Problem
 from autoft.interfaces.space import Choice, Hyperparameters, Integer, LogUniform, Parameter, Space, Uniform, Value
 from autoft_plugins.models.classes import is_uneven
 from autoft_plugins.models.transformer.objectives import SEQ2SEQ, SEQUENCE_HEADS
+from autoft_plugins.models.transformer.portfolio import portfolio
 from autoft_plugins.tasks.entities import TAGS
 
 _BALANCE = {
@@ -23,9 +24,11 @@ _RATES = (
 _WRITING = 4.0
 """How much higher the rates are of models that write texts: 1e-4 to 3e-4 for a small T5."""
 _LARGE = 4e7
-_FROZEN, _FEW = 0.5, 1_000
-"""The share of a large source's layers that is left as it was by default, and the most rows with which it is: it was measured with some
-hundred (docs/benchmarks.md, "Half of a large source")."""
+_SHARES = {False: (0.0, 1 / 3, 0.5), True: (0.0, 0.5, 0.75)}
+"""Of the layers of a source, by whether it is large, those that may be left as they were."""
+_FEW = 1_000
+"""The most rows with which a large source leaves the first share of them by default: it was measured with some hundred (docs/benchmarks.md,
+"Half of a large source")."""
 _FROZEN_RATE = 2.0
 """How much higher the rate of the layers that are tuned is where the others are not."""
 # (rows up to, fewest, default, most epochs)
@@ -58,9 +61,10 @@ def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False)
     writes = problem.head.kind == SEQ2SEQ
     if writes:
         low, rate, high = _WRITING * low, _WRITING * rate, _WRITING * high
-    freezes = freezes and body > _LARGE and _leaves_layers(problem)
-    frozen = _FROZEN if freezes and rows <= _FEW else 0.0
-    rates = {0.0: rate, _FROZEN: _FROZEN_RATE * rate}
+    freezes, large = freezes and _leaves_layers(problem), body > _LARGE
+    shares = _SHARES[large]
+    frozen = shares[freezes and large and rows <= _FEW]
+    rates = {share: _FROZEN_RATE * rate if share else rate for share in shares[:2]}
     rate = rates[frozen]
     fewest, epochs, most = epochs_for(rows, body)
     parameters: dict[str, Parameter] = {
@@ -82,21 +86,16 @@ def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False)
         "head_rate": 1 if writes else 5,
     }
     if freezes:
-        parameters["frozen_share"], default["frozen_share"] = Choice((0.0, _FROZEN, 0.75)), frozen
+        parameters["frozen_share"], default["frozen_share"] = Choice(shares), frozen
     for name, (parameter, value) in _own_parameters(problem).items():
         parameters[name], default[name] = parameter, value
-    changes: list[Hyperparameters] = [
-        {"learning_rate": (rate * high) ** 0.5, "batch_size": 32},
-        {"epochs": min(most, epochs + 2), "learning_rate": (rate * (low * rate) ** 0.5) ** 0.5, "dropout": 0.05},
-    ]
-    if freezes:
-        other = _FROZEN - frozen
-        changes.insert(0, {"frozen_share": other, "learning_rate": rates[other]})
-    if "balance" in parameters:
-        changes.insert(0, {"balance": "weights"})
+    first = portfolio(parameters, default)
+    if freezes and large:
+        other = shares[not frozen]
+        first.insert(0, default | {"frozen_share": other, "learning_rate": rates[other]})
     if "crf" in parameters:
-        changes.insert(0, {"crf": True})
-    return Space(parameters, default, tuple(default | change for change in changes))
+        first.insert(0, default | {"crf": True})
+    return Space(parameters, default, tuple(point for place, point in enumerate(first) if point not in (default, *first[:place])))
 
 
 def _own_parameters(problem: Problem) -> dict[str, tuple[Parameter, Value]]:
