@@ -150,7 +150,7 @@ def main() -> None:
     measuring.add_argument("--only", nargs="+", metavar="POINT", help="these points alone: default, 'hand 1', 'drawn 1', ...")
     measuring.add_argument("--seed", type=int, default=0)
     measuring.add_argument("--points", type=int, default=DRAWN, help="points drawn")
-    measuring.add_argument("--rows", type=int, default=LEARNED, help="to learn from, half as many to judge by; fewer only to try it out")
+    measuring.add_argument("--rows", type=int, default=LEARNED, help="to learn from, as many to judge by; fewer only to try it out")
     mining = commands.add_parser("mine", help="order the points")
     mining.add_argument("--output", type=Path, default=PORTFOLIO)
     for command in (measuring, mining):
