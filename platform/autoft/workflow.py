@@ -33,6 +33,7 @@ from autoft.steps.earlier import Points, earlier_points
 from autoft.steps.export import export
 from autoft.steps.failures import failures
 from autoft.steps.parts import learning
+from autoft.steps.plainer import plainer
 from autoft.steps.pupils import Pupils, pupils_of
 from autoft.steps.ranking import rank_sources
 from autoft.steps.reopen import limits_before, same_candidates, same_data
@@ -240,7 +241,7 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
     journal = bench.journal
     journal.stage("confirmation")
     closing = clock.closing([bench.candidates[row.candidate] for row in ranked[:2]])
-    confirmation = confirm(bench, ranked, closing, refit_seconds=max(refit_cost(bench, row) for row in ranked[:2]))
+    confirmation = plainer(bench, confirm(bench, ranked, closing, refit_seconds=max(refit_cost(bench, row) for row in ranked[:2])))
     winner = confirmation.order[0]
     if confirmation.figures:
         names = {row.trial: f"{row.candidate} (trial {row.trial})" for row in confirmation.order}

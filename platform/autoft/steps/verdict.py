@@ -98,7 +98,7 @@ def _reached(found: Findings) -> list[str]:
 def _against_baseline(found: Findings) -> str:
     judgement, baseline = found.judgement, found.baseline
     if found.itself:
-        other = "no other candidate was asked for" if found.alone else "no candidate did better on the validation rows"
+        other = "no other candidate was asked for" if found.alone else "no candidate was clearly better on the validation rows"
         return f"It is the baseline itself: {other}."
     if judgement.lead.value != judgement.lead.value:
         return f"The baseline {baseline} has no figure to hold it against."

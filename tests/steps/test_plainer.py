@@ -1,0 +1,57 @@
+"""The baseline is taken where the validation rows do not tell the best trial from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from autoft.steps.confirm import Confirmation
+from autoft.steps.plainer import plainer
+from benches import Toy, bench_of, trial
+
+BASELINE, LIKE_IT, GOOD = {"a": 0.4, "b": 1.0}, {"a": 1.0, "b": 0.3}, {"a": 1.0, "b": 1.0}
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return bench_of(tmp_path, Toy(), candidates=("toy", "plain"))
+
+
+def order_of(bench, best, baseline=BASELINE, **more):
+    """As it stands after the search, the best first."""
+    first = trial(bench, "plain", stage="baselines", **baseline)
+    return Confirmation((trial(bench, **best), first), **more)
+
+
+def test_a_lead_that_chance_makes_is_none(bench):
+    found = order_of(bench, LIKE_IT)
+    best, baseline = found.order
+    assert 0 < best.value - baseline.value < 0.02, "ahead, by rows of which about as many others went wrong"
+    assert plainer(bench, found).order == (baseline, best)
+
+
+def test_a_lead_that_the_rows_tell_stays(bench):
+    found = order_of(bench, GOOD)
+    assert plainer(bench, found) is found
+
+
+def test_where_both_answer_alike_nothing_is_clearer(bench):
+    found = order_of(bench, BASELINE)
+    assert plainer(bench, found) is found, "no row differs, and there is no chance to speak of"
+
+
+def test_what_is_not_asked(bench):
+    found = order_of(bench, LIKE_IT)
+    best, baseline = found.order
+    for other in (
+        Confirmation((best,)),  # the baseline may not be served
+        Confirmation((baseline, best)),
+        replace(found, folds=1, figures={best.trial: [0.9, 0.9], baseline.trial: [0.8, 0.9]}),
+        Confirmation((best.model_copy(update={"rows": 20}), baseline)),
+    ):
+        assert plainer(bench, other) is other
+    met_another = replace(found, folds=1, figures={best.trial: [0.9, 0.9], 7: [0.8, 0.9]})
+    assert plainer(bench, met_another).order == (baseline, best)
+    (bench.journal.trial_folder(best.trial) / "validation.npz").unlink()
+    assert plainer(bench, found) is found
