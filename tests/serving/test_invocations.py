@@ -27,6 +27,7 @@ def client(bundle: Path) -> TestClient:
         {"inputs": [["great"], ["awful"]]},
         {"inputs": {"text": ["great", "awful"]}},
         {"instances": ["great", {"text": "awful"}], "params": {}},
+        {"params": None, "instances": ["great", {"text": "awful"}]},
     ],
 )
 def test_every_way_of_rows(client: TestClient, body: dict) -> None:
@@ -47,6 +48,8 @@ def test_csv_and_ping(client: TestClient) -> None:
         ({}, "dataframe_split"),
         ({"inputs": ["a"], "instances": ["a"]}, "instances"),
         ({"inputs": ["a"], "params": {"top_k": 1}}, "params"),
+        ({"inputs": ["a"], "params": []}, "params"),
+        ({"inputs": ["a"], "signature_name": "serving_default"}, "signature_name"),
         ({"inputs": "a"}, "inputs"),
         ({"inputs": {"text": "a"}}, "inputs.text"),
         ({"inputs": [3]}, "inputs.0"),

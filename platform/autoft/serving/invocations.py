@@ -45,9 +45,11 @@ def rows_in(content: Mapping[str, Any]) -> tuple[str, list[Any]]:
     if len(given) != 1:
         what = f"give one of {', '.join(WAYS)}" + (f", not {' and '.join(given)}" if given else "")
         raise RequestError(422, what, given[1] if given else WAYS[0])
-    if content.get("params"):
-        raise RequestError(422, "this model takes no params", "params")
     (name,) = given
+    if unknown := next((field for field in content if field not in (name, "params")), None):
+        raise RequestError(422, f"{unknown!r} is no field of a request: give {name} alone", unknown)
+    if content.get("params") not in (None, {}):
+        raise RequestError(422, "this model takes no params", "params")
     value = content[name]
     if name == "dataframe_split":
         return name, _from_split(value)

@@ -108,7 +108,13 @@ def invocations(bundle: Bundle) -> dict[str, Any]:
         "inputs": {"anyOf": [_list(value), columns]},
         "instances": _list(value),
     }
-    request = {"oneOf": [{**_object({name: schema}), "additionalProperties": False} for name, schema in ways.items()]}
+    none = {"params": {"type": ["object", "null"], "maxProperties": 0}}
+    request = {
+        "oneOf": [
+            {"type": "object", "properties": {name: schema, **none}, "required": [name], "additionalProperties": False}
+            for name, schema in ways.items()
+        ]
+    }
     answer = bundle.manifest.output_schema or {"type": "object"}
     return _operation(request, _object({"predictions": _array(answer)}), {"dataframe_records": [example_row(bundle)]})
 
