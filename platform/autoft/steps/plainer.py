@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import NormalDist
 
 from autoft.steps.confirm import Bench, Confirmation
-from autoft.steps.judge import judge
+from autoft.steps.judge import COVERAGE, judge
 from autoft.steps.stored import stored_decisions
 
 TOLD = 0.5
 """Standard errors by which a trial has to lead: the best of many is flattered by the chance that made it the best."""
-_WIDTH = 3.92
-"""Standard errors in an interval of 95 %."""
+_WIDTH = 2 * NormalDist().inv_cdf(0.5 + COVERAGE / 2)
+"""Standard errors in an interval."""
 
 
 def plainer(bench: Bench, found: Confirmation) -> Confirmation:
