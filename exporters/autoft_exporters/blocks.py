@@ -24,8 +24,6 @@ _MIDDLE, _LARGEST = 128, 127
 """What 0 is as a byte, and how far from it the largest weight of a block is."""
 _STEPS = 15
 """Between the least and the greatest number of a table's block."""
-_FLOAT = 1
-"""onnx's number of float32, which is all that the graphs have that a format of 8 bits is made of."""
 
 
 def narrowing_in_blocks(model: onnx.ModelProto) -> None:
@@ -109,7 +107,9 @@ def _reads_rows(node: onnx.NodeProto) -> bool:
 
 
 def _is_table(weight: onnx.TensorProto | None, least: float) -> bool:
-    if weight is None or len(weight.dims) != 2 or weight.data_type != _FLOAT:
+    from onnx import TensorProto
+
+    if weight is None or len(weight.dims) != 2 or weight.data_type != TensorProto.FLOAT:
         return False
     return not weight.dims[1] % TABLE_BLOCK and bool(math.prod(weight.dims) >= least)
 
