@@ -99,6 +99,8 @@ def test_the_runner_up() -> None:
     assert "It does NOT beat the runner-up frozen:b (0.900)" in said(rivalry=rivalry(BEHIND), refitted=False)
     even = said(rivalry=rivalry(EVEN, "validation"), refitted=False)
     assert "is 0.010 (-0.020 to 0.040) on the validation rows, by which it was chosen: that may be chance." in even
+    behind = said(rivalry=rivalry(Judgement(EVEN.other, EVEN.winner, Interval(-0.01, -0.04, 0.02)), "validation"))
+    assert "is -0.010 (-0.040 to 0.020) on the validation rows: that may be chance." in behind
     assert "by which it was chosen: that flatters it." in said(rivalry=rivalry(GOOD, "validation"))
     assert "It is even with the runner-up frozen:b (1.000) on the test rows." in said(rivalry=rivalry(PERFECT), refitted=False)
     assert "trial 7, another full:a" in said(rivalry=rivalry(EVEN, candidate="full:a"))

@@ -122,7 +122,8 @@ def _against_runner_up(found: Findings) -> str:
     if judgement is None or judgement.lead.value != judgement.lead.value:
         return f"It was not held against the runner-up {name.rstrip(',')}: neither its weights nor its answers were at hand."
     rival = f"the runner-up {name} ({judgement.other.value:.3f})" + (", before the refit," if found.refitted and not found.crossed else "")
-    where = "on the test rows" if tested else "on the validation rows, by which it was chosen"
+    chosen_by = "on the validation rows, by which it was chosen" if judgement.lead.value >= 0 else "on the validation rows"
+    where = "on the test rows" if tested else chosen_by
     if judgement.better:
         return f"It beats {rival} by {judgement.lead} {where}: " + ("more than chance explains." if tested else "that flatters it.")
     if not judgement.lead.wide and judgement.lead.value == 0:
