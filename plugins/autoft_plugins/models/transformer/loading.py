@@ -19,12 +19,12 @@ from autoft.errors import TrialError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.source import Source
 from autoft.sources.cache import weight_files
+from autoft_plugins.models.transformer.attention import has_fused
 
 transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 _KEPT_SOURCES = 3
-_SHORT = 256
 _states: dict[str, dict[str, Tensor]] = {}
 
 
@@ -88,7 +88,7 @@ def _instantiate(auto: Any, source: Source, config: Any) -> Loaded:
         dtype=torch.float32,
         ignore_mismatched_sizes=True,
         output_loading_info=True,
-        attn_implementation=_attention(made),
+        attn_implementation="sdpa" if has_fused(made) else "eager",
     )
     fresh = frozenset(facts["missing_keys"]) | frozenset(key for key, *_ in facts["mismatched_keys"])
     drawn = _drawn(model, fresh)
@@ -108,25 +108,6 @@ def _drawn(model: Any, fresh: frozenset[str]) -> list[str]:
     return [
         name for name, value in model.named_parameters() if name in fresh and id(value) in body_weights and "pooler" not in name.split(".")
     ]
-
-
-def _attention(made: Any) -> str:
-    return "sdpa" if getattr(made, "_supports_sdpa", False) else "eager"
-
-
-@contextmanager
-def short_attention(model: Any, device: torch.device, longest: int) -> Iterator[None]:
-    """Within: plain matrix products for attention where they are faster than torch's fused kernel, whose backward pass on CPUs is
-    several times slower in bfloat16. Not for long rows, where plain attention's memory grows with the square."""
-    own = model.config._attn_implementation
-    switch = own == "sdpa" and device.type == "cpu" and longest <= _SHORT
-    if switch:
-        model.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        if switch:
-            model.set_attn_implementation(own)
 
 
 def set_dropout(config: Any, dropout: float) -> None:

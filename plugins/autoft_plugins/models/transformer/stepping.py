@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from autoft.errors import TrialError
 from autoft.interfaces.encoder import Arrays
+from autoft_plugins.models.transformer.attention import most_rows
 from autoft_plugins.models.transformer.precision import Device
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Stepper:
         """One update at `factor` times the learning rate; the mean loss, detached. Raises TrialError when a single unit does not fit."""
         units, width = inputs["input_ids"].shape
         while True:
-            size = self._limit.rows(width, units)
+            size = self._limit.rows(width, self._most_rows(width, units))
             loss = self._gradients(inputs, targets, weights, size)
             if loss is not None:
                 break
@@ -88,6 +89,9 @@ class Stepper:
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
         return loss
+
+    def _most_rows(self, width: int, units: int) -> int:
+        return most_rows(self._model, self._device.device, width, units) if self._objective.separable else units
 
     def _gradients(self, inputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], weights: Tensor, size: int) -> Tensor | None:
         """Accumulate over pieces of `size` units; None when memory ran out. The caller retries outside the handler, which holds tensors."""

@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from autoft.errors import TrialError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.model import HORIZON, FitData, Report, TrialSpec
+from autoft_plugins.models.transformer.attention import quick_attention
 from autoft_plugins.models.transformer.dropout import cheap_dropout
 from autoft_plugins.models.transformer.first_token import reading_first
 from autoft_plugins.models.transformer.freezing import LowerLayers
 from autoft_plugins.models.transformer.inference import Runner
-from autoft_plugins.models.transformer.loading import CompactEmbedding, Loaded, WholeEmbedding, short_attention
+from autoft_plugins.models.transformer.loading import CompactEmbedding, Loaded, WholeEmbedding
+from autoft_plugins.models.transformer.memory import kept_memory
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
 from autoft_plugins.models.transformer.precision import Device
 from autoft_plugins.models.transformer.schedule import Horizon, Schedule
@@ -78,10 +80,10 @@ class Trainer:
         """
         try:
             self._train(True)
-            longest = int(self._objective.lengths.max(initial=0))
             with (
+                kept_memory(self._device.device),
                 cheap_dropout(self._model, self._device.device, self._seed),
-                short_attention(self._model, self._device.device, longest),
+                quick_attention(self._model, self._device.device),
                 reading_first(self._model) if self._objective.reads_first else nullcontext(),
             ):
                 self._loop(report)

@@ -45,6 +45,8 @@ class Objective(ABC):
     """The name of a class of transformers, e.g. AutoModelForTokenClassification."""
     reads_first: ClassVar[bool] = False
     """Whether the model is a classifier that reads nothing but its body's first token, see `first_token`."""
+    separable: ClassVar[bool] = True
+    """Whether the loss of a unit is the same whatever else is in its batch, which may then be learned from in pieces."""
 
     encoder: EncoderSpec
     lengths: npt.NDArray[np.int64]

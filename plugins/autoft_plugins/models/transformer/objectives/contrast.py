@@ -42,6 +42,7 @@ class Contrast(Objective):
 
     kind = "single_label_classification"
     auto_class = "AutoModel"
+    separable = False
 
     def __init__(self, source: Source, spec: TrialSpec, data: FitData) -> None:
         self._spec, self._data = spec, data

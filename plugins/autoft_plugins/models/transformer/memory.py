@@ -1,0 +1,32 @@
+"""Memory that is given back to the system comes again page by page, each to be cleared first."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+# Of glibc's malloc.h, and what they are unless they are set: mallopt(3).
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+_USUAL = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65536}
+_NEVER = {_TRIM_THRESHOLD: -1, _MMAP_MAX: 0}
+
+
+@contextmanager
+def kept_memory(device: torch.device) -> Iterator[None]:
+    """Within: what is freed on a processor stays with the process, for its next step, which needs as much again; given back at the end.
+    Where the C library is not glibc all is as it was."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if device.type != "cpu" or mallopt is None:
+        yield
+        return
+    for name, value in _NEVER.items():
+        mallopt(name, value)
+    try:
+        yield
+    finally:
+        for name, value in _USUAL.items():
+            mallopt(name, value)
+        ctypes.CDLL(None).malloc_trim(0)

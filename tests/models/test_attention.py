@@ -1,0 +1,99 @@
+"""Attention on processors: plain where a batch is small, the fused kernel where it is large, in pieces where there is none; and the memory
+of a step stays for the next one."""
+
+from __future__ import annotations
+
+import ctypes
+import resource
+
+import numpy as np
+import pytest
+import torch
+
+from autoft_plugins.models.transformer import attention, loading
+from autoft_plugins.models.transformer.attention import has_fused, most_rows, quick_attention
+from autoft_plugins.models.transformer.first_token import reading_first
+from autoft_plugins.models.transformer.memory import kept_memory
+from autoft_plugins.models.transformer.objectives.sequence import SequenceObjective
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture
+def classifier(tiny_source):
+    def make(architecture: str):
+        return loading.pretrained(tiny_source(architecture), SequenceObjective.auto_class, {"num_labels": 3}, 0.0, 1).model
+
+    return make
+
+
+def batch(width: int) -> dict[str, torch.Tensor]:
+    ids = torch.from_numpy(np.random.default_rng(3).integers(5, 30, (4, width)))
+    mask = torch.ones_like(ids)
+    mask[1, width // 2 :] = 0
+    return {"input_ids": ids * mask, "attention_mask": mask}
+
+
+def learned(model, width: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Logits, and the gradients of a loss of them."""
+    model.zero_grad()
+    logits = model(**batch(width)).logits
+    torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 0])).backward()
+    return logits.detach(), {name: value.grad.clone() for name, value in model.named_parameters() if value.grad is not None}
+
+
+@pytest.mark.parametrize("architecture", ["bert", "roberta", "distilbert", "modernbert"])
+def test_each_batch_has_its_kernel_and_the_same_gradients(classifier, architecture, monkeypatch):
+    model = classifier(architecture)
+    heads = model.config.num_attention_heads
+    monkeypatch.setattr(attention, "SCORES", 4 * heads * 9**2)
+    fused = {width: learned(model, width) for width in (9, 10)}
+    seen = []
+    watch = model.base_model.register_forward_hook(lambda *_: seen.append(model.config._attn_implementation))
+    with quick_attention(model, CPU), reading_first(model):
+        quick = {width: learned(model, width) for width in (9, 10, 9)}
+        with torch.no_grad():
+            model(**batch(9))
+    watch.remove()
+    assert seen == ["eager", "sdpa", "eager", "sdpa"]
+    assert model.config._attn_implementation == "sdpa"
+    for width, (logits, gradients) in fused.items():
+        torch.testing.assert_close(quick[width][0], logits, rtol=1e-4, atol=1e-6)
+        for name, gradient in gradients.items():
+            torch.testing.assert_close(quick[width][1][name], gradient, rtol=1e-3, atol=1e-6, msg=name)
+
+
+def test_on_a_gpu_the_fused_kernel_stays(classifier):
+    model = classifier("bert")
+    with quick_attention(model, GPU):
+        assert not model.base_model._forward_pre_hooks
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_where_there_is_no_fused_kernel_long_rows_go_in_pieces(classifier):
+    plain, fused = classifier("mpnet"), classifier("bert")
+    assert not has_fused(plain)
+    assert has_fused(fused)
+    heads = plain.config.num_attention_heads
+    width = int((attention.SCORES / heads / 5) ** 0.5)
+    assert most_rows(plain, CPU, width, 16) == 5
+    assert most_rows(plain, CPU, width, 3) == 3
+    assert most_rows(plain, CPU, 100 * width, 16) == 1
+    assert most_rows(fused, CPU, width, 16) == most_rows(plain, GPU, width, 16) == 16
+
+
+@pytest.mark.skipif(getattr(ctypes.CDLL(None), "mallopt", None) is None, reason="only glibc can be told; elsewhere all is as it was")
+def test_memory_is_kept_for_the_next_step():
+    def faults() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(3):
+            np.ones(2**26, np.uint8)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    before = faults()
+    with kept_memory(CPU):
+        faults()
+        assert faults() < before / 10
+    assert faults() > before / 2, "afterwards it is given back again"
+    with kept_memory(GPU):
+        assert faults() > before / 2
