@@ -205,8 +205,6 @@ def _variables() -> dict[str, str]:
     return {
         NICENESS: os.environ.get(NICENESS, "0"),
         "TOKENIZERS_PARALLELISM": "false",
-        # Trials run in threads, and what glibc gives to a thread with an arena of its own it takes from the system each time.
-        "MALLOC_ARENA_MAX": "1",
         "PYTHONPATH": os.pathsep.join(_import_path()),
         "RAY_AIR_NEW_OUTPUT": "0",
         "RAY_USAGE_STATS_ENABLED": "0",

@@ -1,5 +1,5 @@
-"""Attention on processors: plain where a batch is small, the fused kernel where it is large, in pieces where there is none; and the memory
-of a step stays for the next one."""
+"""Attention on processors: plain for as many rows as it may hold, the fused kernel for more; and the memory of a step stays for the next
+one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ import resource
 import numpy as np
 import pytest
 import torch
+import transformers
 
+from autoft.interfaces.model import Candidate, TrialSpec
+from autoft_plugins.models.contrastive import Contrastive
+from autoft_plugins.models.full import Full
 from autoft_plugins.models.transformer import attention, loading
-from autoft_plugins.models.transformer.attention import has_fused, most_rows, quick_attention
+from autoft_plugins.models.transformer.attention import most_rows, quick_attention
 from autoft_plugins.models.transformer.first_token import reading_first
 from autoft_plugins.models.transformer.memory import kept_memory
+from autoft_plugins.models.transformer.objectives.contrast import Contrast
 from autoft_plugins.models.transformer.objectives.sequence import SequenceObjective
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -70,16 +75,60 @@ def test_on_a_gpu_the_fused_kernel_stays(classifier):
     assert model.config._attn_implementation == "sdpa"
 
 
-def test_where_there_is_no_fused_kernel_long_rows_go_in_pieces(classifier):
-    plain, fused = classifier("mpnet"), classifier("bert")
-    assert not has_fused(plain)
-    assert has_fused(fused)
-    heads = plain.config.num_attention_heads
-    width = int((attention.SCORES / heads / 5) ** 0.5)
-    assert most_rows(plain, CPU, width, 16) == 5
-    assert most_rows(plain, CPU, width, 3) == 3
-    assert most_rows(plain, CPU, 100 * width, 16) == 1
-    assert most_rows(fused, CPU, width, 16) == most_rows(plain, GPU, width, 16) == 16
+@pytest.mark.parametrize("architecture", ["mpnet", "bert"])
+def test_long_rows_go_in_pieces_on_a_processor(classifier, architecture):
+    model = classifier(architecture)
+    width = int((attention.SCORES / model.config.num_attention_heads / 5) ** 0.5)
+    assert most_rows(model, CPU, width, 16) == 5
+    assert most_rows(model, CPU, width, 3) == 3
+    assert most_rows(model, CPU, 100 * width, 16) == 1
+    assert most_rows(model, GPU, width, 16) == 16
+
+
+def spec_of(model, source, data, **changes) -> TrialSpec:
+    candidate = Candidate(model.name, source)
+    small = {"epochs": 2, "batch_size": 8, "dropout": 0.0}
+    return TrialSpec(1, candidate, model.space(candidate, data.problem, len(data.train)).default | small | changes, 3)
+
+
+def sizes_of_batches(model_class, monkeypatch) -> list[int]:
+    """What goes at once through a model of this class that learns, as it comes."""
+    sizes, forward = [], model_class.forward
+
+    def seen(self, input_ids=None, **rest):
+        if self.training:
+            sizes.append(len(input_ids))
+        return forward(self, input_ids=input_ids, **rest)
+
+    monkeypatch.setattr(model_class, "forward", seen)
+    return sizes
+
+
+def test_pieces_teach_what_the_whole_batch_does(tiny_source, text_data, listening, monkeypatch):
+    data = text_data(rows=40)
+    spec = spec_of(Full(), tiny_source("distilbert"), data)
+    sizes = sizes_of_batches(transformers.DistilBertForSequenceClassification, monkeypatch)
+    whole = Full().fit(spec, data, listening()).outputs(data.rows)["logits"]
+    assert max(sizes) == 8
+    sizes.clear()
+    monkeypatch.setattr(attention, "SCORES", 1)
+    pieces = Full().fit(spec, data, listening()).outputs(data.rows)["logits"]
+    assert set(sizes) == {1}
+    np.testing.assert_allclose(pieces, whole, atol=3e-3)
+
+
+def test_a_batch_whose_rows_are_compared_stays_whole(tiny_source, text_data, listening, monkeypatch):
+    sizes, forward = [], Contrast.forward
+
+    def seen(self, model, inputs):
+        sizes.append(len(inputs["input_ids"]))
+        return forward(self, model, inputs)
+
+    monkeypatch.setattr(Contrast, "forward", seen)
+    monkeypatch.setattr(attention, "SCORES", 1)
+    data = text_data(rows=40)
+    Contrastive().fit(spec_of(Contrastive(), tiny_source("bert"), data, epochs=1), data, listening())
+    assert max(sizes) == 8
 
 
 @pytest.mark.skipif(getattr(ctypes.CDLL(None), "mallopt", None) is None, reason="only glibc can be told; elsewhere all is as it was")

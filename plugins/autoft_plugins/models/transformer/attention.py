@@ -10,27 +10,21 @@ import torch
 from torch import Tensor
 
 SCORES = 16 * 12 * 256**2
-"""As many scores of a layer as plain attention may hold, rows x heads x tokens x tokens: with more it is slower than the fused kernel, and
-its memory grows with the square of the tokens."""
-
-
-def has_fused(model: Any) -> bool:
-    """Whether torch's fused attention can be had for this architecture."""
-    return bool(getattr(model, "_supports_sdpa", False))
+"""As many scores of a layer as plain attention may hold, rows x heads x tokens x tokens: its memory grows with the square of the tokens,
+and with the memory the time."""
 
 
 def most_rows(model: Any, device: torch.device, width: int, rows: int) -> int:
-    """How many of `rows` rows of `width` tokens may go at once for the sake of attention: all of them, but for plain attention on a
-    processor."""
-    if device.type != "cpu" or has_fused(model):
+    """How many of `rows` rows of `width` tokens are to go at once for the sake of attention; all of them on a GPU."""
+    if device.type != "cpu":
         return rows
     return min(rows, max(1, SCORES // (_heads(model) * width**2)))
 
 
 @contextmanager
 def quick_attention(model: Any, device: torch.device) -> Iterator[None]:
-    """Within: what learns on a processor has plain matrix products for attention where these are faster than torch's fused kernel, whose
-    backward pass is several times slower in bfloat16. A batch with more than `SCORES` has the fused one, as has whatever does not learn."""
+    """Within: what learns on a processor has plain matrix products for attention, which are faster than torch's fused kernel: its
+    backward pass is several times slower in bfloat16. More than `SCORES` at once have the fused one, as has whatever does not learn."""
     own = model.config._attn_implementation
     if own != "sdpa" or device.type != "cpu":
         yield

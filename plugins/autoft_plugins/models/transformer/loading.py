@@ -19,7 +19,6 @@ from autoft.errors import TrialError
 from autoft.interfaces.encoder import Arrays
 from autoft.interfaces.source import Source
 from autoft.sources.cache import weight_files
-from autoft_plugins.models.transformer.attention import has_fused
 
 transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -88,7 +87,7 @@ def _instantiate(auto: Any, source: Source, config: Any) -> Loaded:
         dtype=torch.float32,
         ignore_mismatched_sizes=True,
         output_loading_info=True,
-        attn_implementation="sdpa" if has_fused(made) else "eager",
+        attn_implementation=_attention(made),
     )
     fresh = frozenset(facts["missing_keys"]) | frozenset(key for key, *_ in facts["mismatched_keys"])
     drawn = _drawn(model, fresh)
@@ -108,6 +107,10 @@ def _drawn(model: Any, fresh: frozenset[str]) -> list[str]:
     return [
         name for name, value in model.named_parameters() if name in fresh and id(value) in body_weights and "pooler" not in name.split(".")
     ]
+
+
+def _attention(made: Any) -> str:
+    return "sdpa" if getattr(made, "_supports_sdpa", False) else "eager"
 
 
 def set_dropout(config: Any, dropout: float) -> None:
