@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,8 +19,9 @@ _NEVER = {_TRIM_THRESHOLD: -1, _MMAP_MAX: 0}
 def kept_memory(device: torch.device) -> Iterator[None]:
     """Within: what is freed on a processor stays with the process, for its next step, which needs as much again; given back at the end.
     Where the C library is not glibc all is as it was."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if device.type != "cpu" or mallopt is None:
+    library = ctypes.CDLL(None) if sys.platform == "linux" and device.type == "cpu" else None
+    mallopt = getattr(library, "mallopt", None)
+    if library is None or mallopt is None:
         yield
         return
     for name, value in _NEVER.items():
@@ -29,4 +31,4 @@ def kept_memory(device: torch.device) -> Iterator[None]:
     finally:
         for name, value in _USUAL.items():
             mallopt(name, value)
-        ctypes.CDLL(None).malloc_trim(0)
+        library.malloc_trim(0)
