@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 import torch
 
-# Of glibc's malloc.h, and what they are unless they are set: mallopt(3).
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-_USUAL = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65536}
+# Of glibc's malloc.h, see mallopt(3).
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _NEVER = {_TRIM_THRESHOLD: -1, _MMAP_MAX: 0}
+# Once told, glibc adapts its thresholds no more: what it comes to by itself in a process that frees large blocks.
+_AFTERWARDS = {_TRIM_THRESHOLD: 2**26, _MMAP_THRESHOLD: 2**25, _MMAP_MAX: 65536}
 
 
 @contextmanager
@@ -29,6 +30,6 @@ def kept_memory(device: torch.device) -> Iterator[None]:
     try:
         yield
     finally:
-        for name, value in _USUAL.items():
+        for name, value in _AFTERWARDS.items():
             mallopt(name, value)
         library.malloc_trim(0)
