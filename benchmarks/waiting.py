@@ -1,9 +1,10 @@
-"""What threads that look on while they wait cost, alone and where two processes share the processors; in turns.
+"""How often threads should look before they sleep while they wait, alone and where two processes share the processors; in turns.
 
     python benchmarks/waiting.py [--rounds 3]
 
 A trial of a MiniLM-sized BERT of random weights with all cores, alone and beside another such: OpenMP's own way of waiting against what a
-run sets (`autoft.hardware.wait_briefly`). Real tokens a second between a trial's first and last report, the mean of those side by side.
+run sets on a busy and on an idle machine (`autoft.hardware.wait_briefly`). Real tokens a second between a trial's first and last report,
+the mean of those side by side.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from common import over_seeds
 from gpu_trial import fit
 from random_bert import SMALL, make_source
 
-from autoft.hardware import cores, wait_briefly
+from autoft.hardware import cores
 
 SHAPE = replace(SMALL, rows=192, epochs=4)
 VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+OWN = "as OpenMP has it"
+WAYS: dict[str, dict[str, str]] = {OWN: {}, "1,000 looks": {"GOMP_SPINCOUNT": "1000"}, "5,000 looks": {"GOMP_SPINCOUNT": "5000"}}
 
 
 def child() -> None:
@@ -54,13 +57,16 @@ def main() -> None:
         child()
         return
     for beside in (1, 2):
-        ratios = []
+        ratios: dict[str, list[float]] = {way: [] for way in WAYS if way != OWN}
         for _ in range(options.rounds):
-            looking, briefly = measured({}, beside), measured(wait_briefly(), beside)
-            ratios.append(briefly / looking)
-            sys.stdout.write(f"{beside} at a time: tokens a second each, looking on {looking:,.0f}, waiting briefly {briefly:,.0f}\n")
+            found = {way: measured(variables, beside) for way, variables in WAYS.items()}
+            told = ", ".join(f"{way} {speed:,.0f}" for way, speed in found.items())
+            sys.stdout.write(f"{beside} at a time: tokens a second each, {told}\n")
             sys.stdout.flush()
-        sys.stdout.write(f"{beside} at a time, waiting briefly / looking on: {over_seeds(ratios)}\n")
+            for way, seen in ratios.items():
+                seen.append(found[way] / found[OWN])
+        for way, seen in ratios.items():
+            sys.stdout.write(f"{beside} at a time, {way} / {OWN}: {over_seeds(seen)}\n")
 
 
 if __name__ == "__main__":

@@ -160,6 +160,18 @@ def tiny_source(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Sou
     return get
 
 
+@pytest.fixture
+def classifier(tiny_source: Callable[[str], Source]) -> Callable[[str], Any]:
+    """`classifier("bert")`: a model of three classes from a tiny source of that architecture, as `full` loads it, without dropout."""
+    from autoft_plugins.models.transformer import loading
+    from autoft_plugins.models.transformer.objectives.sequence import SequenceObjective
+
+    def make(architecture: str) -> Any:
+        return loading.pretrained(tiny_source(architecture), SequenceObjective.auto_class, {"num_labels": 3}, 0.0, 1).model.eval()
+
+    return make
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
     """The tests of a file go to one process; those of all files that start Ray to one and the same, since each fills the machine."""

@@ -33,7 +33,7 @@ class OnnxInt8(FromOnnx):
         quantize_dynamic(self._prepared(source), target, op_types_to_quantize=OPERATORS, per_channel=True, weight_type=QuantType.QInt8)
 
     def _prepared(self, source: Path) -> onnx.ModelProto:
-        return _prepared(source)
+        return _quantisable(source)
 
 
 class OnnxInt8Small(OnnxInt8):
@@ -69,7 +69,7 @@ class OnnxInt8Static(FromOnnx):
     def _convert(self, source: Path, target: Path, samples: tuple[Arrays, ...]) -> None:
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-        model = _prepared(source)
+        model = _quantisable(source)
         quantize_static(
             model,
             target,
@@ -83,7 +83,7 @@ class OnnxInt8Static(FromOnnx):
         )
 
 
-def _prepared(path: Path) -> onnx.ModelProto:
+def _quantisable(path: Path) -> onnx.ModelProto:
     """The graph with its narrowing products in blocks, and without the noted shapes of weights: the quantisers transpose some of these, and
     would trip over the notes."""
     import onnx

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,21 @@ from autoft.runtime.session import available_cores
 FASTER = 1.1
 """A speed that is no more than so many times another is the same."""
 
-_measured: list[float] = []
-
 _LOOKS = "GOMP_SPINCOUNT"
 """Of GNU's OpenMP, which torch brings along on Linux."""
+_IDLE = 0.9
+"""A machine on which products get so much of the processors' time has nothing else to do."""
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Of products on all cores: floating-point operations a second of the fastest one, and how much of the processors' time they got."""
+
+    flops: float
+    share: float
+
+
+_measured: list[_Measured] = []
 
 
 def cores() -> int:
@@ -28,15 +40,14 @@ def cores() -> int:
 
 
 def wait_briefly() -> dict[str, str]:
-    """Have the threads of torch's matrix products wait for one another by sleeping, after a thousand looks, instead of by looking on for
-    as long as their share of the time lasts. Before torch is imported; what the user has set stays. The variables, for other processes.
+    """Have the threads of torch's matrix products wait for one another by sleeping, after so many looks, instead of by looking on for as
+    long as their share of the time lasts. Before torch is imported; what the user has set stays. The variables, for other processes.
 
-    Where something else runs on the machine, a thread that looks on keeps away the very thread it waits for. Two trials of two threads each
-    on two processors were 1.7 times as fast so, in other circumstances 16 times; alone on the machine a trial was 3 % slower
-    (docs/benchmarks.md, `benchmarks/waiting.py`).
+    Where something else runs on the machine, a thread that looks on keeps away the very thread it waits for, and a thousand looks are
+    enough; where nothing does, to be woken costs more than five thousand (docs/benchmarks.md, `benchmarks/waiting.py`).
     """
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault(_LOOKS, "1000")
+    if not {_LOOKS, "OMP_WAIT_POLICY"} & os.environ.keys():
+        os.environ[_LOOKS] = "5000" if _first().share >= _IDLE else "1000"
     return {name: os.environ[name] for name in (_LOOKS, "OMP_WAIT_POLICY") if name in os.environ}
 
 
@@ -70,29 +81,35 @@ def matmul_flops() -> float:
 
     The fastest of several products counts, so that a passing load does not.
     """
+    _first()
+    return max(one.flops for one in _measured)
+
+
+def _first() -> _Measured:
     if not _measured:
-        _measured.append(_fastest(0.15))
-    return max(_measured)
+        _measured.append(_products(0.15))
+    return _measured[0]
 
 
 def look_again(seconds: float) -> bool:
     """Measure that speed once more, for so many seconds: one of a busy moment seems several times lower than it is. Whether it is higher by
     more than a tenth, and counts from now on."""
     before = matmul_flops()
-    _measured.append(_fastest(seconds))
+    _measured.append(_products(seconds))
     return matmul_flops() > FASTER * before
 
 
-def _fastest(seconds: float) -> float:
+def _products(seconds: float) -> _Measured:
     size = 768
     left = np.ones((size, size), dtype=np.float32)
     left @ left
-    begun, fastest = time.perf_counter(), float("inf")
+    begun, spent, fastest = time.perf_counter(), time.process_time(), float("inf")
     while time.perf_counter() - begun < seconds:
         started = time.perf_counter()
         left @ left
         fastest = min(fastest, time.perf_counter() - started)
-    return 2.0 * size**3 / fastest
+    share = (time.process_time() - spent) / (time.perf_counter() - begun) / cores()
+    return _Measured(2.0 * size**3 / fastest, share)
 
 
 def training_flops() -> float:

@@ -14,22 +14,14 @@ import transformers
 from autoft.interfaces.model import Candidate, TrialSpec
 from autoft_plugins.models.contrastive import Contrastive
 from autoft_plugins.models.full import Full
-from autoft_plugins.models.transformer import attention, loading
+from autoft_plugins.models.transformer import attention
 from autoft_plugins.models.transformer.attention import most_rows, quick_attention
 from autoft_plugins.models.transformer.first_token import reading_first
 from autoft_plugins.models.transformer.memory import kept_memory
 from autoft_plugins.models.transformer.objectives.contrast import Contrast
-from autoft_plugins.models.transformer.objectives.sequence import SequenceObjective
+from support import learned
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
-
-
-@pytest.fixture
-def classifier(tiny_source):
-    def make(architecture: str):
-        return loading.pretrained(tiny_source(architecture), SequenceObjective.auto_class, {"num_labels": 3}, 0.0, 1).model
-
-    return make
 
 
 def batch(width: int) -> dict[str, torch.Tensor]:
@@ -39,24 +31,16 @@ def batch(width: int) -> dict[str, torch.Tensor]:
     return {"input_ids": ids * mask, "attention_mask": mask}
 
 
-def learned(model, width: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Logits, and the gradients of a loss of them."""
-    model.zero_grad()
-    logits = model(**batch(width)).logits
-    torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 0])).backward()
-    return logits.detach(), {name: value.grad.clone() for name, value in model.named_parameters() if value.grad is not None}
-
-
 @pytest.mark.parametrize("architecture", ["bert", "roberta", "distilbert", "modernbert"])
 def test_each_batch_has_its_kernel_and_the_same_gradients(classifier, architecture, monkeypatch):
     model = classifier(architecture)
     heads = model.config.num_attention_heads
     monkeypatch.setattr(attention, "SCORES", 4 * heads * 9**2)
-    fused = {width: learned(model, width) for width in (9, 10)}
+    fused = {width: learned(model, **batch(width)) for width in (9, 10)}
     seen = []
     watch = model.base_model.register_forward_hook(lambda *_: seen.append(model.config._attn_implementation))
     with quick_attention(model, CPU), reading_first(model):
-        quick = {width: learned(model, width) for width in (9, 10, 9)}
+        quick = {width: learned(model, **batch(width)) for width in (9, 10, 9)}
         with torch.no_grad():
             model(**batch(9))
     watch.remove()

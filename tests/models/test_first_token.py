@@ -6,22 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from autoft_plugins.models.transformer import loading
 from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.first_token import reading_first, that_reads_first
-from autoft_plugins.models.transformer.objectives.sequence import SequenceObjective
-from support import counted
+from support import counted, learned
 
 KNOWN = ["bert", "roberta", "xlm-roberta", "camembert", "electra", "deberta-v2", "mpnet", "distilbert"]
-
-
-@pytest.fixture
-def classifier(tiny_source):
-    def make(architecture: str):
-        source = tiny_source(architecture)
-        return source, loading.pretrained(source, SequenceObjective.auto_class, {"num_labels": 3}, 0.0, 1).model.eval()
-
-    return make
 
 
 def batch() -> dict[str, torch.Tensor]:
@@ -30,20 +19,12 @@ def batch() -> dict[str, torch.Tensor]:
     return {"input_ids": ids * mask, "attention_mask": mask}
 
 
-def learned(model) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Logits, and the gradients of a loss of them."""
-    model.zero_grad()
-    logits = model(**batch()).logits
-    torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 0])).backward()
-    return logits.detach(), {name: value.grad.clone() for name, value in model.named_parameters() if value.grad is not None}
-
-
 @pytest.mark.parametrize("architecture", KNOWN)
 def test_logits_and_gradients_are_those_of_all_tokens(classifier, architecture):
-    _, model = classifier(architecture)
-    logits, gradients = learned(model)
+    model = classifier(architecture)
+    logits, gradients = learned(model, **batch())
     with reading_first(model):
-        narrow, narrow_gradients = learned(model)
+        narrow, narrow_gradients = learned(model, **batch())
     torch.testing.assert_close(narrow, logits, rtol=1e-5, atol=1e-6)
     assert narrow_gradients.keys() == gradients.keys()
     for name, gradient in gradients.items():
@@ -51,8 +32,8 @@ def test_logits_and_gradients_are_those_of_all_tokens(classifier, architecture):
 
 
 @pytest.mark.parametrize("architecture", [name for name in KNOWN if name != "deberta-v2"])  # relative positions are not counted
-def test_operations_are_saved_and_counted_as_torch_counts_them(classifier, architecture):
-    source, model = classifier(architecture)
+def test_operations_are_saved_and_counted_as_torch_counts_them(classifier, tiny_source, architecture):
+    source, model = tiny_source(architecture), classifier(architecture)
     model.set_attn_implementation("eager")  # not all of torch's own attention is counted
     for length in (8, 24):
         before = counted(model, input_ids=length)
@@ -65,14 +46,14 @@ def test_operations_are_saved_and_counted_as_torch_counts_them(classifier, archi
 
 @pytest.mark.parametrize("architecture", ["albert", "modernbert"])
 def test_an_architecture_that_is_not_known_to_read_the_first_alone_is_left(classifier, architecture):
-    _, model = classifier(architecture)
+    model = classifier(architecture)
     whole = counted(model, input_ids=8)
     with reading_first(model):
         assert counted(model, input_ids=8) == whole
 
 
 def test_a_copy_shares_the_weights_and_leaves_the_model_as_it_is(classifier):
-    _, model = classifier("bert")
+    model = classifier("bert")
     copy = that_reads_first(model)
     assert counted(copy, input_ids=8) < counted(model, input_ids=8)
     assert {id(value) for value in copy.parameters()} == {id(value) for value in model.parameters()}

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from autoft import hardware
 from autoft.hardware import wait_briefly
 
 
@@ -14,9 +15,13 @@ def nothing_set(monkeypatch):
         monkeypatch.delenv(name)
 
 
-def test_a_thousand_looks_for_this_process_and_those_it_starts():
-    assert wait_briefly() == {"GOMP_SPINCOUNT": "1000"}
-    assert os.environ["GOMP_SPINCOUNT"] == "1000"
+@pytest.mark.parametrize(("share", "looks"), [(0.98, "5000"), (0.7, "1000")])
+def test_an_idle_machine_is_looked_on_for_longer(monkeypatch, share, looks):
+    monkeypatch.setattr(hardware, "_measured", [hardware._Measured(1e9, share)])
+    assert wait_briefly() == {"GOMP_SPINCOUNT": looks}
+    assert os.environ["GOMP_SPINCOUNT"] == looks, "for this process, too"
+    monkeypatch.setattr(hardware, "_measured", [hardware._Measured(1e9, 0.98)])
+    assert wait_briefly() == {"GOMP_SPINCOUNT": looks}, "once for all"
 
 
 @pytest.mark.parametrize(("name", "value"), [("GOMP_SPINCOUNT", "7"), ("OMP_WAIT_POLICY", "ACTIVE")])
