@@ -62,10 +62,10 @@ class Bench:
     part: Rows | None = None
 
     def cost(self, row: TrialFinished, rows: int) -> float:
-        """Seconds that this trial will take here on `rows` rows, with what it left to others at hand; two threads for one give about 1.7
+        """Seconds that this trial will take here on `rows` rows, with what it left to others at hand; two threads for one give about 1.5
         times the speed."""
         share = max(1, self.threads // max(1, self.concurrency))
-        gain = 1.0 if self.gpus else float((self.threads / share) ** 0.75)
+        gain = 1.0 if self.gpus else float((self.threads / share) ** 0.6)
         complete = 100 / max(row.progress, 1)
         spared = row.shared_seconds if row.rows is None else 0.0  # what was left of a part is not what all rows need
         learned = max(1, row.rows or len(self.data.train))
