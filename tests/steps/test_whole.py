@@ -250,6 +250,8 @@ def test_costs_follow_from_the_rows_of_a_trial(tmp_path):
     bench, (part,) = parted(tmp_path, GOOD)
     assert bench.cost(part, 200) == pytest.approx(1.0 + 10 * part.seconds)
     assert bench.cost(row(9, 0.5), 200) == pytest.approx(2.0)
+    shared = replace(bench, threads=2, concurrency=2)
+    assert shared.cost(part, 200) == pytest.approx(1.0 + 10 * part.seconds / 1.52, rel=0.01), "two threads where it had one"
     assert bench.again(part.model_copy(update={"seconds": 50.0})) == 3.0
     assert bench.again(row(9, 0.5).model_copy(update={"seconds": 50.0})) == 50.0, "the quick one had a part"
 
