@@ -3,7 +3,8 @@
 First every candidate gets one trial. From then on a candidate is an arm of a bandit: the next trial goes to the largest
 `best + EXPLORATION * sqrt(ln(all trials) / its trials)`, the rule UCB1 of Auer, Cesa-Bianchi and Fischer (Machine Learning 47, 2002),
 with the best score in place of the mean, since one good trial is what is wanted. Scores are scaled to 0..1 between candidates. While the
-first trial of a candidate does what its others will find done, the next trial goes to another candidate.
+first trial of a candidate does what its others will find done, the next trial goes to another candidate. Where the time does not carry
+the first trials of all, one after the other, a candidate waits for those of better sources.
 """
 
 from __future__ import annotations
@@ -82,10 +83,12 @@ class Allocator:
         # so that each gets its turn and the longest may fit its horizon into what is left.
         turn = (-1.0 if slots > 1 else 1.0) if clock else 0.0
         self._firsts = sorted(candidates, key=lambda c: (c.name not in named, turn * c.flops))
+        self._alone = clock and slots == 1
 
     def choose(self, seconds_left: float | None) -> Candidate | None:
         """The candidate of the next trial, or None when none is left or none fits into `seconds_left`."""
-        first = next((c for c in self._firsts if not self._arms[c.name].asked and self._fits(c.name, seconds_left)), None)
+        firsts = [c for c in self._firsts if not self._arms[c.name].asked and self._fits(c.name, seconds_left)]
+        first = next((c for c in firsts if not self._crowds_out(c, firsts, seconds_left)), None)
         if first is not None:
             return first
         arms = [arm for name, arm in self._arms.items() if arm.asked and self._fits(name, seconds_left)]
@@ -146,6 +149,14 @@ class Allocator:
             return seconds_left >= LEAST_SECONDS  # a promise alone keeps nothing from being tried
         share = SHARE if arm.asked else FIRST_SHARE
         return seconds_left >= max(LEAST_SECONDS, share * (self.expected_seconds(name) or 0.0))
+
+    def _crowds_out(self, one: Candidate, firsts: Sequence[Candidate], seconds_left: float | None) -> bool:
+        """Whether behind its first trial there would be no time for that of a source that is ranked better, for which there is now."""
+        if seconds_left is None or one.place is None or not self._alone:
+            return False
+        after = seconds_left - (self.expected_seconds(one.name) or 0.0)
+        better = (self.expected_seconds(c.name) for c in firsts if c.place is not None and c.place < one.place)
+        return any(after < seconds <= seconds_left for seconds in better if seconds)
 
     def _is_spent(self, arm: _Arm) -> bool:
         known = [other.best for other in self._arms.values() if other.best is not None]

@@ -3,12 +3,15 @@
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from autoft.interfaces.events import TrialReported
 from autoft.interfaces.model import Candidate
 from autoft.interfaces.problem import Metric
+from autoft.interfaces.source import Source
 from autoft.interfaces.space import Choice, Integer, LogUniform, Space, Uniform
 from autoft.trial import TrialOutcome, trial_seed
 from autoft_autotune.allocator import GIVE_UP_AFTER, LEADERS_PATIENCE, PATIENCE, Allocator
@@ -109,6 +112,31 @@ class TestAllocator:
         allocator.observed("small", 3, 0.5, 2.0, 100)
         assert allocator.expected_seconds("small") == pytest.approx(2.0)
         assert allocator.expected_seconds("large") == pytest.approx(920.0)
+
+    def test_where_time_is_short_a_source_waits_for_those_ranked_better(self):
+        source = Source("a", Path(), "")
+        dear, cheap = replace(LARGE, source=source, place=0), replace(SMALL, source=source, place=1, flops=LARGE.flops / 2)
+        plain = Candidate("plain", flops=1.0)
+
+        def order(seconds, candidates=(plain, cheap, dear), **options):
+            """Of the first trials, the dear one's taking 20 s, and the seconds passing."""
+            allocator, drawn = Allocator(candidates, frozenset(), clock=True, speed=LARGE.flops / 20, **options), []
+            while (one := allocator.choose(seconds)) and one.name not in drawn:
+                drawn.append(one.name)
+                allocator.started(one.name)
+                taken = 20 * one.flops / LARGE.flops
+                allocator.observed(one.name, len(drawn), 0.5, taken, 100)
+                allocator.ended(one.name, 0.5)
+                seconds -= taken
+            return drawn
+
+        names = [one.name for one in (plain, cheap, dear)]
+        assert order(40) == names, "there is time for both"
+        assert order(25) == [names[0], names[2]]
+        assert order(9) == names[:2], "there is none for the dear one, in either order"
+        unranked = [replace(one, place=None) for one in (plain, cheap, dear)]
+        assert order(25, unranked) == names
+        assert order(25, slots=2) == [names[2], names[1]], "the longest first"
 
     def test_no_second_trial_does_what_the_first_is_doing_for_all(self):
         features = Candidate("features", flops=1e12, shared=1e12)

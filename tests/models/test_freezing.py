@@ -119,7 +119,9 @@ def test_all_can_learn_again_after_a_trial_that_was_cut(tiny_source, text_data, 
 def test_large_sources_are_offered_it_and_few_rows_begin_with_it(text_data):
     problem = text_data(rows=40).problem
     plain = full_space(8.5e7, problem, 400)
-    few, many = (full_space(8.5e7, problem, rows, freezes=True) for rows in (1000, 1001))
+    few, more, many = (full_space(8.5e7, problem, rows, freezes=True) for rows in (1000, 1001, 5001))
+    assert [point["frozen_share"] for point in (more.default, *more.first[:2])] == [0.75, 0.5, 0.0]
+    assert more.default["learning_rate"] == few.default["learning_rate"]
     assert few.default["frozen_share"] == 0.5
     assert few.default["learning_rate"] == 2 * plain.default["learning_rate"]
     assert (few.first[0]["frozen_share"], few.first[0]["learning_rate"]) == (0.0, plain.default["learning_rate"])
@@ -141,10 +143,15 @@ def test_a_trial_is_expected_to_take_what_it_learns(tiny_source, text_data):
     whole = Anatomy(109_000_000, 85_000_000, 768, 12, 512, {}, once=5_000_000)
     halved = replace(whole, a_layer=7_000_000)
     assert halved.freezes
-    epochs = fine_tuning(400, replace(whole, once=0), problem) / 3
-    assert fine_tuning(400, whole, problem) == pytest.approx(epochs * 3 * 80 / 85)
-    assert fine_tuning(400, halved, problem) == pytest.approx(epochs * (3 * 80 - 2 * 42) / 85)
-    assert fine_tuning(4000, halved, problem) == pytest.approx(fine_tuning(4000, whole, problem)), "not by default with many rows"
+
+    def cost(rows, shape, length=20.0):
+        return np.array(fine_tuning(rows, shape, problem, length)) * 85
+
+    assert cost(400, whole) == pytest.approx([(epochs := 3) * 3 * 80, 0])
+    assert cost(400, halved) == pytest.approx([42 + epochs * 3 * (80 - 42), 42]), "what lies below is read once"
+    assert cost(400, halved, 1e6) == pytest.approx([epochs * (3 * 80 - 2 * 42), 0]), "or each time, where it is too much to keep"
+    assert cost(4_000, halved) == pytest.approx([63 + 2 * 3 * (80 - 63), 63])
+    assert cost(9_000, halved) == pytest.approx(cost(9_000, whole)), "not by default with many rows"
 
 
 @pytest.mark.parametrize("architecture", ["albert", "modernbert"])

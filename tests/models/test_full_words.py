@@ -178,7 +178,7 @@ def test_a_long_text_is_costed_in_all_its_windows(data, tiny_source):
     limits = Limits(memory=1 << 40, threads=1, gpus=0, seconds=None, flops=0.0)
     asked = [propose("full", problem, [source], limits, long, passes=fine_tuning, heads=OBJECTIVES) for problem in (data.problem, cut)]
     (whole,), (short,) = asked
-    passes = [fine_tuning(2, shape, problem) for problem in (data.problem, cut)]
+    passes = [fine_tuning(2, shape, problem, seen.length)[0] for problem in (data.problem, cut)]
     assert whole.flops / short.flops == pytest.approx(seen.length / 16 * passes[0] / passes[1])
 
 

@@ -34,7 +34,8 @@ class Candidate:
     """A model with its source. `reason` says why it is, or where `proposed` is false why it is not, tried unasked.
 
     `flops` estimates one trial with default hyperparameters, `shared` what of it only the first of them has to do, see `SHARED`, `forward`
-    the answer to one row, `memory` the bytes a trial needs; 0 where next to nothing.
+    the answer to one row, `memory` the bytes a trial needs; 0 where next to nothing. `place` is that of its source among those that were
+    ranked, 0 for the best.
     """
 
     model: str
@@ -45,6 +46,7 @@ class Candidate:
     memory: int = 0
     forward: float = 0.0
     shared: float = 0.0
+    place: int | None = None
 
     @property
     def name(self) -> str:

@@ -152,7 +152,8 @@ def _in_order(choice: Choice, ranking: SourcesRanked) -> Choice:
     passed: list[Candidate] = []
     for candidate in sorted(choice.tried, key=place):
         reason = reasons.get(candidate.source.name) if candidate.source else None
-        (passed if reason else tried).append(replace(candidate, proposed=False, reason=reason) if reason else candidate)
+        own = replace(candidate, place=places.get(candidate.source.name)) if candidate.source else candidate
+        (passed if reason else tried).append(replace(own, proposed=False, reason=reason) if reason else own)
     return replace(choice, tried=tuple(tried), passed_over=(*choice.passed_over, *passed))
 
 

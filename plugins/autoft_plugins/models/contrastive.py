@@ -92,6 +92,6 @@ def _refusal(problem: Problem) -> str:
     return "" if typical <= FEW else f"pays up to about {FEW} rows a class to learn from; the median class has {typical:g}"
 
 
-def _passes(rows: int, *_: object) -> float:
+def _passes(rows: int, *_: object) -> tuple[float, float]:
     """A backward pass costs two forward passes; and about once an epoch an evaluation reads the rows for the head."""
-    return 4.0 * contrastive_epochs(rows)[1]
+    return 4.0 * contrastive_epochs(rows)[1], 0.0

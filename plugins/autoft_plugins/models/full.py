@@ -45,6 +45,7 @@ class Full(FineTunes):
         torch.set_num_threads(spec.threads)
         source, kind = source_of(spec.candidate), objective_type(data.problem.head.kind)
         objective = kind(source, spec, data)
+        objective.read_below(report.stop_requested)
         loaded = pretrained(source, kind.auto_class, kind.facts(data.problem), spec.hyperparameters["dropout"], spec.seed)
         Trainer(spec, data, loaded, objective, device_for(spec.gpus)).run(report)
         return objective.fitted(loaded.model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from autoft.data.table import Rows
 from autoft.errors import TrialError
+from autoft.interfaces.encoder import Arrays
 from autoft_plugins.models.transformer.inference import Forward, Runner
 from autoft_plugins.models.transformer.tokenization import TokenisedRows
 
@@ -82,15 +83,17 @@ def features_in(tokens: TokenisedRows, rows: Rows, texts: int, model: Any, run: 
 
     Raises TrialError when stopped before they are there.
     """
-    return views_in(tokens, rows, texts, pooled(model), run)["vectors"]
+    return views_in(tokens, rows, texts, pooled(model), run, tokens.inputs)["vectors"]
 
 
-def views_in(tokens: TokenisedRows, rows: Rows, texts: int, forward: Forward, run: Runner) -> dict[str, Floats]:
+def views_in(
+    tokens: TokenisedRows, rows: Rows, texts: int, forward: Forward, run: Runner, inputs: Callable[[Rows], Arrays]
+) -> dict[str, Floats]:
     """Features as `features_in` gives them, of each of the vectors of a text that `forward` gives, by name; a text that comes in several
-    rows is read once."""
+    rows is read once. `inputs` gives those of `forward` for some texts."""
     wanted = rows[:, None] * texts + np.arange(texts)
     units, places = tokens.distinct(wanted.ravel())
-    found = run(forward, lambda some: tokens.inputs(units[some]), tokens.lengths[units])
+    found = run(forward, lambda some: inputs(units[some]), tokens.lengths[units])
     if found is None:
         raise TrialError("stopped before the features were computed")
     return {name: _related(vectors[places].reshape(*wanted.shape, -1)) for name, vectors in found.items()}

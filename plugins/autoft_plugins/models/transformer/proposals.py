@@ -18,6 +18,7 @@ from autoft_plugins.encoders.tokens import TokenEncoding, Tokens, open_tokenizer
 from autoft_plugins.encoders.words import WordEncoding
 from autoft_plugins.models.transformer.anatomy import Anatomy, anatomy, tokenizer_path
 from autoft_plugins.models.transformer.encoding import token_config
+from autoft_plugins.models.transformer.freezing import kept_depths
 from autoft_plugins.models.transformer.objectives import SEQ2SEQ, SEQUENCE_HEADS
 from autoft_plugins.models.transformer.schedule import Horizon
 from autoft_plugins.models.transformer.spaces import epochs_for, full_space
@@ -39,20 +40,25 @@ _SMALLEST = 20_000_000
 _WRITES = "is an encoder with a decoder, which writes texts and gives no labels or scores"
 _ENCODES = "has no decoder, and cannot write texts"
 
-Passes: TypeAlias = Callable[[int, Anatomy, Problem], float]
-"""Rows to learn from, a source, a problem -> what a trial costs, in forward passes over these rows."""
+Passes: TypeAlias = Callable[[int, Anatomy, Problem, float], tuple[float, float]]
+"""Rows to learn from, a source, a problem, tokens a row -> what a trial costs, in forward passes over these rows, and what of that only the
+first one does."""
 
 
-def fine_tuning(rows: int, shape: Anatomy, problem: Problem) -> float:
-    """A backward pass costs two forward passes over what has gradients with the default hyperparameters."""
-    left = float(full_space(shape.body, problem, rows, freezes=shape.freezes).default.get("frozen_share", 0.0))
-    below = left * shape.layers * shape.a_layer / shape.body
-    return (3.0 * _read(shape, problem) - 2.0 * below) * epochs_for(rows, shape.body)[1]
+def fine_tuning(rows: int, shape: Anatomy, problem: Problem, length: float) -> tuple[float, float]:
+    """A backward pass costs two forward passes over what has gradients with the default hyperparameters; what lies below is read once for
+    all trials where that is kept."""
+    default = full_space(shape.body, problem, rows, freezes=shape.freezes).default
+    left, epochs = round(float(default.get("frozen_share", 0.0)) * shape.layers), float(default["epochs"])
+    below, read = left * shape.a_layer / shape.body, _read(shape, problem)
+    if left in kept_depths(shape, problem, rows * length):
+        return below + 3.0 * (read - below) * epochs, below
+    return (3.0 * read - 2.0 * below) * epochs, 0.0
 
 
-def studying(rows: int, shape: Anatomy, problem: Problem) -> float:
+def studying(rows: int, shape: Anatomy, problem: Problem, _: float) -> tuple[float, float]:
     """Learning from a teacher: all layers, the most epochs."""
-    return 3.0 * _read(shape, problem) * epochs_for(rows, shape.body)[2]
+    return 3.0 * _read(shape, problem) * epochs_for(rows, shape.body)[2], 0.0
 
 
 def _read(shape: Anatomy, problem: Problem) -> float:
@@ -140,7 +146,8 @@ def _propose(model: str, problem: Problem, source: Source, limits: Limits, rows:
     except AutoftError as error:
         return Candidate(model, source, proposed=False, reason=error.message)
     forward = 2.0 * shape.body * seen.length
-    flops = forward * len(rows) * (passes(len(rows), shape, problem) if passes else 1.0)
+    cost, only_first = passes(len(rows), shape, problem, seen.length) if passes else (1.0, 1.0)
+    flops, shared = forward * len(rows) * cost, forward * len(rows) * only_first
     memory = memory_needed(shape, shape.max_length(problem.max_length), train=passes is not None)
     if _writes(shape):
         writing = Writing.of(shape, problem)
@@ -161,7 +168,7 @@ def _propose(model: str, problem: Problem, source: Source, limits: Limits, rows:
         if passes is None or (share < Horizon.LEAST and share * len(rows) < _ENOUGH):
             return refuse(said)
         flops, reason = share * flops, f"{said}: its schedule is cut to {share:.0%}"
-    return Candidate(model, source, True, reason, flops, memory, forward, 0.0 if passes else flops)
+    return Candidate(model, source, True, reason, flops, memory, forward, shared)
 
 
 def _writes(shape: Anatomy) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.space import Choice, Hyperparameters, Integer, LogUniform, Parameter, Space, Uniform, Value
 from autoft_plugins.models.classes import is_uneven
+from autoft_plugins.models.transformer.anatomy import Anatomy
 from autoft_plugins.models.transformer.objectives import SEQ2SEQ, SEQUENCE_HEADS
 from autoft_plugins.models.transformer.portfolio import portfolio
 from autoft_plugins.tasks.entities import TAGS
@@ -26,9 +27,9 @@ _WRITING = 4.0
 _LARGE = 4e7
 _SHARES = {False: (0.0, 1 / 3, 0.5), True: (0.0, 0.5, 0.75)}
 """Of the layers of a source, by whether it is large, those that may be left as they were."""
-_FEW = 1_000
-"""The most rows with which a large source leaves the first share of them by default: it was measured with some hundred (docs/benchmarks.md,
-"Half of a large source")."""
+_LEFT = ((1_000, 0.5), (5_000, 0.75))
+"""(rows up to, share) of what a large source leaves of them by default: measured with some hundred and some thousand rows, see
+docs/benchmarks.md, "A part of a large source"."""
 _FROZEN_RATE = 2.0
 """How much higher the rate of the layers that are tuned is where the others are not."""
 # (rows up to, fewest, default, most epochs)
@@ -54,6 +55,13 @@ def _leaves_layers(problem: Problem) -> bool:
     return len(problem.inputs) == 1 and problem.head.kind in SEQUENCE_HEADS
 
 
+def depths_left(shape: Anatomy, problem: Problem) -> tuple[int, ...]:
+    """How many of the lowest layers `full_space` may leave as they are, none left out."""
+    if not shape.freezes or not _leaves_layers(problem):
+        return ()
+    return tuple(sorted({round(share * shape.layers) for share in _SHARES[shape.body > _LARGE] if share}))
+
+
 def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False) -> Space:
     """For fine-tuning a source whose layers have `body` parameters on `rows` rows; `freezes`: whether its lower layers can be left as they
     are."""
@@ -63,8 +71,8 @@ def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False)
         low, rate, high = _WRITING * low, _WRITING * rate, _WRITING * high
     freezes, large = freezes and _leaves_layers(problem), body > _LARGE
     shares = _SHARES[large]
-    frozen = shares[freezes and large and rows <= _FEW]
-    rates = {share: _FROZEN_RATE * rate if share else rate for share in shares[:2]}
+    frozen = next((share for most, share in _LEFT if rows <= most), 0.0) if freezes and large else 0.0
+    rates = {share: _FROZEN_RATE * rate if share else rate for share in shares}
     rate = rates[frozen]
     fewest, epochs, most = epochs_for(rows, body)
     parameters: dict[str, Parameter] = {
@@ -91,11 +99,15 @@ def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False)
         parameters[name], default[name] = parameter, value
     first = portfolio(parameters, default)
     if freezes and large:
-        other = shares[not frozen]
-        first.insert(0, default | {"frozen_share": other, "learning_rate": rates[other]})
+        first[:0] = [default | {"frozen_share": share, "learning_rate": rates[share]} for share in _next_shares(frozen)]
     if "crf" in parameters:
         first.insert(0, default | {"crf": True})
     return Space(parameters, default, tuple(point for place, point in enumerate(first) if point not in (default, *first[:place])))
+
+
+def _next_shares(default: float) -> tuple[float, ...]:
+    """What a large source tries beside its default: more of its layers first."""
+    return tuple(share for share in (0.5, 0.0) if share < default) or (0.5,)
 
 
 def _own_parameters(problem: Problem) -> dict[str, tuple[Parameter, Value]]:

@@ -17,6 +17,12 @@ class Structure(NamedTuple):
         """The layers of a model, the lowest first."""
         return list(model.base_model.get_submodule(self.layers))
 
+    def put_layers(self, model: Any, layers: list[Any]) -> None:
+        """In place of those that a model has."""
+        above, _, name = self.layers.rpartition(".")
+        held = model.base_model.get_submodule(above)
+        setattr(held, name, type(getattr(held, name))(layers))
+
     def is_in_layer(self, key: str, number: int) -> bool:
         """Whether a weight of that name in a source's files is one of that layer."""
         return f"{self.layers}.{number}." in key
@@ -25,6 +31,12 @@ class Structure(NamedTuple):
         """Whether such a weight multiplies the first token of a text and no other; `last` is the number of the last layer."""
         rest = key.partition(f"{self.layers}.{last}.")[2]
         return "pooler" in key.split(".") or rest.startswith(self.projection) or (bool(rest) and not rest.startswith("attention"))
+
+
+def below_layers(model: Any) -> list[tuple[str, Any]]:
+    """What the body of a model has below its layers, by name, the lowest first."""
+    names = ("embeddings", "embeddings_project")  # the second of an electra whose table is narrower than its layers
+    return [(name, module) for name in names if (module := getattr(model.base_model, name, None)) is not None]
 
 
 _BERT = Structure("encoder.layer", "attention.output.dense", "attention.output.LayerNorm")

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,16 @@ class TokenisedRows:
     def lengths(self) -> npt.NDArray[np.int64]:
         """Tokens a row, shape (n,)."""
         return np.diff(self.starts)
+
+    def of(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The numbers of the tokens of `rows`, one row after another."""
+        lengths = self.lengths[rows]
+        numbers: npt.NDArray[np.int64] = np.arange(lengths.sum()) + np.repeat(self.starts[rows] - (np.cumsum(lengths) - lengths), lengths)
+        return numbers
+
+    def numbered(self) -> TokenisedRows:
+        """The same with the number of each token in place of its id."""
+        return replace(self, ids=np.arange(len(self.ids), dtype=np.int32), fill=(0, self.fill[1]))
 
     def used(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The ids that come in `rows`, sorted, each once."""

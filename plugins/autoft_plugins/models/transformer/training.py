@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -15,12 +16,13 @@ from torch import Tensor, nn
 
 from autoft.errors import TrialError
 from autoft.interfaces.encoder import Arrays
-from autoft.interfaces.model import HORIZON, FitData, Report, TrialSpec
+from autoft.interfaces.model import HORIZON, SHARED, FitData, Report, TrialSpec
 from autoft_plugins.models.transformer.attention import quick_attention
 from autoft_plugins.models.transformer.dropout import cheap_dropout
 from autoft_plugins.models.transformer.first_token import reading_first
 from autoft_plugins.models.transformer.freezing import LowerLayers
 from autoft_plugins.models.transformer.inference import Runner
+from autoft_plugins.models.transformer.known_states import KnownStates
 from autoft_plugins.models.transformer.loading import CompactEmbedding, Loaded, WholeEmbedding
 from autoft_plugins.models.transformer.memory import kept_memory
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
@@ -32,6 +34,9 @@ _FEWEST_REPORTS, _MOST_REPORTS = 3, 10
 
 _BACKWARD = 2.0
 """What a backward pass costs in forward passes over what has gradients."""
+
+_Table: TypeAlias = WholeEmbedding | CompactEmbedding | KnownStates
+"""What stands between the inputs and the layers that learn."""
 
 
 @dataclass
@@ -60,11 +65,14 @@ class Trainer:
         if refusal := objective.refusal(self._model):
             raise TrialError(refusal, hint="choose another source: autoft models")
         objective.prepare(self._model)
-        used = objective.used_ids()
-        self._table = WholeEmbedding() if used is None else CompactEmbedding(self._model, used)
+        states = objective.states
+        used = objective.used_ids() if states is None else None
+        self._table: _Table = WholeEmbedding() if used is None else CompactEmbedding(self._model, used)
         self._lower = LowerLayers(self._model, float(settings.get("frozen_share", 0.0)))
-        below = 0.0 if objective.layer_flops is None else self._lower.count * objective.layer_flops
-        self._work = objective.flops + _BACKWARD * (objective.flops - below)
+        if states is not None:
+            self._table = KnownStates(self._model, self._lower.count, states)
+        above = objective.flops - (0.0 if objective.layer_flops is None else self._lower.count * objective.layer_flops)
+        self._work = (objective.flops if states is None else above) + _BACKWARD * above
         for module in self._modules():
             module.to(device.device)
         rates = settings["learning_rate"], settings["head_rate"], settings["weight_decay"]
@@ -72,6 +80,7 @@ class Trainer:
         source = spec.candidate.source.sha256 if spec.candidate.source else ""
         self._step = Stepper(self._model, objective, device, adam, MemoryLimit(source, device.device, "training"))
         self._limit = MemoryLimit(source, device.device, "inference")
+        self._shared = objective.shared_seconds
 
     def run(self, report: Report) -> None:
         """Train to the end of the horizon, or until told to stop; the model then has its whole embedding again, on the CPU.
@@ -100,6 +109,7 @@ class Trainer:
     def _train(self, mode: bool) -> None:
         for module in self._modules():
             module.train(mode)
+        self._lower.rest()
 
     def _loop(self, report: Report) -> None:
         size, epochs = int(self._settings["batch_size"]), int(self._settings["epochs"])
@@ -162,6 +172,8 @@ class Trainer:
         }
         if share < 1:
             measures[HORIZON] = share
+        if self._shared:
+            measures[SHARED], self._shared = self._shared, 0.0
         return report(progress, outputs, self.save, extra=self._objective.extra(), **measures) == "stop"
 
     def _evaluate(self, report: Report) -> Arrays | None:

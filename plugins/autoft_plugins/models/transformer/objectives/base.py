@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -54,6 +54,8 @@ class Objective(ABC):
     layer_flops: npt.NDArray[np.float64] | None = None
     weights: npt.NDArray[np.float32]
     own: nn.Module | None = None
+    states: Tensor | None = None
+    shared_seconds: float = 0.0
     teaching: Teaching | None = None
 
     @abstractmethod
@@ -64,6 +66,14 @@ class Objective(ABC):
         """What config.json has to say of the problem: the labels."""
         labels = problem.labels or tuple(f"LABEL_{i}" for i in range(problem.head.outputs))
         return {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+
+    def read_below(self, stop: Callable[[], bool]) -> None:  # noqa: ARG002
+        """Where lower layers are left as they are and every batch would find the same below them: set `states` (tokens, width), what they
+        make of each token of the data, and `shared_seconds` that this took. `inputs` then gives numbers of tokens in place of ids.
+
+        Raises TrialError when told to stop before they are there.
+        """
+        return
 
     def refusal(self, model: Any) -> str | None:  # noqa: ARG002
         """Why the loaded model cannot learn so; None where it can."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from autoft.interfaces.problem import Problem
 from autoft.interfaces.source import Source
 from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.encoding import encoder_spec, token_config
+from autoft_plugins.models.transformer.feature_cache import states_of
 from autoft_plugins.models.transformer.fitted import FittedClassifier, load_classifier
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
@@ -29,13 +31,14 @@ class SequenceObjective(Objective):
     reads_first = True
 
     def __init__(self, source: Source, spec: TrialSpec, data: FitData) -> None:
-        self._data = data
+        self._source, self._spec, self._data = source, spec, data
         self.teaching = Teaching.of(spec, data)
         self._balance = str(spec.hyperparameters.get("balance", "none"))
         shape = anatomy(source)
-        config = token_config(source, shape.max_length(data.problem.max_length), data.problem.inputs)
-        self.encoder = encoder_spec(source, config)
-        self._tokens = tokenised(source, data.rows, config, data.cache)
+        self._depth = round(float(spec.hyperparameters.get("frozen_share", 0.0)) * shape.layers)
+        self._config = token_config(source, shape.max_length(data.problem.max_length), data.problem.inputs)
+        self.encoder = encoder_spec(source, self._config)
+        self._tokens = tokenised(source, data.rows, self._config, data.cache)
         self.lengths = self._tokens.lengths
         self.flops = shape.forward_flops(self.lengths, first_only=True)
         self.layer_flops = shape.layer_flops(self.lengths)
@@ -45,6 +48,15 @@ class SequenceObjective(Objective):
     @classmethod
     def facts(cls, problem: Problem) -> dict[str, Any]:
         return {**super().facts(problem), "problem_type": cls.kind}
+
+    def read_below(self, stop: Callable[[], bool]) -> None:
+        if not self._depth:
+            return
+        begun = monotonic()
+        self.states = states_of(self._source, self._data, self._config, self._depth, self._spec.gpus, stop)
+        self.shared_seconds = monotonic() - begun
+        if self.states is not None:
+            self._tokens = self._tokens.numbered()
 
     def _row_weights(self) -> Any:
         """A factor a row, beside the weights the data came with."""
