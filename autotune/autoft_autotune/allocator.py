@@ -27,9 +27,10 @@ FIRST_SHARE = 0.5
 GIVE_UP_AFTER = 3
 """Failures without a single score after which a candidate gets no more trials."""
 
-PATIENCE, LEADERS_PATIENCE = 12, 48
-"""Trials in a row that do not better a candidate's best, after which it gets no more within a budget, and the same for the best of all:
-a cheap one would else be tried hundreds of times while a dear one runs, and take the time of confirmation and refit."""
+FAR_PATIENCE, PATIENCE, LEADERS_PATIENCE = 6, 12, 48
+"""Trials in a row that do not better a candidate's best, after which it gets no more within a budget, where that is set apart from the best
+of all, where it is not, and where it is the best: a cheap one would else be tried hundreds of times while a dear one runs, and take the
+time of confirmation and refit."""
 
 LEAST_SECONDS = 1.0
 
@@ -159,9 +160,10 @@ class Allocator:
         return any(after < seconds <= seconds_left for seconds in better if seconds)
 
     def _is_spent(self, arm: _Arm) -> bool:
-        known = [other.best for other in self._arms.values() if other.best is not None]
-        leads = arm.best is not None and arm.best >= max(known)
-        return arm.stale >= (LEADERS_PATIENCE if leads else PATIENCE)
+        first = max((other.best for other in self._arms.values() if other.best is not None), default=0.0)
+        if arm.best is None or first - arm.best > NOISE * abs(first):
+            return arm.stale >= FAR_PATIENCE
+        return arm.stale >= (LEADERS_PATIENCE if arm.best >= first else PATIENCE)
 
     def _bound(self, arm: _Arm) -> float:
         known = [other.best for other in self._arms.values() if other.best is not None]

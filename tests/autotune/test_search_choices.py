@@ -14,7 +14,7 @@ from autoft.interfaces.problem import Metric
 from autoft.interfaces.source import Source
 from autoft.interfaces.space import Choice, Integer, LogUniform, Space, Uniform
 from autoft.trial import TrialOutcome, trial_seed
-from autoft_autotune.allocator import GIVE_UP_AFTER, LEADERS_PATIENCE, PATIENCE, Allocator
+from autoft_autotune.allocator import FAR_PATIENCE, GIVE_UP_AFTER, LEADERS_PATIENCE, PATIENCE, Allocator
 from autoft_autotune.book import Book, Entry
 from autoft_autotune.limits import Limits
 from autoft_autotune.resources import Machine, Plan, cluster_plan, fitting, make_plan, processors
@@ -59,7 +59,8 @@ class TestAllocator:
         assert near.count("small") >= 10
 
     @pytest.mark.parametrize(
-        ("clock", "best", "expected"), [(True, 0.9, PATIENCE + 1), (True, 0.4, LEADERS_PATIENCE + 1), (False, 0.9, 60)]
+        ("clock", "best", "expected"),
+        [(True, 0.52, PATIENCE + 1), (True, 0.54, FAR_PATIENCE + 1), (True, 0.4, LEADERS_PATIENCE + 1), (False, 0.9, 60)],
     )
     def test_a_candidate_that_gets_no_better_leaves_its_time_to_others_within_a_budget(self, clock, best, expected):
         allocator = Allocator([SMALL, LARGE], frozenset(), clock=clock)

@@ -124,7 +124,8 @@ def test_large_sources_are_offered_it_and_few_rows_begin_with_it(text_data):
     assert more.default["learning_rate"] == few.default["learning_rate"]
     assert few.default["frozen_share"] == 0.5
     assert few.default["learning_rate"] == 2 * plain.default["learning_rate"]
-    assert (few.first[0]["frozen_share"], few.first[0]["learning_rate"]) == (0.0, plain.default["learning_rate"])
+    assert [point["frozen_share"] for point in few.first[:2]] == [0.75, 0.0]
+    assert [point["learning_rate"] for point in few.first[:2]] == [few.default["learning_rate"], plain.default["learning_rate"]]
     assert (many.default["frozen_share"], many.default["learning_rate"]) == (0.0, plain.default["learning_rate"])
     assert (many.first[0]["frozen_share"], many.first[0]["learning_rate"]) == (0.5, few.default["learning_rate"])
     of_words = problem.model_copy(update={"head": problem.head.model_copy(update={"kind": "token_classification"})})

@@ -13,7 +13,7 @@ from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Candidate
 from autoft.interfaces.source import Source
 from autoft.steps import clock as steps_clock
-from autoft.steps.clock import ANSWERS, LIBRARIES, MOST_ANSWERS, OVERHEAD, REST, ROUNDED, SLOWEST, START, Clock
+from autoft.steps.clock import ANSWERING, ANSWERS, LIBRARIES, MOST_ANSWERS, OVERHEAD, REST, ROUNDED, SLOWEST, START, Clock
 
 CHEAP = Candidate("cheap")
 
@@ -80,13 +80,13 @@ def test_what_one_trial_does_for_all_others_tells_how_slow_the_machine_is(clock:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that answers a row of `forward` 0.7e9 in a second."""
+    """A machine whose speed is known."""
     monkeypatch.setattr(steps_clock, "matmul_flops", lambda: 1e9)
 
 
 def dear(seconds: float) -> Candidate:
     """One whose answers to the 100 test rows of `clock` take so long."""
-    return Candidate("dear", forward=0.7e9 * seconds / 100)
+    return Candidate("dear", forward=ANSWERING * 1e9 * seconds / 100)
 
 
 @pytest.mark.usefixtures("slow")

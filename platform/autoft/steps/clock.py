@@ -60,6 +60,10 @@ PART_TRIALS = 4
 """Trials on a part of the rows that a search must have time for; with less time its trials learn from all rows, shortened."""
 LARGE = 110e6
 """Parameters of a base-size source."""
+EXPORTING = 18.0
+"""Seconds in which it is exported, and proved on a few shapes; it took 16."""
+ANSWERING = 0.85
+"""Of the machine's speed in full precision: base-size sources had all of it, small ones less."""
 LOADING = 4.0
 """Seconds in which the weights of a base-size source are read, twice where they are averaged."""
 
@@ -138,7 +142,7 @@ class Clock:
     def closing_seconds(self, candidate: Candidate) -> float:
         """What export, proof, test evaluation and report take: a start, the size of the graph, and the rows that are asked about: all
         test rows, and as many of the proof's as fit into `ANSWERS` of the budget beside them."""
-        size = self.exports * 26.0 * candidate.source.parameters / LARGE + LIBRARIES if candidate.source else 0.0
+        size = self.exports * EXPORTING * candidate.source.parameters / LARGE + LIBRARIES if candidate.source else 0.0
         answers = self.pace * self._answers(candidate, 2 * self.exports * min(self.validation, MOST_ROWS) + self.test)
         most = answers if self.budget is None else max(ANSWERS * self.budget, self.testing(candidate))
         return self.pace * (6.0 + size) + min(answers, most)
@@ -171,7 +175,7 @@ class Clock:
 
     def _answers(self, candidate: Candidate, rows: int) -> float:
         """Seconds, in full precision on the processor."""
-        return candidate.forward * rows / (0.7 * matmul_flops())
+        return candidate.forward * rows / (ANSWERING * matmul_flops())
 
     def left(self) -> float | None:
         """Seconds of the budget; None without one."""

@@ -27,9 +27,11 @@ _WRITING = 4.0
 _LARGE = 4e7
 _SHARES = {False: (0.0, 1 / 3, 0.5), True: (0.0, 0.5, 0.75)}
 """Of the layers of a source, by whether it is large, those that may be left as they were."""
-_LEFT = ((1_000, 0.5), (5_000, 0.75))
+_LEFT = ((1_000, 0.5), (5_000, 0.75), (float("inf"), 0.0))
 """(rows up to, share) of what a large source leaves of them by default: measured with some hundred and some thousand rows, see
 docs/benchmarks.md, "A part of a large source"."""
+_NEXT = {0.5: (0.75, 0.0), 0.75: (0.5, 0.0), 0.0: (0.5,)}
+"""What it tries beside that."""
 _FROZEN_RATE = 2.0
 """How much higher the rate of the layers that are tuned is where the others are not."""
 # (rows up to, fewest, default, most epochs)
@@ -71,7 +73,7 @@ def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False)
         low, rate, high = _WRITING * low, _WRITING * rate, _WRITING * high
     freezes, large = freezes and _leaves_layers(problem), body > _LARGE
     shares = _SHARES[large]
-    frozen = next((share for most, share in _LEFT if rows <= most), 0.0) if freezes and large else 0.0
+    frozen = next(share for most, share in _LEFT if rows <= most) if freezes and large else 0.0
     rates = {share: _FROZEN_RATE * rate if share else rate for share in shares}
     rate = rates[frozen]
     fewest, epochs, most = epochs_for(rows, body)
@@ -99,15 +101,10 @@ def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False)
         parameters[name], default[name] = parameter, value
     first = portfolio(parameters, default)
     if freezes and large:
-        first[:0] = [default | {"frozen_share": share, "learning_rate": rates[share]} for share in _next_shares(frozen)]
+        first[:0] = [default | {"frozen_share": share, "learning_rate": rates[share]} for share in _NEXT[frozen]]
     if "crf" in parameters:
         first.insert(0, default | {"crf": True})
     return Space(parameters, default, tuple(point for place, point in enumerate(first) if point not in (default, *first[:place])))
-
-
-def _next_shares(default: float) -> tuple[float, ...]:
-    """What a large source tries beside its default: more of its layers first."""
-    return tuple(share for share in (0.5, 0.0) if share < default) or (0.5,)
 
 
 def _own_parameters(problem: Problem) -> dict[str, tuple[Parameter, Value]]:
