@@ -3,7 +3,8 @@ each on the same rows of a training file; the figures are of other rows of that 
 
     BENCH_DATA=... python benchmarks/freezing.py product_reviews movie_reviews --rows 300 --held 200 --shares 0 0.5 0.75 --seeds 1
 
-Where layers are left, the others learn at twice the default rate of all; `--rate` gives another factor, to all shares.
+Where layers are left, the others learn at twice the default rate of all; `--rate` gives another factor, to all shares. The seconds are those
+of the trial, with what is read once for all trials; it answers no rows on the way.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def measure(catalog: Catalog, threads: int, key: dict[str, Any]) -> dict[str, An
     (candidate,) = model.candidates(problem, [source(key["source"])], limits(None), inputs.take(np.arange(min(len(inputs), 500))))
     default = full_space(anatomy(source(key["source"])).body, problem, len(learned)).default
     point = {**default, "frozen_share": key["share"], "learning_rate": key["rate"] * float(default["learning_rate"])}
+    point["epochs"] = key["epochs"] or default["epochs"]
     with tempfile.TemporaryDirectory() as scratch:
         data = FitData(problem, inputs, targets, learned, np.empty(0, dtype=np.int64), Path(scratch))
         outcome = run_trial(TrialSpec(1, candidate, point, key["seed"], threads), data, model, task, Path(scratch) / "trial")
@@ -58,6 +60,7 @@ def main() -> None:
     parser.add_argument("--held", type=int, default=1000)
     parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.5, 0.75])
     parser.add_argument("--rate", type=float)
+    parser.add_argument("--epochs", type=int)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--file", type=Path, default=Path(__file__).parent / "freezing.jsonl")
@@ -67,7 +70,7 @@ def main() -> None:
         for seed in range(options.seeds):
             for share in options.shares:
                 key = {"data": name, "source": options.source, "rows": options.rows, "held": options.held, "share": share, "seed": seed}
-                key["rate"] = options.rate or (2.0 if share else 1.0)
+                key |= {"rate": options.rate or (2.0 if share else 1.0), "epochs": options.epochs}
                 row = once(options.file, key, partial(measure, catalog, options.threads, key))
                 sys.stdout.write(json.dumps(row) + "\n")
                 sys.stdout.flush()

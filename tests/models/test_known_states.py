@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -166,6 +167,20 @@ def test_where_none_are_kept(tiny_source, text_data, listening, monkeypatch):
     assert not list(data.cache.rglob("states-*"))
     monkeypatch.setattr(freezing, "MOST_BYTES", size)
     assert states(source, data) is not None
+
+
+def test_a_disk_without_room_has_none_and_what_is_there_is_taken(tiny_source, text_data, listening, monkeypatch, exactly):
+    source, data, usage = tiny_source("bert"), text_data(rows=24), shutil.disk_usage
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(path)._replace(free=1_000))
+    assert states(source, data) is None
+    Frozen().fit(TrialSpec(1, Candidate("frozen", source), {"C": 1.0}, 3), data, listening())
+    assert [path.name for path in data.cache.glob("features-*/*.npy") if "states" in path.name] == []
+    fit(source, data, report := listening())
+    assert report.progress[-1] == 1.0
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    made = states(source, data)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(path)._replace(free=1_000))
+    assert torch.equal(states(source, data), made)
 
 
 def test_a_convolution_behind_the_first_layer_would_be_made_again(tiny_source, text_data):

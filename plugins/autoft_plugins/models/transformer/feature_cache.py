@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +24,7 @@ from autoft.interfaces.source import Source
 from autoft_plugins.encoders.token_pairs import alone, one_by_one
 from autoft_plugins.models.transformer.anatomy import anatomy, tokenizer_sha256
 from autoft_plugins.models.transformer.features import pooled, pooled_layers, views_in
-from autoft_plugins.models.transformer.freezing import kept_depths
+from autoft_plugins.models.transformer.freezing import kept_depths, state_bytes
 from autoft_plugins.models.transformer.inference import Forward, Runner
 from autoft_plugins.models.transformer.loading import body
 from autoft_plugins.models.transformer.precision import device_for
@@ -32,6 +33,9 @@ from autoft_plugins.models.transformer.structure import STRUCTURES
 from autoft_plugins.models.transformer.tokenization import TokenisedRows, tokenised, written_once
 
 Floats = npt.NDArray[np.float32]
+
+SPARED = 4
+"""As many times the room that states take must be free on the disk: what is mapped into memory ends the process where there is none."""
 
 _LAST = ("vectors",)
 _BOTH = ("vectors", "layers")
@@ -43,24 +47,27 @@ def features_of(source: Source, data: FitData, config: dict[str, Any], gpus: flo
 
     Raises TrialError when stopped before they are there.
     """
-    return _Asked(source, data, config, gpus, stop).views(_judged(data), _LAST)["vectors"]
+    asked = _Asked(source, data, config, gpus, stop)
+    return asked.views(_judged(data), _LAST, asked.depths)["vectors"]
 
 
 def views_of(source: Source, data: FitData, config: dict[str, Any], gpus: float, stop: Callable[[], bool]) -> dict[str, Floats]:
     """Of the training rows, (train, width) each: features from the last hidden states (`vectors`), as `features_of` gives them, and from
     the mean over the layers (`layers`). Raises as that does."""
-    found = _Asked(source, data, config, gpus, stop).views(np.unique(data.train), _BOTH)
+    asked = _Asked(source, data, config, gpus, stop)
+    found = asked.views(np.unique(data.train), _BOTH, asked.depths)
     return {name: np.asarray(found[name][data.train]) for name in _BOTH}
 
 
 def states_of(source: Source, data: FitData, config: dict[str, Any], depth: int, gpus: float, stop: Callable[[], bool]) -> Tensor | None:
     """What the lowest `depth` layers make of each token, float16 (tokens of all rows, width), numbered as `TokenisedRows.numbered` does,
-    of the rows that are learned from or validated on. None of a depth that is not among `kept_depths`. Raises as `features_of` does."""
+    of the rows that are learned from or validated on. None of a depth that is not among `kept_depths`, or where the disk has no room for
+    them. Raises as `features_of` does."""
     asked = _Asked(source, data, config, gpus, stop)
     if depth not in asked.depths:
         return None
-    names = tuple(f"{_STATES}{one}" for one in asked.depths if one <= depth)
-    return torch.from_numpy(asked.views(_judged(data), names)[f"{_STATES}{depth}"])
+    found = asked.views(_judged(data), (), tuple(one for one in asked.depths if one <= depth))
+    return torch.from_numpy(found[f"{_STATES}{depth}"]) if found else None
 
 
 def _judged(data: FitData) -> Rows:
@@ -87,13 +94,16 @@ class _Asked:
         """Of the lowest layers, as many as there are states kept of."""
         return kept_depths(anatomy(self.source), self.data.problem, len(self.tokens.ids))
 
-    def views(self, rows: Rows, names: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
+    def views(self, rows: Rows, features: tuple[str, ...], depths: tuple[int, ...]) -> dict[str, npt.NDArray[Any]]:
         """Memory-mapped, by name: of features (rows of the data, width), of states (tokens of the data, width); zeros where nobody asked.
-        A pass through all layers leaves the states that are kept beside what was asked for."""
-        if not all(map(_is_state, names)):
-            names = (*names, *(f"{_STATES}{depth}" for depth in self.depths))
-        key = self._key()
-        folder = next((one for one, own in self._folders(key, names) if np.isin(rows, own).all()), None)
+        No states where they are not there yet and the disk has no room for them."""
+        key, names = self._key(), (*features, *(f"{_STATES}{depth}" for depth in depths))
+        folder = self._covering(key, rows, names)
+        if folder is None and depths and not self._has_room(depths):
+            if not features:
+                return {}
+            names = features
+            folder = self._covering(key, rows, names)
         if folder is None:
             own = hashlib.sha256(f"{names}".encode() + rows.tobytes()).hexdigest()[:12]
             folder = written_once(self.data.cache / f"features-{key}-{own}", lambda aside: self._write(aside, key, rows, names))
@@ -104,6 +114,15 @@ class _Asked:
         config = json.dumps(self.config, sort_keys=True)
         facts = f"{self.source.sha256}:{tokenizer_sha256(self.source)}:{config}:{self.data.rows.sha256()}"
         return hashlib.sha256(facts.encode()).hexdigest()[:24]
+
+    def _has_room(self, depths: tuple[int, ...]) -> bool:
+        self.data.cache.mkdir(parents=True, exist_ok=True)
+        states = len(depths) * state_bytes(anatomy(self.source), len(self.tokens.ids))
+        return shutil.disk_usage(self.data.cache).free > SPARED * states
+
+    def _covering(self, key: str, rows: Rows, names: tuple[str, ...]) -> Path | None:
+        """A folder of the cache that holds `names` of all these rows."""
+        return next((folder for folder, own in self._folders(key, names) if np.isin(rows, own).all()), None)
 
     def _folders(self, key: str, names: tuple[str, ...]) -> list[tuple[Path, Rows]]:
         """Those of the cache that hold `names`, each with its rows."""

@@ -12,14 +12,18 @@ from autoft_plugins.models.transformer.structure import STRUCTURES, below_layers
 
 MOST_BYTES = 2 << 30
 """What the states of a source may take on the disk; where they would take more, none are kept."""
-_BYTES = 2
+
+
+def state_bytes(shape: Anatomy, tokens: float) -> float:
+    """Of what one layer makes of so many tokens, in two bytes a value."""
+    return 2 * tokens * shape.width
 
 
 def kept_depths(shape: Anatomy, problem: Problem, tokens: float) -> tuple[int, ...]:
     """How many of the lowest layers are left as they are by the trials for which it is kept, once for all of them, what these layers make
     of each of `tokens` tokens: none where that is more than `MOST_BYTES`, or where tokens are mixed behind the first of the layers."""
     depths = () if shape.config.get("conv_kernel_size") else depths_left(shape, problem)
-    return depths if _BYTES * tokens * shape.width * len(depths) <= MOST_BYTES else ()
+    return depths if len(depths) * state_bytes(shape, tokens) <= MOST_BYTES else ()
 
 
 class LowerLayers:
