@@ -3,8 +3,8 @@ each on the same rows of a training file; the figures are of other rows of that 
 
     BENCH_DATA=... python benchmarks/freezing.py product_reviews movie_reviews --rows 300 --held 200 --shares 0 0.5 0.75 --seeds 1
 
-Where layers are left, the others learn at twice the default rate of all; `--rate` gives another factor, to all shares. The seconds are those
-of the trial, with what is read once for all trials; it answers no rows on the way.
+Where layers are left, the others learn at twice the default rate of all; `--rate` gives another factor, to all shares. The seconds are
+those of the trial, with what is read once for all trials; it answers no rows on the way.
 """
 
 from __future__ import annotations

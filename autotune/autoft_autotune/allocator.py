@@ -152,12 +152,11 @@ class Allocator:
         return seconds_left >= max(LEAST_SECONDS, share * (self.expected_seconds(name) or 0.0))
 
     def _crowds_out(self, one: Candidate, firsts: Sequence[Candidate], seconds_left: float | None) -> bool:
-        """Whether behind its first trial there would be no time for that of a source that is ranked better, for which there is now."""
+        """Whether behind its first trial there would be no time for all those of sources that are ranked better."""
         if seconds_left is None or one.place is None or not self._alone:
             return False
-        after = seconds_left - (self.expected_seconds(one.name) or 0.0)
-        better = (self.expected_seconds(c.name) for c in firsts if c.place is not None and c.place < one.place)
-        return any(after < seconds <= seconds_left for seconds in better if seconds)
+        better = [c for c in firsts if c.place is not None and c.place < one.place]
+        return bool(better) and sum(self.expected_seconds(c.name) or 0.0 for c in (one, *better)) > seconds_left
 
     def _is_spent(self, arm: _Arm) -> bool:
         first = max((other.best for other in self._arms.values() if other.best is not None), default=0.0)

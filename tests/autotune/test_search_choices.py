@@ -135,6 +135,8 @@ class TestAllocator:
         assert order(40) == names, "there is time for both"
         assert order(25) == [names[0], names[2]]
         assert order(9) == names[:2], "there is none for the dear one, in either order"
+        middle = replace(dear, model="middle", flops=dear.flops / 2)
+        assert order(35, (plain, cheap, middle, dear)) == ["plain", middle.name, dear.name], "nor for both that are better"
         unranked = [replace(one, place=None) for one in (plain, cheap, dear)]
         assert order(25, unranked) == names
         assert order(25, slots=2) == [names[2], names[1]], "the longest first"
