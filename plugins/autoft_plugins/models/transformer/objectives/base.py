@@ -36,7 +36,7 @@ class Objective(ABC):
     operations of a forward pass over it, float64, and `layer_flops` (units,), those of one of its layers, where the
     lower ones may be left as they are; `weights` (units,), how much each counts in the mean of a batch's losses, float32; `own`,
     what is learned beside the model, a CRF for instance, else None; `teaching`, what a teacher gave, else None: one that never sets it
-    learns from labels only.
+    learns from labels only. `states` and `shared_seconds` come later, see `read_below`.
     """
 
     kind: ClassVar[str]
