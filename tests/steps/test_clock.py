@@ -13,7 +13,20 @@ from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.model import Candidate
 from autoft.interfaces.source import Source
 from autoft.steps import clock as steps_clock
-from autoft.steps.clock import ANSWERING, ANSWERS, LIBRARIES, MOST_ANSWERS, OVERHEAD, REST, ROUNDED, SLOWEST, START, Clock
+from autoft.steps.clock import (
+    ANSWERING,
+    ANSWERS,
+    CHEAP_REFIT,
+    CHEAP_SHARE,
+    LIBRARIES,
+    MOST_ANSWERS,
+    OVERHEAD,
+    REST,
+    ROUNDED,
+    SLOWEST,
+    START,
+    Clock,
+)
 
 CHEAP = Candidate("cheap")
 
@@ -104,10 +117,20 @@ def test_a_search_has_its_time_whatever_the_test_rows_take(clock: Clock) -> None
     most = MOST_ANSWERS * 300
     for test in (most, most + 10, 10 * most):
         ends = clock.searching([replace(dear(test), flops=1e6 * clock.limits.flops)])
-        assert ends == pytest.approx(clock.started + 300 - fixed - most, abs=0.5), "one trial that takes all there is"
+        closing = clock.started + 300 - fixed - most
+        assert ends == pytest.approx(closing - CHEAP_REFIT, abs=0.5), "one trial that takes all there is, but for a cheap refit"
     assert (clock.put_off(dear(300), 1, 1, clock.started + 100) or float("inf")) < clock.started, (
         "neither confirmation nor refit comes before the test"
     )
+
+
+def test_a_cheap_refit_has_its_time_though_the_dearest_has_none(clock: Clock) -> None:
+    endless = replace(CHEAP, flops=1e6 * clock.limits.flops)
+    for budget, kept in ((300.0, CHEAP_REFIT), (60.0, CHEAP_SHARE * (60 - clock.closing_seconds(CHEAP) - START))):
+        short = replace(clock, budget=budget)
+        closing, ends = short.closing([endless]), short.searching([endless])
+        assert closing is not None
+        assert ends == pytest.approx(closing - kept, abs=0.1)
 
 
 @pytest.mark.usefixtures("slow")

@@ -21,6 +21,9 @@ CONFIRMATION_SHARE = 0.3
 """The part of the time kept for confirming and refitting, at least."""
 LARGEST_SHARE = 0.6
 """The same, at most."""
+CHEAP_REFIT, CHEAP_SHARE = 5.0, 0.05
+"""Seconds, and the most of the time for search and refit, that are kept even where there are none for the refit of the dearest candidate:
+a head on fixed features learns from all rows in them, and the search's processes end."""
 LEAST_REFIT = 0.75
 """The share of its steps with which a refit is begun: it learns from more rows than the trial did, in about as many steps."""
 ROUNDS = 2
@@ -186,7 +189,8 @@ class Clock:
         return None if self.budget is None else self.started + self.budget - max(map(self.closing_seconds, candidates)) - self.behind
 
     def searching(self, candidates: Sequence[Candidate]) -> float | None:
-        """When the search must end. Each candidate's first trial comes before all; then the refit of the largest; then the share."""
+        """When the search must end. Each candidate's first trial comes before all but a cheap refit; then the refit of the largest; then
+        the share."""
         closing = self.closing(candidates)
         if closing is None or self.budget is None:
             return None
@@ -199,8 +203,9 @@ class Clock:
         kept = CONFIRMATION_SHARE * room
         if self.share < 1:  # what is kept is for learning from all rows, which shortens to the time there is
             return closing - max(kept, min(refit, LARGEST_SHARE * room))
-        kept = max(kept, min(refit, spare, LARGEST_SHARE * room)) if spare >= LEAST_REFIT * refit else min(kept, spare)
-        return closing - kept
+        if spare >= LEAST_REFIT * refit:
+            return closing - max(kept, min(refit, spare, LARGEST_SHARE * room))
+        return closing - max(min(kept, spare), min(CHEAP_REFIT, CHEAP_SHARE * room))
 
     def of_part(self, candidates: Sequence[Candidate], share: float) -> Clock | None:
         """The same for a search whose trials learn from this share of the training rows; None where the time is too short for it."""
