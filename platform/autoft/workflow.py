@@ -27,7 +27,7 @@ from autoft.steps.bundle import Chosen
 from autoft.steps.choose import Choice, choose
 from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
-from autoft.steps.confirm import Bench, Confirmation, confirm, refit, refit_cost, round_cost
+from autoft.steps.confirm import Bench, Confirmation, confirm, contenders, refit, refit_cost, round_cost
 from autoft.steps.distill import distil
 from autoft.steps.earlier import Points, earlier_points
 from autoft.steps.export import export
@@ -216,7 +216,8 @@ def _searched(
         if not found or deadline is None:
             return None
         paced = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
-        return paced.put_off(candidates[found[0].candidate], refit_cost(bench, found[0]), round_cost(bench, found[:2]), deadline)
+        confirming = round_cost(bench, contenders(bench, found))
+        return paced.put_off(candidates[found[0].candidate], refit_cost(bench, found[0]), confirming, deadline)
 
     search(
         settings,
@@ -240,8 +241,8 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
     """The order after confirmation, and the winner refitted, or else the mean of the weights of its best trials, where that is better."""
     journal = bench.journal
     journal.stage("confirmation")
-    closing = clock.closing([bench.candidates[row.candidate] for row in ranked[:2]])
-    confirmation = plainer(bench, confirm(bench, ranked, closing, refit_seconds=max(refit_cost(bench, row) for row in ranked[:2])))
+    closing = clock.closing([bench.candidates[row.candidate] for row in contenders(bench, ranked)])
+    confirmation = plainer(bench, confirm(bench, ranked, closing, refit_seconds=refit_cost(bench, ranked[0])))
     winner = confirmation.order[0]
     if confirmation.figures:
         names = {row.trial: f"{row.candidate} (trial {row.trial})" for row in confirmation.order}

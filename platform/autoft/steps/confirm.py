@@ -1,4 +1,4 @@
-"""Is the first of the leaderboard really the best? The top two meet again on other folds, then the winner learns from all rows."""
+"""Is the first of the leaderboard really the best? It meets another one again on other folds, then the winner learns from all rows."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from autoft.data.table import Rows
 from autoft.interfaces.events import SourcesRanked, TrialFinished
 from autoft.interfaces.model import HORIZON, Candidate, FitData, Fitted, TrialSpec
 from autoft.journal import Journal
+from autoft.steps.chance import standard_error
 from autoft.steps.clock import LEAST_REFIT
 from autoft.steps.parts import evaluated, fold_codes, learning
 from autoft.steps.understand import Understood
@@ -120,37 +121,48 @@ class Bench:
         return outcome
 
 
+def contenders(bench: Bench, ranked: Sequence[TrialFinished]) -> list[TrialFinished]:
+    """Those of `ranked`, best first, that meet again: the first, and the best of another candidate where chance might make it first (within
+    a standard error), else the second. The best of many trials of a cheap candidate are much the same model, and their figures too."""
+    metric, first = bench.understood.problem.metric, ranked[0]
+    # Figures of unlike rows would not be of the settings alone.
+    alike = [row for row in ranked if row.rows == first.rows]
+    error = standard_error(metric, _value(first), len(bench.data.validation))
+    near = (row for row in alike if row.candidate != first.candidate and metric.key(_value(row)) >= metric.key(_value(first)) - error)
+    rival = next(near, None)
+    return alike[:2] if rival is None else [first, rival]
+
+
 def confirm(bench: Bench, ranked: Sequence[TrialFinished], deadline: float | None, *, refit_seconds: float) -> Confirmation:
     """`deadline` bounds confirmation and refit together; a fold that would leave no time for the refit is not begun."""
-    # Figures of unlike rows would not be of the settings alone.
-    contenders = [row for row in ranked if row.rows == ranked[0].rows][:2]
+    met = contenders(bench, ranked)
     unchanged = Confirmation(tuple(ranked))
-    if len(contenders) < 2 or bench.journal.stopping:
+    if len(met) < 2 or bench.journal.stopping:
         return unchanged
-    figures = {row.trial: [_value(row)] for row in contenders}
+    figures = {row.trial: [_value(row)] for row in met}
     done = 0
-    price = round_cost(bench, contenders)
+    price = round_cost(bench, met)
     for number in range(1, (FOLDS if deadline else FOLDS_WITHOUT_CLOCK) + 1):
         if deadline is not None and time.time() + price + refit_seconds > deadline:
             break
-        outcomes = [_fold(bench, row, number, deadline) for row in contenders]
+        outcomes = [_fold(bench, row, number, deadline) for row in met]
         if any(outcome.status != "done" or outcome.value is None for outcome in outcomes):
             break
-        for row, outcome in zip(contenders, outcomes, strict=True):
+        for row, outcome in zip(met, outcomes, strict=True):
             figures[row.trial].append(outcome.value or 0.0)
         done = number
     if not done:
         return unchanged
     metric = bench.understood.problem.metric
-    contenders.sort(key=lambda row: -metric.key(fmean(figures[row.trial])))
+    met.sort(key=lambda row: -metric.key(fmean(figures[row.trial])))
     folds, seeds = (0, done) if bench.fixed_validation else (done, 0)
     others = (row for row in ranked if row.trial not in figures)
-    return Confirmation((*contenders, *others), folds, seeds, figures)
+    return Confirmation((*met, *others), folds, seeds, figures)
 
 
-def round_cost(bench: Bench, contenders: Sequence[TrialFinished]) -> float:
+def round_cost(bench: Bench, met: Sequence[TrialFinished]) -> float:
     """Seconds in which each learns again once."""
-    return sum(bench.cost(row, len(bench.data.train)) for row in contenders)
+    return sum(bench.cost(row, len(bench.data.train)) for row in met)
 
 
 def _fold(bench: Bench, row: TrialFinished, number: int, deadline: float | None) -> TrialOutcome:

@@ -18,6 +18,7 @@ from autoft.interfaces.task import Decoder
 from autoft.interfaces.tuner import Prepares, Reaches, SearchRequest, Tuner
 from autoft.journal import Journal
 from autoft.settings import Settings
+from autoft.steps.chance import standard_error
 from autoft.steps.choose import Choice
 from autoft.steps.clock import Clock
 from autoft.steps.earlier import Points, begun_with
@@ -219,22 +220,15 @@ class _Plateau:
     """Ends a run without a budget once many trials in a row have not bettered the best by more than half a standard error."""
 
     def __init__(self, journal: Journal, candidates: int, rows: int) -> None:
-        self._journal, self._rows = journal, max(1, rows)
+        self._journal, self._rows = journal, rows
         self._patience = max(8, 3 * candidates)
         self._best, self._since = float("-inf"), 0
 
     def see(self, row: TrialFinished) -> None:
         key = self._journal.leaderboard.metric.key(row.value) if row.value is not None else float("-inf")
         self._since += 1
-        if key > self._best + self._noise(key):
+        if key > self._best + 0.5 * standard_error(self._journal.leaderboard.metric, key, self._rows):
             self._since = 0
         self._best = max(self._best, key)
         if self._since >= self._patience:
             self._journal.stop_search(f"{self._since} trials without a better score: nothing more is to be gained")
-
-    def _noise(self, key: float) -> float:
-        """Half a standard error. Errors of rows are in the user's units and vary about as much as they measure: for normal ones the
-        deviation of their absolute values is 0.76 of the mean."""
-        if not self._journal.leaderboard.metric.greater_is_better:
-            return 0.5 * 0.76 * abs(key) / self._rows**0.5 if key > float("-inf") else 0.0
-        return 0.5 * (0.25 / self._rows) ** 0.5 if abs(key) <= 1 else 0.0

@@ -1,0 +1,48 @@
+"""Who meets again before the best is believed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from autoft.interfaces.events import TrialFinished
+from autoft.interfaces.problem import Metric
+from autoft.steps.confirm import contenders, round_cost
+
+
+def row(trial: int, candidate: str, value: float, rows: int | None = None) -> TrialFinished:
+    facts = {"status": "done", "progress": 100, "metrics": {}, "seconds": 10.0, "hyperparameters": {}, "stage": "search"}
+    return TrialFinished(trial=trial, candidate=candidate, value=value, rows=rows, **facts)
+
+
+def met(ranked: list[TrialFinished], validation: int = 100, *, greater: bool = True) -> list[int]:
+    problem = SimpleNamespace(metric=Metric(name="a metric", greater_is_better=greater))
+    bench = SimpleNamespace(understood=SimpleNamespace(problem=problem), data=SimpleNamespace(validation=np.arange(validation)))
+    return [one.trial for one in contenders(bench, ranked)]
+
+
+def test_another_candidate_that_chance_may_have_put_behind_and_else_the_second():
+    ranked = [row(3, "frozen", 0.904), row(2, "frozen", 0.903), row(1, "full", 0.902), row(4, "other", 0.901)]
+    assert met(ranked) == [3, 1]
+    assert met(ranked, validation=10**6) == [3, 2], "of so many rows it is no chance"
+    assert met([*ranked[:2], row(1, "full", 0.853)]) == [3, 2]
+    assert met([*ranked[:2], row(1, "full", 0.855)]) == [3, 1]
+    assert met(ranked[:1]) == [3]
+
+
+@pytest.mark.parametrize(("error", "expected"), [(1.07, [1, 3]), (1.09, [1, 2])])
+def test_errors_are_told_in_their_own_units(error, expected):
+    ranked = [row(1, "a", 1000.0), row(2, "a", 1000.0 * error), row(3, "b", 1000.0 * error)]
+    assert met(ranked, greater=False) == expected
+
+
+def test_what_learned_from_other_rows_meets_nobody():
+    ranked = [row(3, "full", 0.90, rows=None), row(2, "frozen", 0.90, rows=50), row(1, "full", 0.89)]
+    assert met(ranked) == [3, 1]
+
+
+def test_a_round_costs_what_both_do():
+    bench = SimpleNamespace(cost=lambda one, rows: one.seconds * rows, data=SimpleNamespace(train=np.arange(7)))
+    assert round_cost(bench, [row(1, "a", 0.5), row(2, "b", 0.4)]) == 140.0
