@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.problem import Metric
-from autoft.steps.confirm import contenders, round_cost
+from autoft.steps.confirm import confirm, contenders, round_cost
+from benches import Toy, bench_of, trial
 
 
 def row(trial: int, candidate: str, value: float, rows: int | None = None) -> TrialFinished:
@@ -41,6 +43,21 @@ def test_errors_are_told_in_their_own_units(error, expected):
 def test_what_learned_from_other_rows_meets_nobody():
     ranked = [row(3, "full", 0.90, rows=None), row(2, "frozen", 0.90, rows=50), row(1, "full", 0.89)]
     assert met(ranked) == [3, 1]
+
+
+@pytest.mark.parametrize(("weight", "holds"), [(1.0, True), (0.0, False)])
+def test_a_cheap_one_has_to_hold_by_itself_where_a_dear_rival_has_no_time(tmp_path, weight, holds):
+    bench = bench_of(tmp_path, Toy(), candidates=("toy", "other"))
+    cheap = trial(bench, "toy", seconds=0.1, a=1.0, b=weight).model_copy(update={"value": 0.98})
+    dear = trial(bench, "other", seconds=1000.0, learns=True, a=0.0).model_copy(update={"value": 0.96})
+    found = confirm(bench, [cheap, dear], time.time() + 60, refit_seconds=0.0)
+    assert found.order == ((cheap, dear) if holds else (dear, cheap))
+    assert (found.folds, found.figures[dear.trial]) == (4, [0.96])
+    assert len(found.figures[cheap.trial]) == 5
+    both = confirm(bench, [cheap, dear.model_copy(update={"seconds": 0.1})], time.time() + 60, refit_seconds=0.0)
+    assert len(both.figures[dear.trial]) == 5, "where it has, both learn again"
+    alike = confirm(bench, [cheap, dear.model_copy(update={"candidate": "toy"})], time.time() + 60, refit_seconds=0.0)
+    assert alike.figures is None, "of one candidate, neither"
 
 
 def test_a_round_costs_what_both_do():

@@ -134,21 +134,27 @@ def contenders(bench: Bench, ranked: Sequence[TrialFinished]) -> list[TrialFinis
 
 
 def confirm(bench: Bench, ranked: Sequence[TrialFinished], deadline: float | None, *, refit_seconds: float) -> Confirmation:
-    """`deadline` bounds confirmation and refit together; a fold that would leave no time for the refit is not begun."""
+    """`deadline` bounds confirmation and refit together; a fold that would leave no time for the refit is not begun. Where there is time
+    for the first alone, and the other is of another candidate, that one keeps the single figure it has."""
     met = contenders(bench, ranked)
     unchanged = Confirmation(tuple(ranked))
     if len(met) < 2 or bench.journal.stopping:
         return unchanged
     figures = {row.trial: [_value(row)] for row in met}
     done = 0
-    price = round_cost(bench, met)
+
+    def fits(rows: Sequence[TrialFinished]) -> bool:
+        return deadline is None or time.time() + round_cost(bench, rows) + refit_seconds <= deadline
+
+    # A cheap first one has to hold by itself where there is no time for a dear rival.
+    again = met if fits(met) or met[0].candidate == met[1].candidate else met[:1]
     for number in range(1, (FOLDS if deadline else FOLDS_WITHOUT_CLOCK) + 1):
-        if deadline is not None and time.time() + price + refit_seconds > deadline:
+        if not fits(again):
             break
-        outcomes = [_fold(bench, row, number, deadline) for row in met]
+        outcomes = [_fold(bench, row, number, deadline) for row in again]
         if any(outcome.status != "done" or outcome.value is None for outcome in outcomes):
             break
-        for row, outcome in zip(met, outcomes, strict=True):
+        for row, outcome in zip(again, outcomes, strict=True):
             figures[row.trial].append(outcome.value or 0.0)
         done = number
     if not done:
