@@ -188,11 +188,15 @@ class Journal:
 
 
 def _kept(leaderboard: Leaderboard) -> list[int]:
-    """Trials whose weights stay."""
+    """Trials whose weights stay. Where the best is a cheap one, the best of a dearer candidate comes before the cheap one's second: it may
+    be taken in the end, when it cannot be learned again in the time."""
     baseline = [row.trial for row in leaderboard.usable() if row.stage == "baselines"]
-    best = [row.trial for row in leaderboard.contenders() if row.stage not in ("baselines", "distillation")]
+    best = [row for row in leaderboard.contenders() if row.stage not in ("baselines", "distillation")]
     taught = [row.trial for row in leaderboard.contenders() if row.stage == "distillation"]
-    return [*(baseline + best)[:KEPT], *taught[:1]]
+    rival = next((row for row in best if row.candidate != best[0].candidate), None)
+    if rival and rival.seconds > best[0].seconds:
+        best = [best[0], rival, *(row for row in best[1:] if row is not rival)]
+    return [*[*baseline, *(row.trial for row in best)][:KEPT], *taught[:1]]
 
 
 def _owner(listen: Listener) -> str:

@@ -70,6 +70,17 @@ def test_only_the_three_best_scores_keep_their_weights(tmp_path: Path) -> None:
     assert left == [1, 3, 4]
 
 
+@pytest.mark.parametrize(("seconds", "left"), [(60.0, [1, 3, 5]), (0.5, [3, 4, 5])])
+def test_the_best_of_a_dearer_candidate_keeps_its_weights_before_the_second_of_a_cheap_one(tmp_path: Path, seconds: float, left: list[int]):
+    kept = journal(tmp_path / "run")
+    told = [row(1, "done", 0.6).model_copy(update={"candidate": "other", "seconds": seconds})]
+    told += [row(number, "done", value) for number, value in ((2, 0.5), (3, 0.9), (4, 0.7), (5, 0.8))]
+    for one in told:
+        (kept.trial_folder(one.trial) / "model").mkdir(parents=True)
+        kept.emit(one)
+    assert sorted(int(folder.parent.name) for folder in (tmp_path / "run" / "trials").glob("*/model")) == left
+
+
 def test_what_a_trial_costs_does_not_grow_with_those_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = {"worded": 0, "removed": 0}
 
