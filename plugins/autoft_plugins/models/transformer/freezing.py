@@ -8,7 +8,7 @@ from autoft.errors import TrialError
 from autoft.interfaces.problem import Problem
 from autoft_plugins.models.transformer.anatomy import Anatomy
 from autoft_plugins.models.transformer.spaces import depths_left
-from autoft_plugins.models.transformer.structure import STRUCTURES, below_layers
+from autoft_plugins.models.transformer.structure import STRUCTURES, below_layers, lowest
 
 MOST_BYTES = 2 << 30
 """What the states of a source may take on the disk; where they would take more, none are kept."""
@@ -44,7 +44,7 @@ class LowerLayers:
         if kind not in STRUCTURES:
             raise TrialError(f"the lower layers of {kind} cannot be left as they are", hint=f"those of {', '.join(STRUCTURES)} can")
         layers = STRUCTURES[kind].layers_of(model)
-        self.count = round(share * len(layers))
+        self.count = lowest(share, len(layers))
         above = [*layers[self.count :], *(part for name, part in model.base_model.named_children() if name == "pooler")]
         learned = {id(value) for part in above for value in part.parameters()}
         self._still = [value for value in model.base_model.parameters() if id(value) not in learned and value.requires_grad]

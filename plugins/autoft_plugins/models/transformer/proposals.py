@@ -22,6 +22,7 @@ from autoft_plugins.models.transformer.freezing import kept_depths
 from autoft_plugins.models.transformer.objectives import SEQ2SEQ, SEQUENCE_HEADS
 from autoft_plugins.models.transformer.schedule import Horizon
 from autoft_plugins.models.transformer.spaces import epochs_for, full_space
+from autoft_plugins.models.transformer.structure import lowest
 from autoft_plugins.models.transformer.writing import Writing
 from autoft_plugins.tasks.entities import TAGS
 
@@ -49,7 +50,7 @@ def fine_tuning(rows: int, shape: Anatomy, problem: Problem, length: float) -> t
     """A backward pass costs two forward passes over what has gradients with the default hyperparameters; what lies below is read once for
     all trials where that is kept."""
     default = full_space(shape.body, problem, rows, freezes=shape.freezes).default
-    left, epochs = round(float(default.get("frozen_share", 0.0)) * shape.layers), float(default["epochs"])
+    left, epochs = lowest(float(default.get("frozen_share", 0.0)), shape.layers), float(default["epochs"])
     below, read = left * shape.a_layer / shape.body, _read(shape, problem)
     if left in kept_depths(shape, problem, rows * length):
         return below + 3.0 * (read - below) * epochs, below

@@ -8,6 +8,7 @@ from autoft_plugins.models.classes import is_uneven
 from autoft_plugins.models.transformer.anatomy import Anatomy
 from autoft_plugins.models.transformer.objectives import SEQ2SEQ, SEQUENCE_HEADS
 from autoft_plugins.models.transformer.portfolio import portfolio
+from autoft_plugins.models.transformer.structure import lowest
 from autoft_plugins.tasks.entities import TAGS
 
 _BALANCE = {
@@ -61,7 +62,7 @@ def depths_left(shape: Anatomy, problem: Problem) -> tuple[int, ...]:
     """How many of the lowest layers `full_space` may leave as they are, none left out."""
     if not shape.freezes or not _leaves_layers(problem):
         return ()
-    return tuple(sorted({round(share * shape.layers) for share in _SHARES[shape.body > _LARGE] if share}))
+    return tuple(sorted({lowest(share, shape.layers) for share in _SHARES[shape.body > _LARGE] if share}))
 
 
 def full_space(body: int, problem: Problem, rows: int, *, freezes: bool = False) -> Space:

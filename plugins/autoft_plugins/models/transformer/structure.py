@@ -33,6 +33,11 @@ class Structure(NamedTuple):
         return "pooler" in key.split(".") or rest.startswith(self.projection) or (bool(rest) and not rest.startswith("attention"))
 
 
+def lowest(share: float, layers: int) -> int:
+    """How many of so many layers a share of them is: whoever speaks of the lowest ones has to mean the same."""
+    return round(share * layers)
+
+
 def below_layers(model: Any) -> list[tuple[str, Any]]:
     """What the body of a model has below its layers, by name, the lowest first."""
     names = ("embeddings", "embeddings_project")  # the second of an electra whose table is narrower than its layers

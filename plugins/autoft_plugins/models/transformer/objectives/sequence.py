@@ -21,6 +21,7 @@ from autoft_plugins.models.transformer.fitted import FittedClassifier, load_clas
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
 from autoft_plugins.models.transformer.objectives.teaching import Teaching
+from autoft_plugins.models.transformer.structure import lowest
 from autoft_plugins.models.transformer.tokenization import tokenised
 
 
@@ -35,7 +36,7 @@ class SequenceObjective(Objective):
         self.teaching = Teaching.of(spec, data)
         self._balance = str(spec.hyperparameters.get("balance", "none"))
         shape = anatomy(source)
-        self._depth = round(float(spec.hyperparameters.get("frozen_share", 0.0)) * shape.layers)
+        self._depth = lowest(float(spec.hyperparameters.get("frozen_share", 0.0)), shape.layers)
         self._config = token_config(source, shape.max_length(data.problem.max_length), data.problem.inputs)
         self.encoder = encoder_spec(source, self._config)
         self._tokens = tokenised(source, data.rows, self._config, data.cache)
@@ -54,8 +55,8 @@ class SequenceObjective(Objective):
             return
         begun = monotonic()
         self.states = states_of(self._source, self._data, self._config, self._depth, self._spec.gpus, stop)
-        self.shared_seconds = monotonic() - begun
         if self.states is not None:
+            self.shared_seconds = monotonic() - begun
             self._tokens = self._tokens.numbered()
 
     def _row_weights(self) -> Any:
