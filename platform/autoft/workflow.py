@@ -248,7 +248,7 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
         names = {row.trial: f"{row.candidate} (trial {row.trial})" for row in confirmation.order}
         alone = " (its own split alone: no time for more)"
         shown = [f"{names[trial]} {sum(v) / len(v):.3f}{alone if len(v) == 1 else ''}" for trial, v in confirmation.figures.items()]
-        further = f"{confirmation.folds} further folds" if confirmation.folds else f"{confirmation.seeds} further seeds"
+        further = f"{max(map(len, confirmation.figures.values())) - 1} further {'seeds' if bench.fixed_validation else 'folds'}"
         journal.say(f"mean over the search's own split and {further}: {', '.join(shown)}")
     journal.stage("refit", winner.candidate)
     fitted = refit(bench, winner, clock.closing([bench.candidates[winner.candidate]]))

@@ -52,10 +52,10 @@ def test_a_cheap_one_has_to_hold_by_itself_where_a_dear_rival_has_no_time(tmp_pa
     dear = trial(bench, "other", seconds=1000.0, learns=True, a=0.0).model_copy(update={"value": 0.96})
     found = confirm(bench, [cheap, dear], time.time() + 60, refit_seconds=0.0)
     assert found.order == ((cheap, dear) if holds else (dear, cheap))
-    assert (found.folds, found.figures[dear.trial]) == (4, [0.96])
+    assert (found.folds, found.figures[dear.trial]) == (0, [0.96]), "they did not meet, which is no confirmation of either"
     assert len(found.figures[cheap.trial]) == 5
     both = confirm(bench, [cheap, dear.model_copy(update={"seconds": 0.1})], time.time() + 60, refit_seconds=0.0)
-    assert len(both.figures[dear.trial]) == 5, "where it has, both learn again"
+    assert (both.folds, len(both.figures[dear.trial])) == (4, 5), "where it has, both learn again"
     alike = confirm(bench, [cheap, dear.model_copy(update={"candidate": "toy"})], time.time() + 60, refit_seconds=0.0)
     assert alike.figures is None, "of one candidate, neither"
 

@@ -51,6 +51,8 @@ def test_what_is_not_asked(bench):
         Confirmation((best.model_copy(update={"rows": 20}), baseline)),
     ):
         assert plainer(bench, other) is other
+    alone = replace(found, figures={best.trial: [0.9, 0.9], baseline.trial: [0.8]})
+    assert plainer(bench, alone).order == (baseline, best), "the best learned again, and the baseline did not"
     met_another = replace(found, folds=1, figures={best.trial: [0.9, 0.9], 7: [0.8, 0.9]})
     assert plainer(bench, met_another).order == (baseline, best)
     (bench.journal.trial_folder(best.trial) / "validation.npz").unlink()

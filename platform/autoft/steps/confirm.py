@@ -35,7 +35,8 @@ WITHOUT_EVALUATION = 0.85
 
 @dataclass(frozen=True)
 class Confirmation:
-    """`order` is the ranking after the further folds; `figures` holds each contender's value per fold by trial, the search's own first."""
+    """`order` is the ranking after the further folds; `figures` holds each contender's value per fold by trial, the search's own first.
+    `folds` and `seeds` count those on which the two met: none where the first had to hold alone."""
 
     order: tuple[TrialFinished, ...]
     folds: int = 0
@@ -161,7 +162,8 @@ def confirm(bench: Bench, ranked: Sequence[TrialFinished], deadline: float | Non
         return unchanged
     metric = bench.understood.problem.metric
     met.sort(key=lambda row: -metric.key(fmean(figures[row.trial])))
-    folds, seeds = (0, done) if bench.fixed_validation else (done, 0)
+    both = done if again is met else 0
+    folds, seeds = (0, both) if bench.fixed_validation else (both, 0)
     others = (row for row in ranked if row.trial not in figures)
     return Confirmation((*met, *others), folds, seeds, figures)
 

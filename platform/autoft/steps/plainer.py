@@ -22,7 +22,8 @@ def plainer(bench: Bench, found: Confirmation) -> Confirmation:
     tell what was answered."""
     winner = found.order[0]
     baseline = next((row for row in found.order if row.stage == "baselines" and row.rows == winner.rows), None)
-    if baseline is None or baseline is winner or (found.figures and baseline.trial in found.figures):
+    met = found.figures if found.folds or found.seeds else None
+    if baseline is None or baseline is winner or (met and baseline.trial in met):
         return found
     ours, theirs = stored_decisions(bench, winner), stored_decisions(bench, baseline)
     if ours is None or theirs is None:
