@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from types import SimpleNamespace
 
@@ -10,8 +11,9 @@ import pytest
 
 from autoft.interfaces.events import TrialFinished
 from autoft.interfaces.problem import Metric
-from autoft.steps.confirm import confirm, contenders, round_cost
-from benches import Toy, bench_of, trial
+from autoft.steps import export
+from autoft.steps.confirm import Confirmation, confirm, contenders, round_cost
+from benches import Toy, bench_of, clock_of, trial
 
 
 def row(trial: int, candidate: str, value: float, rows: int | None = None) -> TrialFinished:
@@ -63,3 +65,16 @@ def test_a_cheap_one_has_to_hold_by_itself_where_a_dear_rival_has_no_time(tmp_pa
 def test_a_round_costs_what_both_do():
     bench = SimpleNamespace(cost=lambda one, rows: one.seconds * rows, data=SimpleNamespace(train=np.arange(7)))
     assert round_cost(bench, [row(1, "a", 0.5), row(2, "b", 0.4)]) == 140.0
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_winner_whose_weights_are_gone_is_not_passed_over_in_silence(tmp_path, monkeypatch, kept):
+    bench = bench_of(tmp_path, Toy(), candidates=("toy", "other"))
+    first, second = trial(bench, "toy", a=1.0, b=1.0), trial(bench, "other", a=1.0, b=0.5)
+    monkeypatch.setattr(export, "_built", lambda settings, bench, chosen, *_: chosen)
+    if not kept:
+        shutil.rmtree(bench.journal.trial_folder(first.trial) / "model")
+    shipped = export._in_order(SimpleNamespace(exporter="onnx"), bench, Confirmation((first, second)), [], clock_of(bench))
+    assert shipped.chosen.row is (first if kept else second)
+    told = (bench.journal.folder / "events.jsonl").read_text()
+    assert ("the weights of trial 1, toy, are gone, and there is no time to learn them again" in told) is not kept

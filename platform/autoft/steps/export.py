@@ -54,6 +54,10 @@ def export(
 
 
 def _in_order(settings: Settings, bench: Bench, confirmation: Confirmation, first: Sequence[Chosen], clock: Clock) -> Shipped | None:
+    winner = confirmation.order[0]
+    if not bench.kept(winner) and all(one.row.trial != winner.trial for one in first):
+        gone = f"the weights of trial {winner.trial}, {winner.candidate}, are gone, and there is no time to learn them again"
+        bench.journal.say(f"{gone}: the next in order is taken", "warning")
     for chosen in [*first, *(Chosen(row) for row in confirmation.order if bench.kept(row))]:
         built = _built(settings, bench, chosen, [settings.exporter], bench.journal.folder / "bundle.new", clock)
         if built is not None:
