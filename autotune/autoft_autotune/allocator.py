@@ -84,7 +84,7 @@ class Allocator:
         # so that each gets its turn and the longest may fit its horizon into what is left.
         turn = (-1.0 if slots > 1 else 1.0) if clock else 0.0
         self._firsts = sorted(candidates, key=lambda c: (c.name not in named, turn * c.flops))
-        self._alone = clock and slots == 1
+        self._one_by_one = clock and slots == 1
 
     def choose(self, seconds_left: float | None) -> Candidate | None:
         """The candidate of the next trial, or None when none is left or none fits into `seconds_left`."""
@@ -153,7 +153,7 @@ class Allocator:
 
     def _crowds_out(self, one: Candidate, firsts: Sequence[Candidate], seconds_left: float | None) -> bool:
         """Whether behind its first trial there would be no time for all those of sources that are ranked better."""
-        if seconds_left is None or one.place is None or not self._alone:
+        if seconds_left is None or one.place is None or not self._one_by_one:
             return False
         better = [c for c in firsts if c.place is not None and c.place < one.place]
         return bool(better) and sum(self.expected_seconds(c.name) or 0.0 for c in (one, *better)) > seconds_left
