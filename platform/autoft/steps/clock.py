@@ -64,7 +64,7 @@ PART_TRIALS = 4
 LARGE = 110e6
 """Parameters of a base-size source."""
 EXPORTING = 18.0
-"""Seconds in which it is exported, and proved on a few shapes: the whole stage took 26 with 100 rows to prove by, `LIBRARIES` among them."""
+"""Seconds in which it is exported, and proved on a few shapes: the stage took 26 with 100 rows to prove by, `LIBRARIES` among them."""
 ANSWERING = 0.7
 """Of the machine's speed in full precision: base-size sources had all of it on short texts, small ones half of it on long ones."""
 LOADING = 4.0
