@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from autoft import hardware
-from autoft.disk import inside
+from autoft.disk import inside, write_text
 from autoft.errors import SettingsError
 from autoft.interfaces.events import Event, Remark, TrialFinished
 from autoft.interfaces.model import Candidate
@@ -96,7 +96,7 @@ class Post:
         return folder
 
     def stop(self, reason: str) -> None:
-        (self._folder / ".stop").write_text(reason, encoding="utf-8")
+        write_text(self._folder / ".stop", reason)
 
     def left(self, number: int, weights: bool) -> list[str]:
         """Names of the files that a trial has left here, those of its model with `weights`; what is half written is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,6 +50,13 @@ def to_disk(file: IO[str]) -> None:
     """What was written is there whatever happens next."""
     file.flush()
     os.fsync(file.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write aside, then rename: whoever sees the file sees all of it, also where a signal handler writes the same one meanwhile."""
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
 
 
 def write_json(path: Path, value: object) -> None:

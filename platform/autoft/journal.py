@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from autoft.disk import remove, to_disk, write_json
+from autoft.disk import remove, to_disk, write_json, write_text
 from autoft.errors import SettingsError
 from autoft.history import History, mend
 from autoft.interfaces.events import (
@@ -154,12 +154,12 @@ class Journal:
     def stop(self, reason: str) -> None:
         """What Ctrl-C does: finish with the best so far. Safe in a signal handler."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.stop_file.write_text(reason, encoding="utf-8")
+        write_text(self.stop_file, reason)
         self.stop_search(reason)
 
     def stop_search(self, reason: str) -> None:
         if not self.search_stop_file.exists():
-            self.search_stop_file.write_text(reason, encoding="utf-8")
+            write_text(self.search_stop_file, reason)
 
     def keeps(self, row: TrialFinished) -> bool:
         """Whether the weights of a trial that has ended, and is not told of yet, will stay on disk."""
@@ -183,7 +183,7 @@ class Journal:
     def _clear(self) -> None:
         for name in (self.stop_file.name, self.search_stop_file.name, liveness.WORKERS, "cache", "bundle.new"):
             remove(self.folder / name)
-        for left in self.folder.glob("trials/*/model.new"):
+        for left in (*self.folder.glob(".stop*.new"), *self.folder.glob("trials/*/model.new")):
             remove(left)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+from autoft.disk import write_text
 from autoft.interfaces.model import Candidate
 from autoft.interfaces.source import Source
 from autoft_autotune import RayTuner
@@ -54,7 +55,7 @@ def main() -> None:
     def stop(event) -> None:
         if event.event == "trial_reported" and not stopped:
             stopped.append(time.time())
-            (folder / "stop" / "stop").write_text("enough")
+            write_text(folder / "stop" / "stop", "enough")
 
     stopped: list[float] = []
     told = {

@@ -190,7 +190,7 @@ def test_a_folder_is_taken_up_as_it_was_left(tmp_path: Path) -> None:
     for number in range(1, 8):
         (tmp_path / "trials" / str(number) / "model").mkdir(parents=True)
         (tmp_path / "trials" / str(number) / "model.new").mkdir()
-    for left in (".stop", ".stop-search", "result.json"):
+    for left in (".stop", ".stop.0123abcd.new", ".stop-search", "result.json"):
         (tmp_path / left).touch()
     for left in ("cache", "ray", "bundle.new"):
         (tmp_path / left).mkdir()

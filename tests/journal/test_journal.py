@@ -147,6 +147,29 @@ def test_a_listener_that_fails_is_said_once_and_left_out(tmp_path: Path) -> None
     assert texts == ["Broken failed and is left out from now on: no space left", "one", "two"]
 
 
+def test_a_stop_is_seen_with_its_reason_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = journal(tmp_path / "run")
+    renamed: list[tuple[str, str]] = []
+    replace = Path.replace
+
+    def watched(aside: Path, target: Path) -> Path:
+        assert not target.exists()
+        renamed.append((target.name, aside.read_text()))
+        if len(renamed) == 1:
+            kept.stop("the user, in a signal handler, meanwhile")
+            target.unlink()
+        return replace(aside, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    kept.stop("the user")
+    names = [kept.stop_file.name, kept.stop_file.name, kept.search_stop_file.name]
+    said = ["the user", "the user, in a signal handler, meanwhile", "the user, in a signal handler, meanwhile"]
+    assert renamed == list(zip(names, said, strict=True))
+    assert kept.stop_file.read_text() == "the user"
+    kept.close()
+    assert not list((tmp_path / "run").glob(".stop*"))
+
+
 def test_an_output_folder_is_new_or_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "run.json").touch()
