@@ -21,6 +21,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from autoft.environment import environment
 from autoft.errors import AutoftError, SettingsError
 from autoft.hardware import cores, gpus
 from autoft.store.liveness import is_gone, process_identity, this_host
@@ -110,7 +111,7 @@ def ray_session(plan: Plan, *, verbose: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _own_ray(concurrency: int | None, *, verbose: bool) -> Iterator[None]:
-    with _environment(_variables()):
+    with environment(_variables()):
         import ray
         import ray.tune  # takes longer than ray
 
@@ -160,7 +161,7 @@ def search_environment(plan: Plan) -> Iterator[None]:
     """What Ray Tune reads in the driver's environment, and takes from there to workers."""
     threads = str(plan.threads)
     given = {name: os.environ.get(name, threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    with _environment({**_variables(), **given, "TUNE_MAX_PENDING_TRIALS_PG": str(plan.concurrency)}):
+    with environment({**_variables(), **given, "TUNE_MAX_PENDING_TRIALS_PG": str(plan.concurrency)}):
         yield
 
 
@@ -223,20 +224,6 @@ def _import_path() -> list[str]:
     own = [entry for entry in sys.path if entry and entry not in usual and Path(entry).is_dir() and not entry.endswith("lib-dynload")]
     given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     return list(dict.fromkeys([*given, *own]))
-
-
-@contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import warnings
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from autoft.environment import environment
 from autoft.interfaces.events import StopRequested
 from autoft.journal import Journal
 
@@ -50,15 +50,6 @@ def quiet(verbose: bool) -> Iterator[None]:
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONWARNINGS": "ignore",
     }
-    before = {name: os.environ.get(name) for name in silent}
-    os.environ.update(silent)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    with environment(silent), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-
 import click
+
+from autoft.environment import environment
 
 trace_option = click.option(
     "--trace", is_flag=True, help="Show on standard error the calls into plugins: when, which hook or method, whose, and how long it took."
@@ -16,14 +15,4 @@ no_plugins_option = click.option("--no-plugins", is_flag=True, help="Load nothin
 def while_it_runs(context: click.Context, *, no_plugins: bool, trace: bool) -> None:
     """What these flags stand for, until `context` is closed, which is after its subcommands."""
     given = {**({"AUTOFT_PLUGINS": "none"} if no_plugins else {}), **({"AUTOFT_TRACE": "1"} if trace else {})}
-    before = {name: os.environ.get(name) for name in given}
-    os.environ.update(given)
-    context.call_on_close(lambda: _restore(before))
-
-
-def _restore(before: Mapping[str, str | None]) -> None:
-    for name, value in before.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+    context.with_resource(environment(given))
