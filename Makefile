@@ -11,7 +11,7 @@ STARTED := $(shell date +%s)
 DEMO ?= runs/demo-$(STARTED)
 LOADERS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/autoft-loaders
 
-.PHONY: help install dev demo test loaders examples lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-gpu bench-portfolio bench-formats bench-predict bench-serve bench-spinning
+.PHONY: help install dev demo test loaders examples lint docs soak test-newest clean bench-trial bench-scores bench-tasks bench-startup bench-search bench-overhead bench-stopping bench-earlier bench-gpu bench-portfolio bench-formats bench-predict bench-serve bench-spinning
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,9 @@ bench-overhead: dev ## What a search of 1,000 trials that learn nothing costs.
 bench-stopping: dev ## How long a run takes to end once it is told to (BENCH_DATA).
 	$(BIN)/python benchmarks/stopping.py product_reviews --models full:all-MiniLM-L6-v2 --times 5
 	$(BIN)/python benchmarks/stopping.py product_reviews --models full:all-mpnet-base-v2 --times 3
+
+bench-earlier: dev ## What the points of an earlier run are worth to the next one (BENCH_DATA).
+	PYTHONPATH=benchmarks $(BIN)/python benchmarks/earlier.py emotion product_reviews movie_reviews
 
 bench-gpu: dev ## How much of a GPU a trial uses.
 	$(BIN)/python benchmarks/gpu_trial.py
