@@ -27,7 +27,7 @@ from autoft.steps.bundle import Chosen
 from autoft.steps.choose import Choice, choose
 from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
-from autoft.steps.confirm import Bench, Confirmation, confirm, contenders, refit, refit_cost, round_cost
+from autoft.steps.confirm import Bench, Confirmation, confirm, contenders, in_reach, refit, refit_cost, round_cost
 from autoft.steps.distill import distil
 from autoft.steps.earlier import Points, earlier_points
 from autoft.steps.export import export
@@ -217,7 +217,7 @@ def _searched(
             return None
         paced = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
         confirming = round_cost(bench, contenders(bench, found))
-        return paced.put_off(candidates[found[0].candidate], refit_cost(bench, found[0]), confirming, deadline)
+        return paced.put_off(in_reach(bench, found), refit_cost(bench, found[0]), confirming, deadline)
 
     search(
         settings,

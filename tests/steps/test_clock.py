@@ -40,11 +40,11 @@ def test_an_end_leaves_time_for_two_rounds_of_confirmation_and_the_refit(clock: 
     closing = clock.closing([CHEAP])
     assert closing is not None
     early = closing - 100
-    assert clock.put_off(CHEAP, 20, 24, early) == pytest.approx(closing - 20 - 2 * 24, abs=0.5)
-    assert clock.put_off(CHEAP, 20, 60, early) == pytest.approx(closing - 20 - 60, abs=0.5), "one round fits behind the end there was"
-    assert clock.put_off(CHEAP, 20, 90, early) == pytest.approx(closing - 20, abs=0.5), "none does: the search goes on until the refit"
-    assert clock.put_off(CHEAP, 120, 1, early) == pytest.approx(closing - 90, abs=0.5), "the refit fits with fewer steps"
-    assert clock.put_off(CHEAP, 150, 1, early) == pytest.approx(closing, abs=0.5), "nor so"
+    assert clock.put_off([CHEAP], 20, 24, early) == pytest.approx(closing - 20 - 2 * 24, abs=0.5)
+    assert clock.put_off([CHEAP], 20, 60, early) == pytest.approx(closing - 20 - 60, abs=0.5), "one round fits behind the end there was"
+    assert clock.put_off([CHEAP], 20, 90, early) == pytest.approx(closing - 20, abs=0.5), "none does: the search goes on until the refit"
+    assert clock.put_off([CHEAP], 120, 1, early) == pytest.approx(closing - 90, abs=0.5), "the refit fits with fewer steps"
+    assert clock.put_off([CHEAP], 150, 1, early) == pytest.approx(closing, abs=0.5), "nor so"
 
 
 @pytest.mark.parametrize(("share", "kept"), [(0.5, 0.5), (0.55, 0.45), (0.8, 0.2)])
@@ -81,7 +81,7 @@ def test_a_machine_that_turns_out_slow_keeps_more_time_for_the_end(clock: Clock)
 
 
 def test_without_a_budget_there_is_no_end() -> None:
-    assert Clock(time.time(), None, False, limits(None), 1.0, 100, 100).put_off(CHEAP, 1, 1, 0.0) is None
+    assert Clock(time.time(), None, False, limits(None), 1.0, 100, 100).put_off([CHEAP], 1, 1, 0.0) is None
 
 
 def test_what_one_trial_does_for_all_others_tells_how_slow_the_machine_is(clock: Clock) -> None:
@@ -103,6 +103,15 @@ def dear(seconds: float) -> Candidate:
 
 
 @pytest.mark.usefixtures("slow")
+def test_small_sources_answer_slower_than_their_size_promises(clock: Clock, tmp_path: Path) -> None:
+    def answers(parameters: int) -> float:
+        return clock.testing(replace(dear(70), source=Source("s", tmp_path, "0" * 64, parameters=parameters)))
+
+    assert answers(109_000_000) == pytest.approx(70)
+    assert answers(22_700_000) == pytest.approx(98)
+
+
+@pytest.mark.usefixtures("slow")
 @pytest.mark.parametrize(("test", "kept"), [(10, 30), (60, ANSWERS * 300), (120, 120), (250, 250)])
 def test_the_test_rows_get_what_they_need_and_the_proof_what_is_left_of_its_share(clock: Clock, test: float, kept: float) -> None:
     """There are as many rows for the proof, each answered twice."""
@@ -119,7 +128,7 @@ def test_a_search_has_its_time_whatever_the_test_rows_take(clock: Clock) -> None
         ends = clock.searching([replace(dear(test), flops=1e6 * clock.limits.flops)])
         closing = clock.started + 300 - fixed - most
         assert ends == pytest.approx(closing - CHEAP_REFIT, abs=0.5), "one trial that takes all there is, but for a cheap refit"
-    assert (clock.put_off(dear(300), 1, 1, clock.started + 100) or float("inf")) < clock.started, (
+    assert (clock.put_off([dear(300)], 1, 1, clock.started + 100) or float("inf")) < clock.started, (
         "neither confirmation nor refit comes before the test"
     )
 

@@ -130,8 +130,8 @@ def test_the_time_for_all_rows_is_not_spent_on_the_part():
     clock = Clock(time.time(), 300.0, False, limits(None), 1.0, 100, 100, share=0.1)
     toy = Candidate("toy")
     closing = clock.closing([toy])
-    assert clock.put_off(toy, 200, 400, closing - 100) == closing - 100
-    assert clock.put_off(toy, 50, 30, closing - 100) == pytest.approx(closing - 80, abs=0.5)
+    assert clock.put_off([toy], 200, 400, closing - 100) == closing - 100
+    assert clock.put_off([toy], 50, 30, closing - 100) == pytest.approx(closing - 80, abs=0.5)
 
 
 def test_the_pace_is_that_of_trials_of_the_same_part():

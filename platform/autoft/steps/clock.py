@@ -65,8 +65,9 @@ LARGE = 110e6
 """Parameters of a base-size source."""
 EXPORTING = 18.0
 """Seconds in which it is exported, and proved on a few shapes: the stage took 26 with 100 rows to prove by, `LIBRARIES` among them."""
-ANSWERING = 0.7
-"""Of the machine's speed in full precision: base-size sources had all of it on short texts, small ones half of it on long ones."""
+ANSWERING, ANSWERING_SMALL = 0.7, 0.5
+"""Of the machine's speed in full precision, for base-size sources and for those of less than half as many parameters: the former had all of
+it on short texts, the latter 0.58 of it on longer ones (2,000 of Reuters R8)."""
 LOADING = 4.0
 """Seconds in which the weights of a base-size source are read, twice where they are averaged."""
 
@@ -178,7 +179,8 @@ class Clock:
 
     def _answers(self, candidate: Candidate, rows: int) -> float:
         """Seconds, in full precision on the processor."""
-        return candidate.forward * rows / (ANSWERING * matmul_flops())
+        small = candidate.source is not None and candidate.source.parameters < LARGE / 2
+        return candidate.forward * rows / ((ANSWERING_SMALL if small else ANSWERING) * matmul_flops())
 
     def left(self) -> float | None:
         """Seconds of the budget; None without one."""
@@ -225,12 +227,12 @@ class Clock:
         answered twice, by the model and by its export."""
         return self.test + 2 * (self.exports - 1) * min(self.validation, MOST_ROWS)
 
-    def put_off(self, winner: Candidate, refit: float, confirming: float, deadline: float) -> float | None:
-        """An end of the search no earlier than `deadline`, now that the winner so far is known, the seconds of its refit, and the seconds
-        in which the best two learn again once: before the refit and as many of these rounds as fit behind `deadline`, `ROUNDS` at most;
-        where the refit does not fit there either, before `LEAST_REFIT` of it, or else when export must begin; but at `deadline`
-        where the trials learn from a part of the rows."""
-        closing = self.closing([winner])
+    def put_off(self, winners: Sequence[Candidate], refit: float, confirming: float, deadline: float) -> float | None:
+        """An end of the search no earlier than `deadline`, now that those are known which may win, the seconds in which the first so far is
+        refitted, and the seconds in which the best two learn again once: before the refit and as many of these rounds as fit behind
+        `deadline`, `ROUNDS` at most; where the refit does not fit there either, before `LEAST_REFIT` of it, or else when export must begin;
+        but at `deadline` where the trials learn from a part of the rows."""
+        closing = self.closing(winners)
         if closing is None:
             return None
         ends = [*(closing - refit - rounds * confirming for rounds in range(ROUNDS, -1, -1)), closing - LEAST_REFIT * refit]

@@ -29,6 +29,8 @@ DIFFER = 3.0
 """How many times as long as the quickest trial of a candidate another one may take."""
 SHORTEST_REFIT = 0.6
 """The share of its steps with which a refit that was begun goes on; the machine may be slower than it was."""
+IN_REACH = 2.0
+"""Standard errors behind the first within which a candidate may still come before it."""
 WITHOUT_EVALUATION = 0.85
 """The share of a trial's time that is training."""
 
@@ -122,16 +124,29 @@ class Bench:
         return outcome
 
 
+def in_reach(bench: Bench, ranked: Sequence[TrialFinished]) -> list[Candidate]:
+    """The candidates of `ranked`, best first, of which further trials may bring the winner: that of the first, and those near it."""
+    return [bench.candidates[name] for name in dict.fromkeys(row.candidate for row in _near(bench, ranked, IN_REACH))]
+
+
 def contenders(bench: Bench, ranked: Sequence[TrialFinished]) -> list[TrialFinished]:
     """Those of `ranked`, best first, that meet again: the first, and the best of another candidate where chance might make it first (within
     a standard error), else the second. The best of many trials of a cheap candidate are much the same model, and their figures too."""
-    metric, first = bench.understood.problem.metric, ranked[0]
-    # Figures of unlike rows would not be of the settings alone.
-    alike = [row for row in ranked if row.rows == first.rows]
-    error = standard_error(metric, _value(first), len(bench.data.validation))
-    near = (row for row in alike if row.candidate != first.candidate and metric.key(_value(row)) >= metric.key(_value(first)) - error)
-    rival = next(near, None)
-    return alike[:2] if rival is None else [first, rival]
+    first = ranked[0]
+    rival = next((row for row in _near(bench, ranked, 1.0) if row.candidate != first.candidate), None)
+    return _alike(ranked)[:2] if rival is None else [first, rival]
+
+
+def _alike(ranked: Sequence[TrialFinished]) -> list[TrialFinished]:
+    """Figures of unlike rows would not be of the settings alone."""
+    return [row for row in ranked if row.rows == ranked[0].rows]
+
+
+def _near(bench: Bench, ranked: Sequence[TrialFinished], errors: float) -> list[TrialFinished]:
+    """Those so many standard errors behind the first at most."""
+    metric, best = bench.understood.problem.metric, _value(ranked[0])
+    least = metric.key(best) - errors * standard_error(metric, best, len(bench.data.validation))
+    return [row for row in _alike(ranked) if metric.key(_value(row)) >= least]
 
 
 def confirm(bench: Bench, ranked: Sequence[TrialFinished], deadline: float | None, *, refit_seconds: float) -> Confirmation:
