@@ -24,7 +24,7 @@ from autoft.report import write_report
 from autoft.settings import Settings
 from autoft.steps.begin import begin
 from autoft.steps.bundle import Chosen
-from autoft.steps.choose import Choice, choose
+from autoft.steps.choose import Choice, choose, in_time
 from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
 from autoft.steps.confirm import Bench, Confirmation, confirm, contenders, in_reach, refit, refit_cost, round_cost
@@ -33,7 +33,7 @@ from autoft.steps.earlier import Points, earlier_points
 from autoft.steps.export import export
 from autoft.steps.failures import failures
 from autoft.steps.parts import learning
-from autoft.steps.plainer import plainer
+from autoft.steps.plainer import plainer, preferring
 from autoft.steps.pupils import Pupils, pupils_of
 from autoft.steps.ranking import rank_sources
 from autoft.steps.reopen import limits_before, same_candidates, same_data
@@ -108,6 +108,8 @@ def fine_tune(
         elif clock.hangs_on_speed(choice.tried, choice.passed_over) and hardware.look_again(min(SURE, SURE_SHARE * (budget or 0.0))):
             able = limits = hardware.limits(None if budget is None else started + budget - time.time())
             choice, clock = chosen(able), Clock.of(settings, started, limits, understood)
+        if not begun:
+            choice = in_time(choice, clock.unanswerable)
         pupils = pupils_of(settings, catalog, understood.problem, choice.tried, able, sample, said.append)
         earlier = earlier_points(past, like, understood.problem.task)
         reach(catalog.tuner(settings.tuner), None if begun and begun.searched else settings.ray_address)
@@ -242,7 +244,8 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
     journal = bench.journal
     journal.stage("confirmation")
     closing = clock.closing([bench.candidates[row.candidate] for row in contenders(bench, ranked)])
-    confirmation = plainer(bench, confirm(bench, ranked, closing, refit_seconds=refit_cost(bench, ranked[0])))
+    confirmed = confirm(bench, ranked, closing, refit_seconds=refit_cost(bench, ranked[0]))
+    confirmation = plainer(bench, preferring(bench, confirmed))
     winner = confirmation.order[0]
     if confirmation.figures:
         names = {row.trial: f"{row.candidate} (trial {row.trial})" for row in confirmation.order}

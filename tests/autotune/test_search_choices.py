@@ -115,8 +115,8 @@ class TestAllocator:
         assert allocator.expected_seconds("large") == pytest.approx(920.0)
 
     def test_where_time_is_short_a_source_waits_for_those_ranked_better(self):
-        source = Source("a", Path(), "")
-        dear, cheap = replace(LARGE, source=source, place=0), replace(SMALL, source=source, place=1, flops=LARGE.flops / 2)
+        best, second = Source("a", Path(), ""), Source("b", Path(), "")
+        dear, cheap = replace(LARGE, source=best, place=0), replace(SMALL, source=second, place=1, flops=LARGE.flops / 2)
         plain = Candidate("plain", flops=1.0)
 
         def order(seconds, candidates=(plain, cheap, dear), **options):
@@ -140,6 +140,11 @@ class TestAllocator:
         unranked = [replace(one, place=None) for one in (plain, cheap, dear)]
         assert order(25, unranked) == names
         assert order(25, slots=2) == [names[2], names[1]], "the longest first"
+        alike = replace(cheap, source=best, place=0)
+        assert order(25, (plain, alike, dear)) == ["plain", alike.name, dear.name], "of one source none is better: the dear one is cut"
+        suited = replace(dear, preferred=True)
+        assert order(25, (plain, alike, suited)) == ["plain", suited.name], "unless its model is"
+        assert order(40, (plain, alike, suited)) == ["plain", alike.name, suited.name]
 
     def test_no_second_trial_does_what_the_first_is_doing_for_all(self):
         features = Candidate("features", flops=1e12, shared=1e12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from autoft.interfaces.model import Candidate, Limits
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.source import Source, SourceCard
 from autoft.steps import choose as module
-from autoft.steps.choose import choose
+from autoft.steps.choose import Choice, choose, in_time
 
 PROBLEM = Problem(
     task="toy",
@@ -169,3 +170,18 @@ def test_nothing_is_fetched_under_another_licence(catalog: Catalog, monkeypatch:
     catalog.sources["free"] = SourceCard("free", "", "Apache-2.0", ("en",), 1)
     choose([], catalog, PROBLEM, LIMITS, ROWS, offline=False, licences=("apache-2.0",))
     assert seen == ["free"]
+
+
+def test_what_cannot_answer_in_time_is_passed_over_unless_it_is_named_or_all_there_is(tmp_path: Path) -> None:
+    small, large = (Candidate("full", Source(name, tmp_path, "")) for name in ("small", "large"))
+    choice = Choice((Candidate("linear"), small, large), (), frozenset())
+
+    def slow(*names: str) -> Callable[[Candidate], str]:
+        return lambda candidate: "too slow" if candidate.source and candidate.source.name in names else ""
+
+    made = in_time(choice, slow("large"))
+    assert made.tried == choice.tried[:2]
+    assert [(one.name, one.proposed, one.reason) for one in made.passed_over] == [("full:large", False, "too slow")]
+    assert in_time(choice, slow("small", "large")) is choice, "no source would be left"
+    assert in_time(replace(choice, named=frozenset({"full:large"})), slow("large")).tried == choice.tried
+    assert in_time(choice, slow()).tried == choice.tried

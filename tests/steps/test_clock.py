@@ -18,6 +18,7 @@ from autoft.steps.clock import (
     ANSWERS,
     CHEAP_REFIT,
     CHEAP_SHARE,
+    FIRST,
     LIBRARIES,
     MOST_ANSWERS,
     OVERHEAD,
@@ -54,7 +55,7 @@ def test_a_refit_that_fits_but_for_a_quarter_of_its_steps_has_its_time(clock: Cl
     assert closing is not None
     room = closing - time.time() - START
     dear = Candidate("dear", flops=share * room * clock.limits.flops / OVERHEAD)
-    assert clock.searching([dear]) == pytest.approx(closing - kept * room, abs=1.0)
+    assert clock.searching([dear]) == pytest.approx(closing - (kept * room - FIRST), abs=1.0)
 
 
 def row(candidate: str, seconds: float, progress: int = 100, shared: float = 0.0) -> TrialFinished:
@@ -146,6 +147,9 @@ def test_a_cheap_refit_has_its_time_though_the_dearest_has_none(clock: Clock) ->
 def test_what_the_test_rows_cost_is_told_where_it_is_much(clock: Clock) -> None:
     assert clock.test_in_words([CHEAP, dear(89)]) is None
     assert clock.test_in_words([]) is None
+    assert clock.unanswerable(dear(179)) == ""
+    assert "to answer the 100 test rows it would take about 190 of the 300 s" in clock.unanswerable(dear(190))
+    assert replace(clock, budget=None).unanswerable(dear(190)) == ""
     said, kept = clock.test_in_words([dear(120), CHEAP]) or ("", False)
     assert "100 test rows take dear about 120 s to answer, of the 300 s there are" in said
     assert kept

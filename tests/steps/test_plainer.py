@@ -1,4 +1,4 @@
-"""The baseline is taken where the validation rows do not tell the best trial from it."""
+"""Who is taken where the validation rows do not tell the best trial from the baseline, or from what is known to do better."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from autoft.steps.confirm import Confirmation
-from autoft.steps.plainer import plainer
+from autoft.steps.plainer import plainer, preferring
 from benches import Toy, bench_of, trial
 
 BASELINE, LIKE_IT, GOOD = {"a": 0.4, "b": 1.0}, {"a": 1.0, "b": 0.3}, {"a": 1.0, "b": 1.0}
@@ -57,3 +57,29 @@ def test_what_is_not_asked(bench):
     assert plainer(bench, met_another).order == (baseline, best)
     (bench.journal.trial_folder(best.trial) / "validation.npz").unlink()
     assert plainer(bench, found) is found
+
+
+@pytest.fixture
+def suited(bench):
+    """The bench, where `plain` is known to do better on such data."""
+    return replace(bench, candidates={**bench.candidates, "plain": replace(bench.candidates["plain"], preferred=True)})
+
+
+def test_what_is_known_to_do_better_is_taken_where_the_rows_do_not_tell(suited):
+    best, known = trial(suited, **LIKE_IT), trial(suited, "plain", **BASELINE)
+    found = Confirmation((best, known))
+    assert preferring(suited, found).order == (known, best)
+    met = replace(found, folds=1, figures={best.trial: [0.9, 0.9], known.trial: [0.8, 0.9]})
+    assert preferring(suited, met) is met, "the folds have told"
+    cut = Confirmation((best, known.model_copy(update={"status": "stopped"})))
+    assert preferring(suited, cut) is cut, "it has not learned yet"
+    clear = Confirmation((trial(suited, **GOOD), known))
+    assert preferring(suited, clear) is clear
+
+
+def test_what_is_known_to_do_better_does_not_give_way_to_the_baseline(suited):
+    known, baseline = trial(suited, "plain", **LIKE_IT), trial(suited, stage="baselines", **BASELINE)
+    found = Confirmation((known, baseline))
+    assert plainer(suited, preferring(suited, found)) is found
+    other = replace(suited, candidates={name: replace(one, preferred=False) for name, one in suited.candidates.items()})
+    assert plainer(other, preferring(other, found)).order == (baseline, known)

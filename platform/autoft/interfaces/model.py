@@ -35,7 +35,8 @@ class Candidate:
 
     `flops` estimates one trial with default hyperparameters, `shared` what of it only the first of them has to do, see `SHARED`, `forward`
     the answer to one row, `memory` the bytes a trial needs; 0 where next to nothing. `place` is that of its source among those that were
-    ranked, 0 for the best.
+    ranked, 0 for the best. `preferred`: on data like this the model is known to do better than others do with the same source, so that its
+    first trial comes before theirs where there is no time for both.
     """
 
     model: str
@@ -47,6 +48,7 @@ class Candidate:
     forward: float = 0.0
     shared: float = 0.0
     place: int | None = None
+    preferred: bool = False
 
     @property
     def name(self) -> str:

@@ -68,6 +68,17 @@ def choose(
     return made
 
 
+def in_time(choice: Choice, refused: Callable[[Candidate], str]) -> Choice:
+    """`choice` with the candidates passed over that nobody named and that are `refused` with a reason, as long as one with a source is
+    left."""
+    reasons = {candidate.name: refused(candidate) for candidate in choice.tried if candidate.name not in choice.named}
+    kept = tuple(candidate for candidate in choice.tried if not reasons.get(candidate.name))
+    if not any(candidate.source for candidate in kept):
+        return choice
+    passed = [replace(c, proposed=False, reason=reasons[c.name]) for c in choice.tried if reasons.get(c.name)]
+    return replace(choice, tried=kept, passed_over=(*choice.passed_over, *passed))
+
+
 def permitted(found: Sequence[Candidate], licences: Collection[str], max_size: int | None) -> Choice:
     """Of candidates that a model gave, those that suit, within the user's licences and size."""
     made = _licensed(Choice(tuple(c for c in found if c.proposed), tuple(c for c in found if not c.proposed), frozenset()), licences)

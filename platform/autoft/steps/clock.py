@@ -32,6 +32,8 @@ START = 10.0
 """Seconds until the first trial runs."""
 OVERHEAD = 1.25
 """What a trial takes over its training steps: evaluation, loading, saving."""
+FIRST = 2.0
+"""Seconds that a candidate's first trial takes beside that: its libraries are imported, its weights are read."""
 BASELINE = 1 / 3
 """The most of the time that is left which the baseline takes."""
 LONG = 0.7
@@ -172,6 +174,13 @@ class Clock:
         hint = f"--budget {cost / MOST_ANSWERS:.0f}s is enough, and so are fewer test rows or a smaller source"
         return f"{said}: the run may end about {over:.0f} s late; {hint}", False
 
+    def unanswerable(self, candidate: Candidate) -> str:
+        """Why a run cannot serve it in time, or "": its test rows alone take more than may be kept for them."""
+        seconds = self.testing(candidate)
+        if self.budget is None or seconds <= MOST_ANSWERS * self.budget:
+            return ""
+        return f"to answer the {self.test} test rows it would take about {seconds:.0f} of the {self.budget:.0f} s there are"
+
     def asking(self, candidate: Candidate, rows: int) -> float:
         """Seconds in which saved weights are loaded and asked about `rows` rows."""
         size = LOADING * (candidate.source.parameters if candidate.source else 0) / LARGE
@@ -201,7 +210,7 @@ class Clock:
         room = max(0.0, closing - time.time() - START)
         each = [OVERHEAD * candidate.flops / self.limits.flops for candidate in candidates]
         refit = max(each) * self.refit
-        spare = max(0.0, room - sum(each))
+        spare = max(0.0, room - sum(each) - FIRST * len(each))
         kept = CONFIRMATION_SHARE * room
         if self.share < 1:  # what is kept is for learning from all rows, which shortens to the time there is
             return closing - max(kept, min(refit, LARGEST_SHARE * room))

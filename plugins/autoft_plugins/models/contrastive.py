@@ -38,12 +38,13 @@ class Contrastive(FineTunes):
     summary = "fine-tuning that draws texts of a class together, with a linear head on top: for few rows a class"
 
     def candidates(self, problem: Problem, sources: Sequence[Source], limits: Limits, rows: Table) -> list[Candidate]:
-        """None but for one of several classes of one text; proposed where the median class has at most `FEW` rows to learn from."""
+        """None but for one of several classes of one text; proposed, and before others, where the median class has at most `FEW` rows to
+        learn from."""
         if not _fits(problem):
             return []
         found = propose(self.name, problem, sources, limits, rows, passes=_passes, heads=_HEADS)
         reason = _refusal(problem)
-        return [replace(c, proposed=False, reason=reason) if c.proposed and reason else c for c in found]
+        return [replace(c, proposed=False, reason=reason) if c.proposed and reason else replace(c, preferred=not reason) for c in found]
 
     def wanted(self, problem: Problem, cards: Sequence[SourceCard], limits: Limits) -> list[SourceCard]:
         return [] if not _fits(problem) or _refusal(problem) else worth_fetching(problem, cards, limits, heads=_HEADS)
