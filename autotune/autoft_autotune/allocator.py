@@ -73,15 +73,6 @@ class _Arm:
         return not self.exhausted and not (self.best is None and self.failed >= GIVE_UP_AFTER)
 
 
-def _comes_before(one: Candidate, other: Candidate) -> bool:
-    """Whether its source is ranked better, or is the same and its model is preferred."""
-    if one.source is None or other.source is None:
-        return False
-    if one.source == other.source:
-        return one.preferred and not other.preferred
-    return one.place is not None and other.place is not None and one.place < other.place
-
-
 class Allocator:
     """Candidates in turn. With `clock` false no choice depends on how long anything took. `speed`: floating-point operations a second that
     a trial is promised, 0 where that is not known."""
@@ -90,9 +81,9 @@ class Allocator:
         self._clock, self._speed = clock, speed
         self._arms = {candidate.name: _Arm(candidate) for candidate in candidates}
         # Side by side the longest goes first, so that it is not the one that the deadline cuts off; one after the other the shortest,
-        # so that each gets its turn and the longest may fit its horizon into what is left.
+        # so that each gets its turn and the longest may fit its horizon into what is left. What is known to do better waits for none.
         turn = (-1.0 if slots > 1 else 1.0) if clock else 0.0
-        self._firsts = sorted(candidates, key=lambda c: (c.name not in named, turn * c.flops))
+        self._firsts = sorted(candidates, key=lambda c: (c.name not in named, not (clock and c.preferred), turn * c.flops))
         self._one_by_one = clock and slots == 1
 
     def choose(self, seconds_left: float | None) -> Candidate | None:
@@ -161,11 +152,10 @@ class Allocator:
         return seconds_left >= max(LEAST_SECONDS, share * (self.expected_seconds(name) or 0.0))
 
     def _crowds_out(self, one: Candidate, firsts: Sequence[Candidate], seconds_left: float | None) -> bool:
-        """Whether behind its first trial there would be no time for all those of sources that are ranked better, and of models that are
-        preferred for the same source."""
-        if seconds_left is None or one.source is None or not self._one_by_one:
+        """Whether behind its first trial there would be no time for all those of sources that are ranked better."""
+        if seconds_left is None or one.place is None or not self._one_by_one:
             return False
-        better = [c for c in firsts if _comes_before(c, one)]
+        better = [c for c in firsts if c.place is not None and c.place < one.place]
         return bool(better) and sum(self.expected_seconds(c.name) or 0.0 for c in (one, *better)) > seconds_left
 
     def _is_spent(self, arm: _Arm) -> bool:

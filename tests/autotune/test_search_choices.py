@@ -140,11 +140,8 @@ class TestAllocator:
         unranked = [replace(one, place=None) for one in (plain, cheap, dear)]
         assert order(25, unranked) == names
         assert order(25, slots=2) == [names[2], names[1]], "the longest first"
-        alike = replace(cheap, source=best, place=0)
-        assert order(25, (plain, alike, dear)) == ["plain", alike.name, dear.name], "of one source none is better: the dear one is cut"
-        suited = replace(dear, preferred=True)
-        assert order(25, (plain, alike, suited)) == ["plain", suited.name], "unless its model is"
-        assert order(40, (plain, alike, suited)) == ["plain", alike.name, suited.name]
+        suited = replace(unranked[2], preferred=True)
+        assert order(40, (plain, unranked[1], suited)) == [suited.name, "plain", unranked[1].name], "known to do better, it waits for none"
 
     def test_no_second_trial_does_what_the_first_is_doing_for_all(self):
         features = Candidate("features", flops=1e12, shared=1e12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -71,10 +72,10 @@ def test_what_is_known_to_do_better_is_taken_where_the_rows_do_not_tell(suited):
     assert preferring(suited, found).order == (known, best)
     met = replace(found, folds=1, figures={best.trial: [0.9, 0.9], known.trial: [0.8, 0.9]})
     assert preferring(suited, met) is met, "the folds have told"
-    cut = Confirmation((best, known.model_copy(update={"status": "stopped"})))
-    assert preferring(suited, cut) is cut, "it has not learned yet"
-    clear = Confirmation((trial(suited, **GOOD), known))
-    assert preferring(suited, clear) is clear
+    behind = Confirmation((best, known.model_copy(update={"value": best.value - 0.06})))
+    assert preferring(suited, behind) is behind, "100 rows tell as much"
+    shutil.rmtree(suited.journal.trial_folder(known.trial) / "model")
+    assert preferring(suited, found) is found, "its weights are gone"
 
 
 def test_what_is_known_to_do_better_does_not_give_way_to_the_baseline(suited):

@@ -36,7 +36,7 @@ class Candidate:
     `flops` estimates one trial with default hyperparameters, `shared` what of it only the first of them has to do, see `SHARED`, `forward`
     the answer to one row, `memory` the bytes a trial needs; 0 where next to nothing. `place` is that of its source among those that were
     ranked, 0 for the best. `preferred`: on data like this the model is known to do better than others do with the same source, so that its
-    first trial comes before theirs where there is no time for both.
+    first trial comes first within a budget, and it is taken where figures do not tell.
     """
 
     model: str

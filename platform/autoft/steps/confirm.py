@@ -126,14 +126,14 @@ class Bench:
 
 def in_reach(bench: Bench, ranked: Sequence[TrialFinished]) -> list[Candidate]:
     """The candidates of `ranked`, best first, of which further trials may bring the winner: that of the first, and those near it."""
-    return [bench.candidates[name] for name in dict.fromkeys(row.candidate for row in _near(bench, ranked, IN_REACH))]
+    return [bench.candidates[name] for name in dict.fromkeys(row.candidate for row in near(bench, ranked, IN_REACH))]
 
 
 def contenders(bench: Bench, ranked: Sequence[TrialFinished]) -> list[TrialFinished]:
     """Those of `ranked`, best first, that meet again: the first, and the best of another candidate where chance might make it first (within
     a standard error), else the second. The best of many trials of a cheap candidate are much the same model, and their figures too."""
     first = ranked[0]
-    rival = next((row for row in _near(bench, ranked, 1.0) if row.candidate != first.candidate), None)
+    rival = next((row for row in near(bench, ranked, 1.0) if row.candidate != first.candidate), None)
     return _alike(ranked)[:2] if rival is None else [first, rival]
 
 
@@ -142,7 +142,7 @@ def _alike(ranked: Sequence[TrialFinished]) -> list[TrialFinished]:
     return [row for row in ranked if row.rows == ranked[0].rows]
 
 
-def _near(bench: Bench, ranked: Sequence[TrialFinished], errors: float) -> list[TrialFinished]:
+def near(bench: Bench, ranked: Sequence[TrialFinished], errors: float) -> list[TrialFinished]:
     """Those so many standard errors behind the first at most."""
     metric, best = bench.understood.problem.metric, _value(ranked[0])
     least = metric.key(best) - errors * standard_error(metric, best, len(bench.data.validation))
