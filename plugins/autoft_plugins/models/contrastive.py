@@ -44,7 +44,9 @@ class Contrastive(FineTunes):
             return []
         found = propose(self.name, problem, sources, limits, rows, passes=_passes, heads=_HEADS)
         reason = _refusal(problem)
-        return [replace(c, proposed=False, reason=reason) if c.proposed and reason else replace(c, preferred=not reason) for c in found]
+        if not reason:
+            return [replace(c, preferred=True) for c in found]
+        return [replace(c, proposed=False, reason=reason) if c.proposed else c for c in found]
 
     def wanted(self, problem: Problem, cards: Sequence[SourceCard], limits: Limits) -> list[SourceCard]:
         return [] if not _fits(problem) or _refusal(problem) else worth_fetching(problem, cards, limits, heads=_HEADS)
