@@ -53,7 +53,8 @@ def to_disk(file: IO[str]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write aside, then rename: whoever sees the file sees all of it, also where a signal handler writes the same one meanwhile."""
+    """Write aside, then rename: whoever sees the file sees all of it, also where a signal handler writes the same one meanwhile. It may be
+    gone after the power failed."""
     aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     aside.write_text(text, encoding="utf-8")
     aside.replace(path)
