@@ -18,7 +18,6 @@ import sys
 import tempfile
 from functools import partial
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from common import once, over_seeds
@@ -91,7 +90,7 @@ def main() -> None:
             )
             sys.stdout.write(f"{name} seed {seed}: {said}\n")
             sys.stdout.flush()
-    sys.stdout.write(f"points gained: {over_seeds(gains)}, mean {mean(gains):+.1f}\n")
+    sys.stdout.write(f"points gained: {over_seeds(gains)}\n")
 
 
 if __name__ == "__main__":
