@@ -26,6 +26,8 @@ from autoft.interfaces.task import Decoder, Task
 PATIENCE = 4
 """Evaluations without a better score after which a trial ends by itself, once they are also `PATIENT` percent of its horizon."""
 PATIENT = 30
+FEWEST_ROUNDS = 2
+"""Of cross-validation, that judge a trial at least; where the time is short its fit of all rows comes before further ones."""
 
 TRACEBACK = "error.txt"
 """In the folder of a trial that failed."""
@@ -196,18 +198,28 @@ class _Round:
 
 def _cross_validated(model: Model, spec: TrialSpec, data: FitData, reporter: _Reporter, weights: Path) -> Fitted | None:
     """Fit once a fold, then all of `data.train`, where there is any: the weights are those of the last fit, or of the first fold while
-    there are no others. None where it was stopped on the way."""
-    fits = len(data.folds) + bool(len(data.train))
+    there are no others. Where the time is short, the last fit takes the place of folds behind `FEWEST_ROUNDS`: what learned from all rows,
+    and to its end, is better, and known a little less well. None where it was stopped on the way."""
+    last = bool(len(data.train))
+    fits = len(data.folds) + last
     rounds: list[_Round] = []
     for train, held in data.folds:
-        one = _Round(reporter, held, fits - len(rounds), None if rounds else weights)
+        due = max(1, FEWEST_ROUNDS - len(rounds)) + last if last else fits - len(rounds)
+        one = _Round(reporter, held, due, None if rounds else weights)
+        began = time.monotonic()
         model.fit(spec, replace(data, train=train, validation=held, folds=()), one)
         if not one.ended:
             return None
+        took = time.monotonic() - began
         rounds.append(one)
         if reporter.judge_rounds(len(rounds) / fits, rounds) == "stop" or reporter.stop_requested():
             return None
-    if not len(data.train):
+        left = reporter.seconds_left()
+        short = left is not None and left < took * (1 + len(data.train) / len(train))
+        if short and last and FEWEST_ROUNDS <= len(rounds) < len(data.folds):
+            reporter.outcome.reason = f"judged by {len(rounds)} of {len(data.folds)} folds: the time was short"
+            break
+    if not last:
         return None
     nothing = np.empty(0, dtype=np.int64)
     last = _Round(reporter, nothing, 1, weights)

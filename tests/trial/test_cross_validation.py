@@ -99,11 +99,55 @@ def test_without_rows_to_teach_it_only_judges(run: Callable[..., TrialOutcome], 
     assert len(model.fits) == 3
 
 
-def test_fits_share_the_time_there_is(run: Callable[..., TrialOutcome]) -> None:
+def test_fits_share_the_time_there_is_with_those_that_cannot_be_left_out(run: Callable[..., TrialOutcome]) -> None:
     model = Model()
     run(model, deadline=time.time() + 1000)
     found = [round(left or 0.0) for left in model.lefts]
-    assert found == [250, 333, 500, 1000]
+    assert found == [333, 500, 500, 1000], "two folds and all rows, then one more fold and all rows"
+    judge = Model()
+    run(judge, train=ROWS[:0], deadline=time.time() + 1000)
+    assert [round(left or 0.0) for left in judge.lefts] == [333, 500, 1000], "where nothing else is to be learned, every fold counts"
+
+
+class Watch:
+    """A clock that stands still while nothing learns."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        for name in ("time", "monotonic"):
+            monkeypatch.setattr(f"autoft.trial.time.{name}", lambda: self.now)
+
+    def takes(self, seconds: float) -> Callable[[int, Report], None]:
+        def wait(number: int, report: Report) -> None:
+            self.now += seconds
+
+        return wait
+
+
+@pytest.mark.parametrize(("left", "judged"), [(25.0, 3), (24.9, 2)])
+def test_where_the_time_is_short_all_rows_come_before_further_folds(
+    run: Callable[..., TrialOutcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: float, judged: int
+) -> None:
+    """Each fold takes 10 s, with four rows; all six would take 15."""
+    watch = Watch(monkeypatch)
+    model = Model(wrong=(0,), before=watch.takes(10.0))
+    outcome = run(model, deadline=watch.now + 2 * 10 + left)
+    assert [len(data.train) for data in model.fits] == [4] * judged + [6]
+    assert (outcome.status, outcome.progress, outcome.fitted) == ("done", 100, f"fit {judged + 1}")
+    assert outcome.value == pytest.approx(1 - 1 / (2 * judged)), "by the rows that were held out"
+    assert outcome.reason == ("" if judged == 3 else "judged by 2 of 3 folds: the time was short")
+    assert (tmp_path / "trial" / "model" / "weights").read_text() == outcome.fitted
+    with np.load(tmp_path / "trial" / "validation.npz") as stored:
+        assert stored["rows"].tolist() == list(range(2 * judged))
+
+
+def test_no_fold_is_left_out_where_no_choice_may_hang_on_the_clock(
+    run: Callable[..., TrialOutcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(monkeypatch)
+    model = Model(before=watch.takes(10.0))
+    run(model, deadline=watch.now + 41, fixed_horizon=True)
+    assert len(model.fits) == 4
 
 
 def test_stopped_by_the_scheduler_it_leaves_the_first_folds_weights(run: Callable[..., TrialOutcome], tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from autoft.interfaces.model import FitData
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
 from autoft.settings import Settings
+from autoft.trial import FEWEST_ROUNDS
 
 SHARES = {"test": 0.15, "validation": 0.2}
 """Of all rows; 0 where the user gives a file."""
@@ -28,8 +29,8 @@ FEWEST = 100
 """A validation part that would have fewer rows says too little: then all rows but the test part are cross-validated."""
 PART, WORTH_PART = 20_000, 30_000
 """Rows that the trials of a search learn from at first, and the training rows from which on these are spared enough by it."""
-FOLDS, FEWEST_ROUNDS = 5, 2
-"""As many of the folds are held out in turn as `FEWEST` rows take, and at least so many."""
+FOLDS = 5
+"""As many of these are held out in turn as `FEWEST` rows take, and `FEWEST_ROUNDS` at least."""
 
 _Times = npt.NDArray[np.float64]
 
