@@ -200,12 +200,12 @@ def _cross_validated(model: Model, spec: TrialSpec, data: FitData, reporter: _Re
     """Fit once a fold, then all of `data.train`, where there is any: the weights are those of the last fit, or of the first fold while
     there are no others. Where the time is short, the last fit takes the place of folds behind `FEWEST_ROUNDS`: what learned from all rows,
     and to its end, is better, and known a little less well. None where it was stopped on the way."""
-    last = bool(len(data.train))
-    fits = len(data.folds) + last
+    whole = bool(len(data.train))
+    fits = len(data.folds) + whole
+    needed = FEWEST_ROUNDS if whole else len(data.folds)
     rounds: list[_Round] = []
     for train, held in data.folds:
-        due = max(1, FEWEST_ROUNDS - len(rounds)) + last if last else fits - len(rounds)
-        one = _Round(reporter, held, due, None if rounds else weights)
+        one = _Round(reporter, held, max(1, needed - len(rounds)) + whole, None if rounds else weights)
         began = time.monotonic()
         model.fit(spec, replace(data, train=train, validation=held, folds=()), one)
         if not one.ended:
@@ -216,10 +216,10 @@ def _cross_validated(model: Model, spec: TrialSpec, data: FitData, reporter: _Re
             return None
         left = reporter.seconds_left()
         short = left is not None and left < took * (1 + len(data.train) / len(train))
-        if short and last and FEWEST_ROUNDS <= len(rounds) < len(data.folds):
+        if short and needed <= len(rounds) < len(data.folds):
             reporter.outcome.reason = f"judged by {len(rounds)} of {len(data.folds)} folds: the time was short"
             break
-    if not last:
+    if not whole:
         return None
     nothing = np.empty(0, dtype=np.int64)
     last = _Round(reporter, nothing, 1, weights)

@@ -84,7 +84,7 @@ def fine_tune(
             same_data(begun, understood)
         budget = budget_of(settings)
         said: list[str] = []
-        sample = understood.rows.take(understood.fitted)
+        sample = understood.rows.take(understood.splits.train)
 
         def chosen(able: Limits) -> Choice:
             said.clear()
@@ -92,7 +92,7 @@ def fine_tune(
                 settings.models,
                 catalog,
                 understood.problem,
-                able,
+                understood.for_trials(able),
                 sample,
                 offline=settings.offline,
                 licences=settings.licences,
@@ -110,7 +110,7 @@ def fine_tune(
             choice, clock = chosen(able), Clock.of(settings, started, limits, understood)
         if not begun:
             choice = in_time(choice, clock.unanswerable)
-        pupils = pupils_of(settings, catalog, understood.problem, choice.tried, able, sample, said.append)
+        pupils = pupils_of(settings, catalog, understood.problem, choice.tried, understood.for_trials(able), sample, said.append)
         earlier = earlier_points(past, like, understood.problem.task)
         reach(catalog.tuner(settings.tuner), None if begun and begun.searched else settings.ray_address)
         clock = clock.with_format(catalog.exporter(settings.exporter), several=bool(settings.max_latency or settings.max_size))

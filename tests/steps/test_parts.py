@@ -13,6 +13,7 @@ import pytest
 
 from autoft.data.table import Table
 from autoft.errors import DataError, SettingsError
+from autoft.hardware import limits
 from autoft.interfaces.model import FitData
 from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.task import Match
@@ -122,7 +123,8 @@ def test_few_rows_are_cross_validated(tmp_path):
         assert np.array_equal(np.union1d(train, held), splits.train)
         assert not set(train) & set(held)
         assert np.bincount(understood.targets[held]).tolist() == [17, 17]
-    assert len(understood.fitted) == 3 * 136 + 170
+    assert understood.passes == (3 * 136 + 170) / 170
+    assert understood.for_trials(limits(None)).flops == pytest.approx(limits(None).flops / 3.4)
     again = _refolded(SimpleNamespace(understood=understood, data=data), 1)
     assert [len(held) for _, held in again.folds] == [34, 34, 34]
     assert not np.array_equal(again.folds[0][1], data.folds[0][1])

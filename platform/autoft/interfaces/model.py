@@ -20,7 +20,8 @@ from autoft.interfaces.space import Hyperparameters, Space
 @dataclass(frozen=True)
 class Limits:
     """What a candidate may cost: bytes of `memory`, `threads` and `gpus` of the machine, the `seconds` that the run has, or None where
-    it has no time limit. `flops` is the speed at which the whole machine trains, floating-point operations a second."""
+    it has no time limit. `flops` is the speed at which the whole machine trains, floating-point operations a second: as much lower where a
+    trial is several fits, so that a candidate counts one."""
 
     memory: int
     threads: int
@@ -33,10 +34,10 @@ class Limits:
 class Candidate:
     """A model with its source. `reason` says why it is, or where `proposed` is false why it is not, tried unasked.
 
-    `flops` estimates one trial with default hyperparameters, `shared` what of it only the first of them has to do, see `SHARED`, `forward`
-    the answer to one row, `memory` the bytes a trial needs; 0 where next to nothing. `place` is that of its source among those that were
-    ranked, 0 for the best. `preferred`: on data like this the model is known to do better than others do with the same source, so that its
-    first trial comes first within a budget, and it is taken where figures do not tell.
+    `flops` estimates one fit of a trial with default hyperparameters, `shared` what of it only the first of them has to do, see `SHARED`,
+    `forward` the answer to one row, `memory` the bytes a trial needs; 0 where next to nothing. `place` is that of its source among those
+    that were ranked, 0 for the best. `preferred`: on data like this the model is known to do better than others do with the same source,
+    so that its first trial comes first within a budget, and it is taken where figures do not tell.
     """
 
     model: str

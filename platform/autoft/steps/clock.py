@@ -97,7 +97,7 @@ class Clock:
         plateau = settings.budget is None and budget is not None
         # A trial that is cross-validated has learned from all rows at its end.
         refit = 0.0 if splits.folds is not None else len(understood.learnable) / max(1, len(splits.train))
-        return cls(started, budget, plateau, limits, refit, len(understood.validated), len(splits.test))
+        return cls(started, budget, plateau, understood.for_trials(limits), refit, len(understood.validated), len(splits.test))
 
     def with_format(self, exporter: Exporter, *, several: bool) -> Clock:
         """The same for a bundle in this format, or for the choice of one of `several`."""

@@ -120,7 +120,7 @@ def _student(bench: Bench, pupils: Pupils, winner: TrialFinished) -> Candidate:
         raise TrialError(f"{pupils.model} learns from no teacher")
     source = model.shortened(whole, teacher.source, pupils.layers, folder)
     understood = bench.understood
-    offered = model.students(understood.problem, [source], pupils.limits, understood.rows.take(understood.fitted))
+    offered = model.students(understood.problem, [source], pupils.limits, understood.rows.take(understood.splits.train))
     if not offered or not offered[0].proposed:
         raise TrialError(offered[0].reason if offered else f"{understood.problem.task} is learned from labels only")
     return offered[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from autoft.data.reading import STDIN, STDIN_NAME, read_table
 from autoft.data.splits import Splits
 from autoft.data.table import Table
 from autoft.errors import DataError, SettingsError
+from autoft.interfaces.model import Limits
 from autoft.interfaces.problem import Problem
 from autoft.interfaces.task import Task
 from autoft.report import class_counts
@@ -48,9 +49,13 @@ class Understood:
         return np.sort(np.concatenate([self.splits.train, self.splits.validation]))
 
     @property
-    def fitted(self) -> npt.NDArray[np.int64]:
-        """The rows that a trial learns from, those of several fits as often."""
-        return np.concatenate([*(train for train, _ in self.splits.rounds()), self.splits.train])
+    def passes(self) -> float:
+        """How many times the training rows a trial learns from: in several fits, where it is cross-validated."""
+        return 1.0 + sum(len(train) for train, _ in self.splits.rounds()) / len(self.splits.train)
+
+    def for_trials(self, limits: Limits) -> Limits:
+        """`limits` with the speed at which trials get on, of which a candidate counts one fit of the training rows."""
+        return replace(limits, flops=limits.flops / self.passes)
 
     @property
     def validated(self) -> npt.NDArray[np.int64]:
