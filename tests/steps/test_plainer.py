@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from autoft.steps.confirm import Confirmation
 from autoft.steps.plainer import plainer, preferring
+from autoft.steps.stored import stored_decisions
 from benches import Toy, bench_of, trial
 
 BASELINE, LIKE_IT, GOOD = {"a": 0.4, "b": 1.0}, {"a": 1.0, "b": 0.3}, {"a": 1.0, "b": 1.0}
@@ -72,10 +74,25 @@ def test_what_is_known_to_do_better_is_taken_where_the_rows_do_not_tell(suited):
     assert preferring(suited, found).order == (known, best)
     met = replace(found, folds=1, figures={best.trial: [0.9, 0.9], known.trial: [0.8, 0.9]})
     assert preferring(suited, met) is met, "the folds have told"
-    behind = Confirmation((best, known.model_copy(update={"value": best.value - 0.06})))
-    assert preferring(suited, behind) is behind, "100 rows tell as much"
+    clear = Confirmation((trial(suited, **GOOD), known))
+    assert preferring(suited, clear) is clear, "the rows tell"
     shutil.rmtree(suited.journal.trial_folder(known.trial) / "model")
     assert preferring(suited, found) is found, "its weights are gone"
+
+
+def test_what_answered_for_some_of_the_rows_is_held_against_others_on_these(suited):
+    """Where the time is short, it is not known what it makes of the others."""
+    best, known = trial(suited, **GOOD), trial(suited, "plain", **BASELINE)
+    found = Confirmation((best, known))
+    assert preferring(suited, found) is found
+    answered = suited.journal.trial_folder(known.trial) / "validation.npz"
+    with np.load(answered) as file:
+        arrays = {name: file[name] for name in file.files}
+    targets = suited.understood.targets[arrays["rows"]]
+    right = np.flatnonzero(stored_decisions(suited, known) == targets)[:10]
+    np.savez(answered, **{name: array[right] for name, array in arrays.items()})
+    ten = Confirmation((best, known.model_copy(update={"value": 1.0})))
+    assert preferring(suited, ten).order == (ten.order[1], best), "of these ten rows both know all"
 
 
 def test_what_is_known_to_do_better_does_not_give_way_to_the_baseline(suited):
