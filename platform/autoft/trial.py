@@ -186,6 +186,7 @@ class _Round:
             self.ended, self.outputs, self.extra, self.measures = True, outputs, extra or {}, measures
             if self._folder is not None:
                 replace_folder(self._folder, save)
+            return "go"  # it is over; whether another one begins is not asked here
         return "stop" if self.stop_requested() else "go"
 
     def stop_requested(self) -> bool:

@@ -141,6 +141,24 @@ def test_where_the_time_is_short_all_rows_come_before_further_folds(
         assert stored["rows"].tolist() == list(range(2 * judged))
 
 
+def test_what_ends_a_little_late_has_ended(run: Callable[..., TrialOutcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(monkeypatch)
+
+    class Slow(Model):
+        """The last fit is over when it says so, 2 s behind the deadline."""
+
+        def fit(self, spec: TrialSpec, data: FitData, report: Report) -> str:
+            def told(progress: float, *answer: Any, **more: Any) -> str:
+                watch.now += 2.0 if progress >= 1 and not len(data.validation) else 0.0
+                return report(progress, *answer, **more)
+
+            told.stop_requested, told.seconds_left = report.stop_requested, report.seconds_left  # type: ignore[attr-defined]
+            return super().fit(spec, data, told)  # type: ignore[arg-type]
+
+    outcome = run(Slow(before=watch.takes(10.0)), deadline=watch.now + 41, fixed_horizon=True)
+    assert (outcome.status, outcome.progress, outcome.fitted) == ("done", 100, "fit 4")
+
+
 def test_no_fold_is_left_out_where_no_choice_may_hang_on_the_clock(
     run: Callable[..., TrialOutcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
