@@ -77,7 +77,7 @@ def test_a_shortened_schedule_keeps_its_rate_and_ends_at_zero():
 @pytest.mark.parametrize(("left", "total"), [(None, 100), (1000.0, 100), (53.0, None), (1.0, 30)])
 def test_the_horizon_follows_the_clock(left, total):
     schedule = Schedule(100, 0.1)
-    horizon = Horizon(schedule, 3)
+    horizon = Horizon(schedule, 3, 2.5)
     for _ in range(10):
         horizon.stepped(1.0)
     assert horizon.check(10, left) is (total != 100)
@@ -88,21 +88,22 @@ def test_the_horizon_follows_the_clock(left, total):
 
 
 def test_long_texts_among_the_first_steps_do_not_make_the_rest_seem_slow():
-    def after(works, evaluates=True):
+    def after(works, evaluation=2.5):
         schedule = Schedule(100, 0.1)
-        horizon = Horizon(schedule, 3, evaluates=evaluates)
+        horizon = Horizon(schedule, 3, evaluation)
         for work in works:
             horizon.stepped(work * 1.0, work)
         horizon.check(5, 102.0)
         return schedule.total
 
-    assert after([1.0, 3.0, 3.0, 2.0, 2.0]) == after([1.0, 1.0, 1.0, 1.0, 1.0]) == 91
-    assert after([1.0] * 5, evaluates=False) == 99, "without rows to evaluate no pause is kept for them"
+    assert after([1.0, 3.0, 3.0, 2.0, 2.0]) == after([1.0, 1.0, 1.0, 1.0, 1.0]) == 92
+    assert after([1.0] * 5, 0.0) == 99, "without rows to evaluate no pause is kept for them"
+    assert after([1.0] * 5, 10.0) == 69, "a dear one takes the place of as many steps"
 
 
 def test_of_many_steps_enough_are_kept_and_soon():
     schedule = Schedule(10_000, 0.1)
-    horizon = Horizon(schedule, 3)
+    horizon = Horizon(schedule, 3, 2.5)
     steps = 0
     while not horizon.check(steps, 1_000.0 - steps):
         steps += 1
@@ -113,7 +114,7 @@ def test_of_many_steps_enough_are_kept_and_soon():
     assert rates[0] < 0.6, "the full rate comes after a few steps"
     assert max(rates) == 1.0
     assert rates[-1] == 0.0
-    hurried = Horizon(Schedule(10_000, 0.1), 3)
+    hurried = Horizon(Schedule(10_000, 0.1), 3, 2.5)
     for _ in range(Horizon.SOON):
         hurried.stepped(1.0)
     assert hurried.check(Horizon.SOON, 1.0)

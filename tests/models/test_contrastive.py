@@ -96,7 +96,16 @@ def test_a_refit_without_validation_rows_has_a_head(tiny_source, text_data, list
     data = replace(data, train=np.arange(24), validation=np.empty(0, np.int64))
     fitted = Contrastive().fit(spec_of(tiny_source("bert"), data), data, report)
     assert report.outputs[-1]["logits"].shape == (0, 2)
+    assert len(report.progress) == 1, "nobody is told of a head on the way"
     assert np.isfinite(fitted.outputs(TEXTS)["logits"]).all()
+
+
+@pytest.mark.parametrize(("epochs", "heads"), [(1, 1), (2, 2), (6, 3)])
+def test_a_head_costs_a_third_of_an_epoch_and_is_fitted_rarely(tiny_source, text_data, listening, epochs, heads):
+    data, report = text_data(rows=40), listening()
+    Contrastive().fit(spec_of(tiny_source("bert"), data, batch_size=8, epochs=epochs), data, report)
+    assert len(report.progress) == heads
+    assert report.progress[-1] == 1.0
 
 
 def test_a_stop_between_evaluations_leaves_no_head_of_other_weights(tiny_source, text_data, listening):

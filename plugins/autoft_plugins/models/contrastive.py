@@ -22,7 +22,7 @@ from autoft_plugins.models.full import source_of
 from autoft_plugins.models.transformer.anatomy import anatomy
 from autoft_plugins.models.transformer.proposals import propose, worth_fetching
 from autoft_plugins.models.transformer.ranks import FineTunes
-from autoft_plugins.models.transformer.spaces import contrastive_epochs, contrastive_space
+from autoft_plugins.models.transformer.spaces import contrastive_epochs, contrastive_space, heads_fitted
 
 FEW = 64
 """Rows to learn from of the median class, up to which comparing them pays."""
@@ -96,5 +96,6 @@ def _refusal(problem: Problem) -> str:
 
 
 def _passes(rows: int, *_: object) -> tuple[float, float]:
-    """A backward pass costs two forward passes; and about once an epoch an evaluation reads the rows for the head."""
-    return 4.0 * contrastive_epochs(rows)[1], 0.0
+    """A backward pass costs two forward passes; and an evaluation reads the rows for the head."""
+    epochs = contrastive_epochs(rows)[1]
+    return 3.0 * epochs + heads_fitted(epochs), 0.0

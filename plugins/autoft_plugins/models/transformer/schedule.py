@@ -39,9 +39,9 @@ class Horizon:
     SOON = 50
     MARGIN = 0.93
 
-    def __init__(self, schedule: Schedule, reports: int, *, evaluates: bool = True) -> None:
-        """With `reports` pauses, in which rows are evaluated or, unless it `evaluates`, next to nothing happens."""
-        self.schedule, self._evaluates = schedule, evaluates
+    def __init__(self, schedule: Schedule, reports: int, evaluation: float) -> None:
+        """With `reports` pauses, each of which is taken to last as long as `evaluation` steps until one was measured."""
+        self.schedule, self._evaluation = schedule, evaluation
         self._planned = schedule.total
         self._reports = reports
         self._next = max(5, min(schedule.total // 20, self.SOON))
@@ -70,8 +70,7 @@ class Horizon:
         recent = self._steps[1:][-200:] or self._steps
         a_step = sum(seconds for seconds, _ in recent) / sum(work for _, work in recent)
         total = self.schedule.total
-        # Before the first evaluation is measured: a twelfth of the steps between two, as for a fifth held out.
-        a_pause = max(self._pauses[-2:], default=a_step * total / self._reports / 12 if self._evaluates else 0.0)
+        a_pause = max(self._pauses[-2:], default=a_step * self._evaluation)
         pauses = self._reports - len(self._pauses)
         fits = step + int((left * self.MARGIN - pauses * a_pause) / max(a_step, 1e-9))
         if fits >= total:

@@ -123,6 +123,12 @@ def contrastive_epochs(rows: int) -> tuple[int, int, int]:
     return next((low, default, high) for most, low, default, high in _CONTRASTIVE_EPOCHS if rows <= most)
 
 
+def heads_fitted(epochs: int) -> int:
+    """How often a head is fitted in so many epochs of comparing rows, each time to all of them: three times at most, since that is a third
+    of an epoch's work."""
+    return min(3, epochs)
+
+
 def contrastive_space(body: int, problem: Problem, rows: int) -> Space:
     """For comparing `rows` rows by a source whose layers have `body` parameters; `C` is that of the head, as in `frozen_space`.
 

@@ -30,8 +30,6 @@ from autoft_plugins.models.transformer.precision import Device
 from autoft_plugins.models.transformer.schedule import Horizon, Schedule
 from autoft_plugins.models.transformer.stepping import MemoryLimit, Stepper, optimizer, to_tensors
 
-_FEWEST_REPORTS, _MOST_REPORTS = 3, 10
-
 _BACKWARD = 2.0
 """What a backward pass costs in forward passes over what has gradients."""
 
@@ -116,9 +114,10 @@ class Trainer:
         epoch = self._objective.epoch(self._generator)
         total = epochs * math.ceil(len(epoch) / size)
         mean_work = epochs * float(self._work[epoch].sum()) / total
-        reports = min(total, _MOST_REPORTS, max(_FEWEST_REPORTS, epochs))
+        reports = min(total, self._objective.evaluations(epochs))
         schedule = Schedule(total, self._settings["warmup"])
-        horizon = Horizon(schedule, reports, evaluates=len(self._data.validation) > 0)
+        evaluation = self._objective.evaluation(len(self._data.train), len(self._data.validation))
+        horizon = Horizon(schedule, reports, evaluation * total / epochs)
         tally, done, mark = self._fresh_tally(), 0, monotonic()
         for step, units in enumerate(self._batches(size)):
             if report.stop_requested():

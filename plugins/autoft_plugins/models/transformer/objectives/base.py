@@ -25,6 +25,8 @@ from autoft_plugins.models.transformer.objectives.teaching import TEACHER, Teach
 if TYPE_CHECKING:
     from autoft_plugins.models.transformer.inference import Runner
 
+_FEWEST_EVALUATIONS, _MOST_EVALUATIONS = 3, 10
+
 Units = npt.NDArray[np.int64]
 """Numbers of what a model sees at once: rows, or windows of them."""
 
@@ -142,6 +144,15 @@ class Objective(ABC):
         # Not a single nan may come near the logits: what is not chosen has a gradient, too, and 0 times nan is nan.
         soft = self.imitation(self.teaching, logits, torch.nan_to_num(given), targets)
         return torch.where(known, self.teaching.mixed(own, soft), own)
+
+    def evaluations(self, epochs: int) -> int:
+        """How often the validation rows are answered in so many epochs."""
+        return min(_MOST_EVALUATIONS, max(_FEWEST_EVALUATIONS, epochs))
+
+    def evaluation(self, train: int, validation: int) -> float:
+        """What answering so many validation rows takes, in epochs of learning from so many others, as far as can be said before it was
+        measured: a forward pass is a third of a step."""
+        return validation / (3 * train)
 
     @abstractmethod
     def outputs(self, model: Any, run: Runner, rows: Units) -> Arrays | None:

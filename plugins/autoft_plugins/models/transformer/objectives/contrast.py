@@ -23,6 +23,7 @@ from autoft_plugins.models.transformer.features import pooled
 from autoft_plugins.models.transformer.inference import Runner
 from autoft_plugins.models.transformer.linear_head import FittedHead, LinearHead, fit_head, load_head
 from autoft_plugins.models.transformer.objectives.base import Objective, Units
+from autoft_plugins.models.transformer.spaces import heads_fitted
 from autoft_plugins.models.transformer.stepping import cut
 from autoft_plugins.models.transformer.tokenization import tokenised
 
@@ -85,6 +86,13 @@ class Contrast(Objective):
     def loss(self, logits: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         """`logits` are the vectors."""
         return contrastive_loss(logits, targets["targets"], self._temperature)
+
+    def evaluations(self, epochs: int) -> int:
+        """Few, since each reads the training rows once more."""
+        return heads_fitted(epochs) if len(self._data.validation) else 1
+
+    def evaluation(self, train: int, validation: int) -> float:
+        return (train + validation) / (3 * train)
 
     def outputs(self, model: Any, run: Runner, rows: Units) -> Arrays | None:
         """By a head that is fitted to the training rows as the model reads them now."""
