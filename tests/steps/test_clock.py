@@ -58,19 +58,6 @@ def test_a_refit_that_fits_but_for_a_quarter_of_its_steps_has_its_time(clock: Cl
     assert clock.searching([dear]) == pytest.approx(closing - (kept * room - FIRST), abs=1.0)
 
 
-def test_what_is_known_to_do_better_learns_from_all_rows_before_others_are_tried(clock: Clock) -> None:
-    closing = clock.closing([CHEAP])
-    assert closing is not None
-    room = closing - time.time() - START
-    dear = Candidate("dear", flops=0.6 * room * clock.limits.flops / OVERHEAD)
-    known = Candidate("known", flops=0.4 * room * clock.limits.flops / OVERHEAD)
-    assert clock.searching([dear, known]) == pytest.approx(closing - min(CHEAP_REFIT, CHEAP_SHARE * room), abs=1.0)
-    better = replace(known, preferred=True)
-    assert clock.searching([dear, better]) == pytest.approx(closing - 0.4 * room, abs=1.0)
-    folds = replace(clock, refit=0.0)
-    assert folds.searching([dear, better]) == pytest.approx(folds.searching([dear, known]), abs=0.5), "a trial itself learns from all"
-
-
 def row(candidate: str, seconds: float, progress: int = 100, shared: float = 0.0) -> TrialFinished:
     return TrialFinished(
         trial=1, candidate=candidate, status="done", progress=progress, metrics={}, value=0.5, seconds=seconds, hyperparameters={},

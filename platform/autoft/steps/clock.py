@@ -201,15 +201,14 @@ class Clock:
 
     def searching(self, candidates: Sequence[Candidate]) -> float | None:
         """When the search must end. Each candidate's first trial comes before all but a cheap refit; then the refit of the largest; then
-        the share. Where some are known to do better, the refit of these comes before the first trials of others."""
+        the share."""
         closing = self.closing(candidates)
         if closing is None or self.budget is None:
             return None
         # A trial comes before the answers to test rows that are too many for the budget, see `test_in_words`.
         closing += max(0.0, max(map(self.testing, candidates)) - MOST_ANSWERS * self.budget)
         room = max(0.0, closing - time.time() - START)
-        known = [candidate for candidate in candidates if candidate.preferred] if self.refit else []
-        each = [OVERHEAD * candidate.flops / self.limits.flops for candidate in known or candidates]
+        each = [OVERHEAD * candidate.flops / self.limits.flops for candidate in candidates]
         refit = max(each) * self.refit
         spare = max(0.0, room - sum(each) - FIRST * len(each))
         kept = CONFIRMATION_SHARE * room
