@@ -20,6 +20,7 @@ from autoft.steps.clock import (
     CHEAP_SHARE,
     FIRST,
     LIBRARIES,
+    LONG,
     MOST_ANSWERS,
     OVERHEAD,
     REST,
@@ -56,6 +57,14 @@ def test_a_refit_that_fits_but_for_a_quarter_of_its_steps_has_its_time(clock: Cl
     room = closing - time.time() - START
     dear = Candidate("dear", flops=share * room * clock.limits.flops / OVERHEAD)
     assert clock.searching([dear]) == pytest.approx(closing - (kept * room - FIRST), abs=1.0)
+
+
+@pytest.mark.parametrize(("share", "slots"), [(0.97, None), (1.03, 1)])
+def test_a_trial_that_one_core_would_hardly_end_gets_all(clock: Clock, share: float, slots: int | None) -> None:
+    threads = clock.limits.threads
+    seconds = share * (LONG * 100 / threads - FIRST)
+    dear = Candidate("dear", flops=seconds / OVERHEAD * clock.limits.flops)
+    assert clock.side_by_side([CHEAP, dear], time.time() + 100) == slots
 
 
 def row(candidate: str, seconds: float, progress: int = 100, shared: float = 0.0) -> TrialFinished:

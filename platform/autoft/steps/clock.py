@@ -251,7 +251,8 @@ class Clock:
         """How many trials at once; None leaves it to the tuner. One, with all cores, where the largest would not end otherwise."""
         if deadline is None or self.limits.gpus:
             return None
-        alone = (self.share * max(candidate.flops for candidate in candidates) / self.limits.flops + FIRST) * self.limits.threads
+        dearest = max(candidate.flops for candidate in candidates)
+        alone = (OVERHEAD * self.share * dearest / self.limits.flops + FIRST) * self.limits.threads
         return 1 if alone > LONG * (deadline - time.time()) else None
 
 
