@@ -108,6 +108,15 @@ def test_a_head_costs_a_third_of_an_epoch_and_is_fitted_rarely(tiny_source, text
     assert report.progress[-1] == 1.0
 
 
+def test_what_an_evaluation_takes_counts_the_rows_that_the_head_reads():
+    from autoft_plugins.models.transformer.objectives.base import Objective
+    from autoft_plugins.models.transformer.objectives.contrast import Contrast
+
+    plain, reads = (kind.evaluation(None, train=300, validation=60) for kind in (Objective, Contrast))
+    assert plain == pytest.approx(60 / 900)
+    assert reads == pytest.approx(360 / 900), "in epochs, each of which reads 300 rows at three times the cost"
+
+
 def test_a_stop_between_evaluations_leaves_no_head_of_other_weights(tiny_source, text_data, listening):
     data, report = text_data(rows=40), listening(stop_after=1)
     with pytest.raises(TrialError, match="stopped before a head"):
