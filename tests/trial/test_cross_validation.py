@@ -36,12 +36,18 @@ class Task:
 
 
 class Model:
-    """Each fit answers with a shift of its own, which only its own `extra` undoes; `wrong` rows are answered wrongly."""
+    """Each fit answers with a shift of its own, which only its own `extra` undoes; `wrong` rows are answered wrongly. `before` is called as
+    a fit begins, `saving` as its weights are saved."""
 
-    def __init__(self, wrong: tuple[int, ...] = (), before: Callable[[int, Report], None] = lambda number, report: None) -> None:
+    def __init__(
+        self,
+        wrong: tuple[int, ...] = (),
+        before: Callable[[int, Report], None] = lambda number, report: None,
+        saving: Callable[[int], None] = lambda number: None,
+    ) -> None:
         self.fits: list[FitData] = []
         self.lefts: list[float | None] = []
-        self._wrong, self._before = wrong, before
+        self._wrong, self._before, self._saving = wrong, before, saving
 
     def fit(self, spec: TrialSpec, data: FitData, report: Report) -> str:
         self.fits.append(data)
@@ -50,7 +56,11 @@ class Model:
         self._before(number, report)
         right = data.validation + np.where(np.isin(data.validation, self._wrong), 100.0, 0.0) + number
         answers = {"logits": right[:, None]}
-        save = lambda folder: (folder / "weights").write_text(f"fit {number}")  # noqa: E731
+
+        def save(folder: Path) -> None:
+            self._saving(number)
+            (folder / "weights").write_text(f"fit {number}")
+
         for progress in (0.5, 1.0):
             if report(progress, answers, save, extra={"shift": np.array(float(number))}) == "stop":
                 break
@@ -117,11 +127,11 @@ class Watch:
         for name in ("time", "monotonic"):
             monkeypatch.setattr(f"autoft.trial.time.{name}", lambda: self.now)
 
-    def takes(self, seconds: float) -> Callable[[int, Report], None]:
-        def wait(number: int, report: Report) -> None:
-            self.now += seconds
+    def passes(self, seconds: float) -> None:
+        self.now += seconds
 
-        return wait
+    def takes(self, seconds: float) -> Callable[[int, Report], None]:
+        return lambda number, report: self.passes(seconds)
 
 
 @pytest.mark.parametrize(("left", "judged"), [(25.0, 3), (24.9, 2)])
@@ -142,20 +152,10 @@ def test_where_the_time_is_short_all_rows_come_before_further_folds(
 
 
 def test_what_ends_a_little_late_has_ended(run: Callable[..., TrialOutcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last fit is over, and saved 1 s behind the deadline."""
     watch = Watch(monkeypatch)
-
-    class Slow(Model):
-        """The last fit is over when it says so, 2 s behind the deadline."""
-
-        def fit(self, spec: TrialSpec, data: FitData, report: Report) -> str:
-            def told(progress: float, *answer: Any, **more: Any) -> str:
-                watch.now += 2.0 if progress >= 1 and not len(data.validation) else 0.0
-                return report(progress, *answer, **more)
-
-            told.stop_requested, told.seconds_left = report.stop_requested, report.seconds_left  # type: ignore[attr-defined]
-            return super().fit(spec, data, told)  # type: ignore[arg-type]
-
-    outcome = run(Slow(before=watch.takes(10.0)), deadline=watch.now + 41, fixed_horizon=True)
+    slow = Model(before=watch.takes(10.0), saving=lambda number: watch.passes(2.0 if number == 4 else 0.0))
+    outcome = run(slow, deadline=watch.now + 41, fixed_horizon=True)
     assert (outcome.status, outcome.progress, outcome.fitted) == ("done", 100, "fit 4")
 
 
