@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import re
+import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +63,12 @@ class OnnxFp32:
         """Raises BundleError."""
         return open_graphs(folder, threads)
 
+    def preload(self) -> None:
+        """See `autoft.interfaces.exporter.Preloads`: what traces a module, where there is torch to make one."""
+        if "torch" in sys.modules:
+            for name in ("transformers.exporters.exporter_onnx", "onnxruntime"):
+                import_module(name)
+
 
 def _write(part: Part, path: Path, longest: int | None) -> int:
     """The graph of a part into its file; its opset."""
@@ -88,7 +97,7 @@ def _traced(part: Part, longest: int | None) -> onnx_ir.Model:
     module = part.graph
     training = module.training
     try:
-        with quiet(), torch.no_grad(), plain_attention(module):
+        with quiet(), torch.no_grad(), plain_attention(module), _settled():
             model = with_known_gelu(_trace(module.eval(), part, longest))
     except Exception as error:
         raise ExportError(
@@ -102,6 +111,17 @@ def _traced(part: Part, longest: int | None) -> onnx_ir.Model:
     _name_axes(model, part)
     _forget_origin(model)
     return model
+
+
+@contextlib.contextmanager
+def _settled() -> Iterator[None]:
+    """Within: the garbage collector leaves alone what is there already. A trace makes so many objects that it would go through all of
+    torch again and again: 1.1 times as long."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _trace(module: Any, part: Part, longest: int | None) -> onnx_ir.Model:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -106,6 +109,21 @@ def test_over_two_gigabytes_is_refused_with_a_hint(tmp_path, exported_linear, mo
             OnnxFp32().export(program, exported_linear.problem, tmp_path)
         assert "--models" in caught.value.hint
     assert not list((tmp_path / "onnx").iterdir())
+
+
+def test_what_traces_a_module_is_imported_ahead_where_there_is_torch_to_make_one():
+    code = (
+        "import sys\nfrom autoft_exporters.onnx_fp32 import OnnxFp32\n"
+        "tracer = 'transformers.exporters.exporter_onnx'\n"
+        "OnnxFp32().preload()\nassert not {'torch', tracer} & {*sys.modules}\n"
+        "import torch\nOnnxFp32().preload()\nassert tracer in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_the_collector_has_its_objects_back_after_a_trace(tmp_path, exported_linear):
+    OnnxFp32().export(plain_program(), exported_linear.problem, tmp_path)
+    assert gc.get_freeze_count() == 0
 
 
 def test_registration():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,7 +50,7 @@ class Tuner:
 def told(tmp_path: Path):
     """`told(points)`: the stages and trials in order, of a run that went on from `past` where that is given."""
 
-    def run(*points, past=()):
+    def run(*points, past=(), exporter=None):
         problem = Problem(
             task="toy",
             fields={},
@@ -63,9 +64,11 @@ def told(tmp_path: Path):
             started = [TrialStarted(trial=number, candidate="toy", hyperparameters=one) for number, one in enumerate(past, start=1)]
             journal.past = History(journal.folder, {}, tuple(started))
         data = FitData(problem, Table({"text": ["x"] * 4}), np.zeros(4, np.int64), np.arange(3), np.arange(3, 4), tmp_path)
-        known = {"models": {"toy": Model()}, "tuners": {"toy": Tuner(points)}}
-        empty = {kind: {} for kind in ("tasks", "readers", "encoders", "exporters", "trackers", "sources")}
-        settings = SimpleNamespace(tuner="toy", seed=0, trials=None, gpu_hours=None, verbose=False, hang_after=None, ray_address=None)
+        known = {"models": {"toy": Model()}, "tuners": {"toy": Tuner(points)}, "exporters": {"toy": exporter}}
+        empty = {kind: {} for kind in ("tasks", "readers", "encoders", "trackers", "sources")}
+        settings = SimpleNamespace(
+            tuner="toy", exporter="toy", seed=0, trials=None, gpu_hours=None, verbose=False, hang_after=None, ray_address=None
+        )
         choice, clock = Choice((Candidate("toy"),), (), frozenset()), SimpleNamespace(plateau=False)
         search(settings, Catalog(**known, **empty), choice, clock, journal, data, None, None, 1, {}, lambda: None, lambda: None)
         events = map(EVENTS.validate_json, (journal.folder / "events.jsonl").read_text().splitlines())
@@ -96,6 +99,34 @@ def test_a_run_that_was_cut_off_in_either_had_begun_to_search(stage, tmp_path):
     assert past.searching
     assert past.baselined
     assert not past.searched
+
+
+class Slow:
+    """An exporter whose libraries are imported in a while, or cannot be."""
+
+    name = "toy"
+
+    def __init__(self, error=None):
+        self.error, self.told = error, []
+
+    def preload(self):
+        time.sleep(0.2)
+        self.told.append(threading.current_thread() is threading.main_thread())
+        if self.error:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [None, ImportError("no such module")])
+def test_what_the_export_needs_is_imported_once_while_trials_run(told, error):
+    exporter = Slow(error)
+    assert told(DEFAULT, POINT, exporter=exporter) == ["first points", DEFAULT, POINT], "an error is the export's to tell"
+    assert exporter.told == [False], "once, beside the search, and no more of it is to come when that has ended"
+
+
+def test_nothing_is_imported_for_a_search_without_a_trial(told):
+    exporter = Slow()
+    assert told(exporter=exporter) == ["first points"]
+    assert exporter.told == []
 
 
 class EarlyRiser(Tuner):

@@ -74,6 +74,16 @@ class Approximates(Protocol):
 
 
 @runtime_checkable
+class Preloads(Protocol):
+    """What an exporter may have beside: libraries that take seconds to import, which a run need not wait for at its end."""
+
+    def preload(self) -> None:
+        """Import them. Called in a thread of its own while the first trials of a search run elsewhere, or not at all; whatever it raises
+        is for `export` to tell."""
+        ...
+
+
+@runtime_checkable
 class ReadsRows(Protocol):
     """What an exporter may have beside: its graphs read the rows themselves, e.g. texts, and make of them what the encoder makes."""
 

@@ -22,7 +22,9 @@ from autoft.steps.chance import standard_error
 from autoft.steps.choose import Choice
 from autoft.steps.clock import Clock
 from autoft.steps.earlier import Points, begun_with
+from autoft.steps.formats import in_order
 from autoft.steps.here import trial_here
+from autoft.steps.preload import preloading
 from autoft.steps.understand import Understood
 from autoft.trial import trial_seed
 
@@ -144,6 +146,8 @@ def search(
     )
 
     def hear(event: Event) -> None:
+        if isinstance(event, TrialStarted):
+            preload()
         if part is not None and isinstance(event, TrialFinished):
             event = event.model_copy(update={"rows": len(part)})
         stage.see(event)
@@ -151,7 +155,8 @@ def search(
         if plateau and isinstance(event, TrialFinished):
             plateau.see(event)
 
-    catalog.tuner(settings.tuner).search(request, hear)
+    with preloading([catalog.exporter(name) for name in in_order([settings.exporter], catalog)]) as preload:
+        catalog.tuner(settings.tuner).search(request, hear)
     journal.end_left_over(LEFT)
 
 
