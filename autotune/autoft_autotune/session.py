@@ -67,6 +67,12 @@ class EarlyRay:
         if self._error is not None:
             raise self._error
 
+    def release(self) -> None:
+        """It is needed no more, and ends: beside what comes, but for a GPU, whose memory its workers hold until they are gone."""
+        self._over.set()
+        if gpus():
+            self.close()
+
     def close(self) -> None:
         """End it; a second time does nothing."""
         self._over.set()

@@ -27,16 +27,13 @@ class RayTuner:
         """See `autoft.interfaces.tuner.Prepares`: Ray comes up."""
         from autoft_autotune.session import early_ray
 
-        self._early = early_ray(concurrency, verbose=verbose)
+        early = self._early = early_ray(concurrency, verbose=verbose)
         try:
-            yield self._early.wait if self._early else lambda: None
+            yield early.wait if early else lambda: None
         finally:
-            self._end_early()
-
-    def _end_early(self) -> None:
-        early, self._early = self._early, None
-        if early:
-            early.close()
+            self._early = None
+            if early:
+                early.close()
 
     def reach(self, address: str) -> None:
         """See `autoft.interfaces.tuner.Reaches`."""
@@ -54,9 +51,11 @@ class RayTuner:
 
         if not request.candidates:
             return
-        if self._early:
-            self._early.wait()
+        early, self._early = self._early, None
+        if early:
+            early.wait()
         try:
             run_experiment(request, on_event)
         finally:
-            self._end_early()
+            if early:
+                early.release()

@@ -145,7 +145,19 @@ def _run(
     _tell_of_test(choice, clock, journal)
     with preparing(settings, catalog, clock.searching(choice.tried), journal) as ready:
         bench, baseline, clock = _searched(settings, catalog, understood, choice, limits, clock, journal, earlier, ready)
-    candidates = bench.candidates
+        return _concluded(settings, choice, pupils, bench, baseline, clock)
+
+
+def _concluded(
+    settings: Settings,
+    choice: Choice,
+    pupils: Pupils | None,
+    bench: Bench,
+    baseline: Candidate | None,
+    clock: Clock,
+) -> Finished:
+    """From the end of the search to that of the run."""
+    journal, candidates = bench.journal, bench.candidates
     clock = clock.at_pace(journal.leaderboard, candidates, bench.concurrency)
     parted = [row for row in journal.leaderboard.of_part() if choice.served(row.candidate, named_only=settings.named_only)]
     learn_from_all(bench, parted, clock, each=bool(settings.max_latency or settings.max_size))
@@ -165,7 +177,7 @@ def _run(
     shipped = export(settings, bench, confirmation, final, clock, taught)
     conclusion = conclude(settings, bench, confirmation, shipped, baseline, clock, taught)
     result = conclusion.result
-    write_report(journal.folder, result, journal.leaderboard, report_data(bench, conclusion, shipped.built, str(understood.data)))
+    write_report(journal.folder, result, journal.leaderboard, report_data(bench, conclusion, shipped.built, str(bench.understood.data)))
     write_json(journal.folder / "result.json", result)
     status: RunStatus = "stopped" if journal.stopping else "done"
     journal.emit(RunFinished(run_id=journal.run_id, status=status, result=result))
@@ -183,7 +195,7 @@ def _searched(
     earlier: Points,
     ready: Callable[[], None],
 ) -> tuple[Bench, Candidate | None, Clock]:
-    """From the baseline to the end of the search; what comes after needs these: the second is the baseline."""
+    """From the baseline to the end of the search; the second is the baseline."""
     cache = (journal.folder / "cache").resolve()
     cache.mkdir(parents=True, exist_ok=True)
     data = learning(understood.problem, understood.rows, understood.targets, understood.splits, cache)

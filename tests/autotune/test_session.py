@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -85,8 +86,22 @@ def test_a_search_that_was_prepared_ends_ray_with_itself(early, monkeypatch):
     with tuner.prepare(None, verbose=False):
         tuner.search(SimpleNamespace(candidates=["one"]), lambda event: None)
         assert searched == [[("up", "ray", "0")]], "it is up when the search begins"
-        assert early[-1] == ("down", "ray"), "what comes after the search has the machine to itself"
+        goes = next((thread for thread in threading.enumerate() if thread.name == "ray"), None)
+        if goes:
+            goes.join(30)
+        assert early == [("up", "ray", "0"), ("down", "ray")], "it ends with the search, which does not wait for it"
     assert len(early) == 2
+
+
+def test_a_gpu_is_free_once_the_search_has_ended(early, monkeypatch):
+    """Its memory is the workers', until Ray has ended them."""
+    monkeypatch.setattr("autoft_autotune.experiment.run_experiment", lambda request, hear: None)
+    monkeypatch.setattr(session, "gpus", lambda: 1)
+    monkeypatch.setattr("ray.shutdown", lambda: (time.sleep(0.2), early.append(("down", threading.current_thread().name))))
+    tuner = RayTuner()
+    with tuner.prepare(None, verbose=False):
+        tuner.search(SimpleNamespace(candidates=["one"]), lambda event: None)
+        assert early[-1] == ("down", "ray")
 
 
 def test_a_ray_that_does_not_come_up_early_is_the_error_of_the_search(early, monkeypatch):

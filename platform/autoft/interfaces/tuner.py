@@ -98,8 +98,8 @@ class Prepares(Protocol):
 
     def prepare(self, concurrency: int | None, *, verbose: bool) -> AbstractContextManager[Callable[[], None]]:
         """Begin, in the background, what a `search` on this machine needs that comes soon, with `concurrency` trials at once where the
-        user said so; it may not come at all. On leaving, nothing of it is left. Yields a function that returns once all is ready, or
-        raises what kept it from being so."""
+        user said so; it may not come at all. Yields a function that returns once all is ready, or raises what kept it from being so. Left
+        at the end of the run, and then nothing of it is left: what the search leaves behind may end in the background until then."""
         ...
 
 
