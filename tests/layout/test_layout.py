@@ -39,6 +39,15 @@ def test_help_imports_nothing_heavy() -> None:
     assert loaded.rsplit("LOADED", 1)[1].split() == []
 
 
+def test_a_command_does_not_tidy_up_what_ends_with_it() -> None:
+    """The collector's last look at the objects of torch takes seconds."""
+    frozen = python(
+        "import atexit, gc, sys\nfrom autoft.cli.main import main\nsys.argv = ['autoft', '--version']\n"
+        "atexit.register(lambda: print('FROZEN', gc.get_freeze_count() > 0))\nmain()"
+    )
+    assert frozen.split("FROZEN")[1].split() == ["True"]
+
+
 def test_catalog_imports_nothing_heavy_and_nothing_fails() -> None:
     heavy = tuple(name for name in HEAVY if name not in ("pydantic",))
     loaded = python(
