@@ -48,9 +48,10 @@ TOLD = 1.0
 """Seconds that answers should take, at least, to tell how slow the machine is."""
 REST = 3.0
 """Seconds of the budget that are left for the report by what comes before it and could as well be shorter."""
-LIBRARIES = 4.0
-"""Seconds until a pretrained source can be exported: the search's processes end, and what writes it is imported. Runs of 100 s ended 4 to 8
-seconds late without them, see docs/benchmarks.md."""
+STOPPED = 3.0
+"""Seconds for a proof that a user waits for who has stopped the run: the shapes, and as many rows as are compared then."""
+LIBRARIES = 2.0
+"""Seconds until a pretrained source can be exported, beside those for its size."""
 TELLING = 20
 """Percent of itself after which a trial tells how long it takes."""
 PROMISED = 10.0
@@ -225,10 +226,13 @@ class Clock:
         one = OVERHEAD * share * max(candidate.flops for candidate in candidates) / self.limits.flops
         return clock if ends is None or time.time() + PART_TRIALS * one <= ends else None
 
-    def proving(self) -> float | None:
-        """Seconds for the proof's rows and for those `after_proof`; None without a budget."""
+    def proving(self, *, stopped: bool = False) -> float | None:
+        """Seconds for the proof's rows and for those `after_proof`; None without a budget, but for a run that was stopped."""
         left = self.left()
-        return None if left is None else max(0.0, left - REST)
+        seconds = None if left is None else max(0.0, left - REST)
+        if stopped:
+            return STOPPED if seconds is None else min(STOPPED, seconds)
+        return seconds
 
     @property
     def after_proof(self) -> int:

@@ -147,7 +147,7 @@ def _built(settings: Settings, bench: Bench, chosen: Chosen, formats: Sequence[s
             judged=partial(judged_by, bench, chosen, model, decoder),
             max_loss=settings.max_loss,
             say=lambda text: journal.say(f"trial {row.trial}, {row.candidate}: {text}", "warning"),
-            proving=clock.proving,
+            proving=lambda: clock.proving(stopped=journal.stopping),
             then=clock.after_proof,
         )
     except AutoftError as error:
