@@ -80,7 +80,7 @@ def test_a_trial_that_raises_or_dies_is_a_failed_row(toys, ray_instance):
 def test_the_deadline_holds(toys, ray_instance):
     deadline = time.time() + 7
     events = toys.search("slow", deadline=deadline)
-    assert deadline - 2 < time.time() < deadline + 5, "nothing else would end this search; a busy machine may take seconds for it"
+    assert deadline - 2 < time.time() < deadline + 2
     assert_consistent(events)
     assert len(finished(events)) >= 2
     assert {e.reason for e in finished(events).values()} <= {"", "stopped by the budget", "stopped by the scheduler"}
