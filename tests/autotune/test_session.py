@@ -80,16 +80,18 @@ def test_ray_comes_up_beside_other_work_and_ends_in_the_thread_that_started_it(e
 
 
 def test_a_search_that_was_prepared_ends_ray_with_itself(early, monkeypatch):
-    searched = []
+    searched, go = [], threading.Event()
     monkeypatch.setattr("autoft_autotune.experiment.run_experiment", lambda request, hear: searched.append([*early]))
+    monkeypatch.setattr("ray.shutdown", lambda: (go.wait(30), early.append(("down", threading.current_thread().name))))
     tuner = RayTuner()
     with tuner.prepare(None, verbose=False):
         tuner.search(SimpleNamespace(candidates=["one"]), lambda event: None)
         assert searched == [[("up", "ray", "0")]], "it is up when the search begins"
-        goes = next((thread for thread in threading.enumerate() if thread.name == "ray"), None)
-        if goes:
-            goes.join(30)
-        assert early == [("up", "ray", "0"), ("down", "ray")], "it ends with the search, which does not wait for it"
+        ending = next(thread for thread in threading.enumerate() if thread.name == "ray")
+        assert early == [("up", "ray", "0")], "what comes after the search does not wait for its end"
+        go.set()
+        ending.join(30)
+        assert early == [("up", "ray", "0"), ("down", "ray")], "which comes by itself"
     assert len(early) == 2
 
 

@@ -195,14 +195,14 @@ def test_a_proof_leaves_time_for_the_rows_behind_it(clock: Clock) -> None:
     assert clock.proving() == pytest.approx(300 - REST, abs=0.5)
     assert replace(clock, started=clock.started - 400).proving() == 0.0
     assert replace(clock, budget=None).proving() is None
+    assert clock.after_proof == 100
+    assert replace(clock, exports=ROUNDED).after_proof == 100 + 2 * 2 * 100
 
 
 @pytest.mark.parametrize(("budget", "seconds"), [(300.0, STOPPED), (None, STOPPED), (REST + 1, 1.0), (1.0, 0.0)])
 def test_who_stopped_a_run_does_not_wait_for_all_rows_of_the_proof(clock: Clock, budget: float | None, seconds: float) -> None:
     clock = replace(clock, started=time.time(), budget=budget)
     assert clock.proving(stopped=True) == pytest.approx(seconds, abs=0.5)
-    assert clock.after_proof == 100
-    assert replace(clock, exports=ROUNDED).after_proof == 100 + 2 * 2 * 100
 
 
 def test_libraries_are_loaded_for_pretrained_sources_only(clock: Clock) -> None:
