@@ -239,3 +239,12 @@ def test_ctrl_c(tmp_path: Path, bert_tiny: str, presses: int, status: str, code:
     assert "Traceback" not in out
     if presses == 1:
         assert open_bundle(tmp_path / "out" / "bundle").manifest.proof["passed"]
+
+
+@pytest.mark.parametrize("comes", ["raise KeyboardInterrupt", "exec('raise KeyboardInterrupt')"])
+def test_the_status_of_ctrl_c_is_130_wherever_it_comes(tmp_path: Path, comes: str) -> None:
+    """Where it passes through text that is executed, as a dataclass is made of, Python would end by the signal: -2, not 130."""
+    module = f"from autoft.cli import main\ndef interrupted(**_):\n    {comes}\nmain.group.main = interrupted\nmain.main()\n"
+    (tmp_path / "interrupted.py").write_text(module)
+    done = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "Aborted.\n")

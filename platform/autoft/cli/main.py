@@ -105,6 +105,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("Aborted.", err=True)
+        # Where it passed through text that was being executed, as a dataclass is made of, the interpreter would end `python -m autoft`
+        # by the signal whatever the status (CPython, Python/pythonrun.c, run_eval_code_obj): it forgets that with the next text.
+        exec("")
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
