@@ -14,6 +14,7 @@ from autoft.errors import SettingsError
 from autoft.interfaces.events import Event
 from autoft.interfaces.tuner import SearchRequest
 from autoft.plugins import loading_variables
+from autoft_autotune import ahead
 from autoft_autotune.book import Book
 from autoft_autotune.limits import Limits
 from autoft_autotune.places import HERE, Place
@@ -77,7 +78,7 @@ def _machine() -> Machine:
 
     if ray.is_initialized():
         gpus = int(_cluster("GPU"))
-    return Machine(hardware.cores(), gpus, hardware.free_memory(), gpu_memory() if hardware.gpus() else 0)
+    return Machine(hardware.cores(), gpus, hardware.free_memory() + ahead.memory(), gpu_memory() if hardware.gpus() else 0)
 
 
 def _run(request: SearchRequest, plan: Plan, site: Site, on_event: Callable[[Event], None]) -> None:

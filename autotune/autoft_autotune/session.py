@@ -14,7 +14,7 @@ import sysconfig
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from autoft.environment import environment
 from autoft.errors import AutoftError, SettingsError
 from autoft.hardware import cores, gpus
 from autoft.store.liveness import is_gone, process_identity, this_host
+from autoft_autotune import ahead
 from autoft_autotune.reaching import reach
 from autoft_autotune.resources import Plan
 
@@ -40,6 +41,10 @@ PREFIX, OWNER = "autoft-", "owner.json"
 NICENESS = "RAY_worker_niceness"
 """15 by default: on a busy machine a trial would give way to all others, and take several times as long as promised."""
 
+IDLE = "RAY_num_workers_soft_limit"
+"""Workers that Ray leaves waiting. By default as many as processors are free: a trial reserves its own before it has a worker, and within
+that moment the worker that it was to have may be ended."""
+
 LONGEST_SOCKET_FOLDER = 40
 """A Unix socket's path holds 107 characters, of which Ray's own part takes 64."""
 
@@ -52,16 +57,16 @@ class EarlyRay:
     too; a product that has some then waits for them for ever.
     """
 
-    def __init__(self, concurrency: int | None, *, verbose: bool) -> None:
+    def __init__(self, concurrency: int | None, models: Sequence[str], *, verbose: bool) -> None:
         import_module("scipy.linalg")  # it has an OpenBLAS of its own, which has to be there to be told
         self._alone = threadpool_limits(1, user_api="blas")
         self._up, self._over = threading.Event(), threading.Event()
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._live, args=(concurrency, verbose), name="ray", daemon=True)
+        self._thread = threading.Thread(target=self._live, args=(concurrency, models, verbose), name="ray", daemon=True)
         self._thread.start()
 
     def wait(self) -> None:
-        """Until it is up. Raises AutoftError where it does not come up."""
+        """Until it is up, and its workers are. Raises AutoftError where it does not come up."""
         self._up.wait()
         self._alone.restore_original_limits()
         if self._error is not None:
@@ -79,9 +84,10 @@ class EarlyRay:
         self._thread.join()
         self._alone.restore_original_limits()
 
-    def _live(self, concurrency: int | None, verbose: bool) -> None:
+    def _live(self, concurrency: int | None, models: Sequence[str], verbose: bool) -> None:
         try:
-            with _silent_log(verbose), _own_ray(concurrency, verbose=verbose):
+            with _silent_log(verbose), _own_ray(concurrency, models, verbose=verbose):
+                ahead.wait(self._over.is_set)
                 self._up.set()
                 self._over.wait()
         except BaseException as error:  # it is raised where it is waited for
@@ -90,10 +96,10 @@ class EarlyRay:
             self._up.set()
 
 
-def early_ray(concurrency: int | None, *, verbose: bool) -> EarlyRay | None:
-    """Ray for a search of `concurrency` trials at once, on its way; None where this process runs one already."""
+def early_ray(concurrency: int | None, models: Sequence[str], *, verbose: bool) -> EarlyRay | None:
+    """Ray for a search of `concurrency` trials at once of these models, on its way; None where this process runs one already."""
     ray = sys.modules.get("ray")
-    return None if ray and ray.is_initialized() else EarlyRay(concurrency, verbose=verbose)
+    return None if ray and ray.is_initialized() else EarlyRay(concurrency, models, verbose=verbose)
 
 
 @contextlib.contextmanager
@@ -110,22 +116,22 @@ def ray_session(plan: Plan, *, verbose: bool) -> Iterator[None]:
         if ray.is_initialized():
             yield
             return
-        with _own_ray(plan.concurrency, verbose=verbose):
+        with _own_ray(plan.concurrency, (), verbose=verbose):
             restore_handlers()
             yield
 
 
 @contextlib.contextmanager
-def _own_ray(concurrency: int | None, *, verbose: bool) -> Iterator[None]:
-    with environment(_variables()):
+def _own_ray(concurrency: int | None, models: Sequence[str], *, verbose: bool) -> Iterator[None]:
+    folder = own_folder()
+    own = {IDLE: str(_processors(concurrency)), **ahead.variables(folder, models, concurrency or cores())}
+    with environment({**_variables(), **own}):
         import ray
-        import ray.tune  # takes longer than ray
 
-        folder = own_folder()
         try:
             _start(
                 address="local",  # whatever RAY_ADDRESS says, or runs here
-                num_cpus=max(cores(), concurrency or 0),
+                num_cpus=_processors(concurrency),
                 num_gpus=gpus(),
                 include_dashboard=False,
                 log_to_driver=verbose,
@@ -133,10 +139,30 @@ def _own_ray(concurrency: int | None, *, verbose: bool) -> Iterator[None]:
                 object_store_memory=OBJECT_STORE_BYTES,
                 _temp_dir=folder if len(folder) <= LONGEST_SOCKET_FOLDER else None,
             )
-            yield
+            with _workers_taken_as_they_are():
+                yield
         finally:
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _processors(concurrency: int | None) -> int:
+    """As Ray counts them, which starts as many workers."""
+    return max(cores(), concurrency or 0)
+
+
+@contextlib.contextmanager
+def _workers_taken_as_they_are() -> Iterator[None]:
+    """Ray Tune gives the actors of trials some of the driver's variables, and Ray starts a process for an actor that has any. These are the
+    workers' already, since they inherit them from Ray: within, an actor takes a worker that is there."""
+    from ray.tune.execution import class_cache  # with ray.tune, which takes a second: workers come up meanwhile
+
+    before = class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE
+    class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE = {}, set()
+    try:
+        yield
+    finally:
+        class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE = before
 
 
 @contextlib.contextmanager
@@ -212,6 +238,7 @@ def _variables() -> dict[str, str]:
     return {
         NICENESS: os.environ.get(NICENESS, "0"),
         "TOKENIZERS_PARALLELISM": "false",
+        "PL_DISABLE_FORK": "1",
         "PYTHONPATH": os.pathsep.join(_import_path()),
         "RAY_AIR_NEW_OUTPUT": "0",
         "RAY_USAGE_STATS_ENABLED": "0",

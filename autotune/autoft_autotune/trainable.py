@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -62,6 +63,8 @@ class TrialWorker(Trainable):  # type: ignore[misc, unused-ignore]
         self._catalog = Catalog.build(shared.plugin_files)
         # Libraries that were there before the variables were: Ray brings some into its workers.
         threadpool_limits(shared.threads)
+        if "torch" in sys.modules:  # for the threads to come, too
+            sys.modules["torch"].set_num_threads(shared.threads)
         # What is there by now stays: a collection after each trial need not walk through it.
         gc.freeze()
         self._begin(config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,11 +23,11 @@ class RayTuner:
         self._early: EarlyRay | None = None
 
     @contextmanager
-    def prepare(self, concurrency: int | None, *, verbose: bool) -> Iterator[Callable[[], None]]:
-        """See `autoft.interfaces.tuner.Prepares`: Ray comes up."""
+    def prepare(self, concurrency: int | None, models: Sequence[str], *, verbose: bool) -> Iterator[Callable[[], None]]:
+        """See `autoft.interfaces.tuner.Prepares`: Ray comes up, and its workers import what trials need."""
         from autoft_autotune.session import early_ray
 
-        early = self._early = early_ray(concurrency, verbose=verbose)
+        early = self._early = early_ray(concurrency, models, verbose=verbose)
         try:
             yield early.wait if early else lambda: None
         finally:

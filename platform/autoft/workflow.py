@@ -143,7 +143,7 @@ def _run(
 ) -> Finished:
     begin(settings, understood, choice, limits, clock, journal, catalog, said, earlier)
     _tell_of_test(choice, clock, journal)
-    with preparing(settings, catalog, clock.searching(choice.tried), journal) as ready:
+    with preparing(settings, catalog, choice, clock, journal) as ready:
         bench, baseline, clock = _searched(settings, catalog, understood, choice, limits, clock, journal, earlier, ready)
         return _concluded(settings, choice, pupils, bench, baseline, clock)
 

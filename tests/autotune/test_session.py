@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 
 import pytest
@@ -70,7 +70,7 @@ def early(monkeypatch):
 
 def test_ray_comes_up_beside_other_work_and_ends_in_the_thread_that_started_it(early):
     tuner = RayTuner()
-    with tuner.prepare(3, verbose=False) as ready:
+    with tuner.prepare(3, [], verbose=False) as ready:
         ready()
         assert early == [("up", "ray", "0")]
         assert "ray" in {thread.name for thread in threading.enumerate()}, "Ray's processes end with the thread that started them"
@@ -84,7 +84,7 @@ def test_a_search_that_was_prepared_ends_ray_with_itself(early, monkeypatch):
     monkeypatch.setattr("autoft_autotune.experiment.run_experiment", lambda request, hear: searched.append([*early]))
     monkeypatch.setattr("ray.shutdown", lambda: (go.wait(30), early.append(("down", threading.current_thread().name))))
     tuner = RayTuner()
-    with tuner.prepare(None, verbose=False):
+    with tuner.prepare(None, [], verbose=False):
         tuner.search(SimpleNamespace(candidates=["one"]), lambda event: None)
         assert searched == [[("up", "ray", "0")]], "it is up when the search begins"
         ending = next(thread for thread in threading.enumerate() if thread.name == "ray")
@@ -101,7 +101,7 @@ def test_a_gpu_is_free_once_the_search_has_ended(early, monkeypatch):
     monkeypatch.setattr(session, "gpus", lambda: 1)
     monkeypatch.setattr("ray.shutdown", lambda: (time.sleep(0.2), early.append(("down", threading.current_thread().name))))
     tuner = RayTuner()
-    with tuner.prepare(None, verbose=False):
+    with tuner.prepare(None, [], verbose=False):
         tuner.search(SimpleNamespace(candidates=["one"]), lambda event: None)
         assert early[-1] == ("down", "ray")
 
@@ -112,7 +112,7 @@ def test_a_ray_that_does_not_come_up_early_is_the_error_of_the_search(early, mon
 
     monkeypatch.setattr("ray.init", init)
     tuner = RayTuner()
-    with tuner.prepare(None, verbose=False) as ready:
+    with tuner.prepare(None, [], verbose=False) as ready:
         for begin in (ready, lambda: tuner.search(SimpleNamespace(candidates=["one"]), lambda event: None)):
             with pytest.raises(ValueError, match="no such option"):
                 begin()
@@ -120,7 +120,7 @@ def test_a_ray_that_does_not_come_up_early_is_the_error_of_the_search(early, mon
 
 def test_a_ray_that_runs_in_this_process_is_not_started_early(monkeypatch, early):
     monkeypatch.setattr("ray.is_initialized", lambda: True)
-    with RayTuner().prepare(2, verbose=False) as ready:
+    with RayTuner().prepare(2, [], verbose=False) as ready:
         ready()
     assert early == []
 
@@ -151,7 +151,7 @@ def test_matrix_products_have_one_thread_while_ray_comes_up(monkeypatch: pytest.
     go = threading.Event()
 
     @contextlib.contextmanager
-    def slow(concurrency: int | None, *, verbose: bool) -> Iterator[None]:
+    def slow(concurrency: int | None, models: Sequence[str], *, verbose: bool) -> Iterator[None]:
         go.wait(30)
         yield
 
@@ -160,7 +160,7 @@ def test_matrix_products_have_one_thread_while_ray_comes_up(monkeypatch: pytest.
 
     monkeypatch.setattr(session, "_own_ray", slow)
     with threadpool_limits(2, user_api="blas"):
-        ray = session.EarlyRay(1, verbose=True)
+        ray = session.EarlyRay(1, [], verbose=True)
         try:
             assert threads() == {1}
             go.set()

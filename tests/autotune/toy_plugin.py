@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -61,6 +62,7 @@ class Base(Rest):
             outputs = {"logits": np.full((2, 1), value)}
             measures = {"pid": float(os.getpid()), "gpus": spec.gpus, "threads": float(spec.threads), "nice": float(os.nice(0))}
             measures["flops_per_second"] = 1.0
+            measures["torch_threads"] = float(sys.modules["torch"].get_num_threads() if "torch" in sys.modules else 0)
             if report((index + 1) / len(values), outputs, self.save, **measures) == "stop":
                 return self
         return self

@@ -14,6 +14,7 @@ import pytest
 from autoft.catalog import Catalog
 from autoft.data.table import Table
 from autoft.errors import SettingsError
+from autoft.guard import TIMEOUT_VARIABLE
 from autoft.history import History
 from autoft.interfaces.events import EVENTS, StageStarted, TrialStarted
 from autoft.interfaces.model import Candidate, FitData
@@ -21,7 +22,7 @@ from autoft.interfaces.problem import Head, Metric, Problem
 from autoft.interfaces.space import LogUniform, Space
 from autoft.journal import Journal
 from autoft.steps.choose import Choice
-from autoft.steps.search import preparing, reach, search
+from autoft.steps.search import LEAST_SECONDS, preparing, reach, search
 
 DEFAULT, POINT, OWN = {"rate": 0.1}, {"rate": 0.2}, {"rate": 0.3}
 
@@ -50,7 +51,7 @@ class Tuner:
 def told(tmp_path: Path):
     """`told(points)`: the stages and trials in order, of a run that went on from `past` where that is given."""
 
-    def run(*points, past=(), exporter=None):
+    def run(*points, past=(), exporter=None, model=None, deadline=None, ready=lambda: None, ray_address=None):
         problem = Problem(
             task="toy",
             fields={},
@@ -64,13 +65,13 @@ def told(tmp_path: Path):
             started = [TrialStarted(trial=number, candidate="toy", hyperparameters=one) for number, one in enumerate(past, start=1)]
             journal.past = History(journal.folder, {}, tuple(started))
         data = FitData(problem, Table({"text": ["x"] * 4}), np.zeros(4, np.int64), np.arange(3), np.arange(3, 4), tmp_path)
-        known = {"models": {"toy": Model()}, "tuners": {"toy": Tuner(points)}, "exporters": {"toy": exporter}}
+        known = {"models": {"toy": model or Model()}, "tuners": {"toy": Tuner(points)}, "exporters": {"toy": exporter}}
         empty = {kind: {} for kind in ("tasks", "readers", "encoders", "trackers", "sources")}
         settings = SimpleNamespace(
-            tuner="toy", exporter="toy", seed=0, trials=None, gpu_hours=None, verbose=False, hang_after=None, ray_address=None
+            tuner="toy", exporter="toy", seed=0, trials=None, gpu_hours=None, verbose=False, hang_after=None, ray_address=ray_address
         )
         choice, clock = Choice((Candidate("toy"),), (), frozenset()), SimpleNamespace(plateau=False)
-        search(settings, Catalog(**known, **empty), choice, clock, journal, data, None, None, 1, {}, lambda: None, lambda: None)
+        search(settings, Catalog(**known, **empty), choice, clock, journal, data, None, deadline, 1, {}, lambda: None, ready)
         events = map(EVENTS.validate_json, (journal.folder / "events.jsonl").read_text().splitlines())
         journal.close()
         return [
@@ -129,6 +130,43 @@ def test_nothing_is_imported_for_a_search_without_a_trial(told):
     assert exporter.told == []
 
 
+class Heavy(Model):
+    """A model whose libraries take a while, or for ever, or cannot be imported."""
+
+    def __init__(self, lasts=0.1, error=None):
+        self.lasts, self.error, self.imported = lasts, error, 0
+
+    def import_libraries(self):
+        time.sleep(self.lasts)
+        self.imported += 1
+        if self.error:
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [None, ImportError("no such library")])
+def test_what_models_need_is_imported_while_the_tuner_gets_ready(told, error):
+    model, seen = Heavy(error=error), []
+    told(POINT, model=model, ready=lambda: seen.append(model.imported))
+    assert seen == [1]
+
+
+def test_libraries_that_hang_do_not_keep_the_search(told, monkeypatch):
+    monkeypatch.setenv(TIMEOUT_VARIABLE, "0.2")
+    assert told(POINT, model=Heavy(lasts=5.0)) == ["first points", POINT]
+
+
+def test_nothing_is_imported_for_a_search_that_is_short(told):
+    model = Heavy()
+    told(POINT, model=model, deadline=time.time() + LEAST_SECONDS - 1)
+    assert model.imported == 0
+
+
+def test_nothing_is_imported_for_a_search_that_is_elsewhere(told):
+    model = Heavy()
+    told(POINT, model=model, ray_address="auto")
+    assert model.imported == 0
+
+
 class EarlyRiser(Tuner):
     """One that can begin before its search."""
 
@@ -137,8 +175,8 @@ class EarlyRiser(Tuner):
         self.told = []
 
     @contextmanager
-    def prepare(self, concurrency, *, verbose):
-        self.told.append(("begun", concurrency))
+    def prepare(self, concurrency, models, *, verbose):
+        self.told.append(("begun", concurrency, *models))
         yield lambda: self.told.append("ready")
         self.told.append("over")
 
@@ -146,21 +184,25 @@ class EarlyRiser(Tuner):
 @pytest.mark.parametrize(
     ("seconds", "changes", "told"),
     [
-        (None, {}, [("begun", 2), "ready", "over"]),
-        (60.0, {}, [("begun", 2), "ready", "over"]),
+        (60.0, {"concurrency": None}, [("begun", 1, "linear", "full"), "ready", "over"]),
+        (None, {}, [("begun", 2, "linear", "full"), "ready", "over"]),
+        (60.0, {}, [("begun", 2, "linear", "full"), "ready", "over"]),
         (5.0, {}, []),
         (None, {"ray_address": "auto"}, []),
         (None, {"past": SimpleNamespace(searched=True)}, []),
-        (None, {"past": SimpleNamespace(searched=False)}, [("begun", 2), "ready", "over"]),
+        (None, {"past": SimpleNamespace(searched=False)}, [("begun", 2, "linear", "full"), "ready", "over"]),
         (None, {"stopping": True}, []),
     ],
 )
 def test_a_tuner_is_told_early_of_a_search_that_is_certain_to_come_and_of_no_other(seconds, changes, told):
     tuner = EarlyRiser()
-    settings = SimpleNamespace(tuner="toy", concurrency=2, verbose=False, ray_address=changes.get("ray_address"))
+    settings = SimpleNamespace(tuner="toy", verbose=False, **{"concurrency": 2, "ray_address": None, **changes})
     journal = SimpleNamespace(past=changes.get("past"), stopping=changes.get("stopping", False))
     catalog = SimpleNamespace(tuner={"toy": tuner}.get)
-    with preparing(settings, catalog, None if seconds is None else time.time() + seconds, journal) as ready:
+    until = None if seconds is None else time.time() + seconds
+    clock = SimpleNamespace(searching=lambda tried: until, side_by_side=lambda tried, deadline: 1)
+    choice = SimpleNamespace(tried=[Candidate("linear"), Candidate("full"), Candidate("full")])
+    with preparing(settings, catalog, choice, clock, journal) as ready:
         ready()
     assert tuner.told == told
 
@@ -168,7 +210,8 @@ def test_a_tuner_is_told_early_of_a_search_that_is_certain_to_come_and_of_no_oth
 def test_a_tuner_that_cannot_begin_early_begins_when_it_is_asked():
     settings = SimpleNamespace(tuner="toy", concurrency=None, verbose=False, ray_address=None)
     catalog = SimpleNamespace(tuner={"toy": Tuner([])}.get)
-    with preparing(settings, catalog, None, SimpleNamespace(past=None, stopping=False)) as ready:
+    clock = SimpleNamespace(searching=lambda tried: None, side_by_side=lambda tried, deadline: None)
+    with preparing(settings, catalog, SimpleNamespace(tried=[]), clock, SimpleNamespace(past=None, stopping=False)) as ready:
         ready()
 
 

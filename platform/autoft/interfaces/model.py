@@ -283,3 +283,13 @@ class Peaks(Protocol):
         """Floating-point operations a second of matrix products in the precision that trials learn in, on `threads` threads, or on one
         whole GPU where `gpus` is not 0. Measured in a fraction of a second, in the run's own process, while nothing else of it computes."""
         ...
+
+
+@runtime_checkable
+class Imports(Protocol):
+    """What a model may have beside: libraries that its trials take seconds to import."""
+
+    def import_libraries(self) -> None:
+        """Import them. Called where trials are to run before there is one, and in the run's own process while that waits; or not at all.
+        Whatever it raises is for `fit` to tell."""
+        ...

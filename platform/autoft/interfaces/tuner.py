@@ -96,10 +96,11 @@ class Tuner(Protocol):
 class Prepares(Protocol):
     """What a tuner may have beside: seconds of its start that it can spend while the baseline learns and sources are ranked."""
 
-    def prepare(self, concurrency: int | None, *, verbose: bool) -> AbstractContextManager[Callable[[], None]]:
-        """Begin, in the background, what a `search` on this machine needs that comes soon, with `concurrency` trials at once where the
-        user said so; it may not come at all. Yields a function that returns once all is ready, or raises what kept it from being so. Left
-        at the end of the run, and then nothing of it is left: what the search leaves behind may end in the background until then."""
+    def prepare(self, concurrency: int | None, models: Sequence[str], *, verbose: bool) -> AbstractContextManager[Callable[[], None]]:
+        """Begin, in the background, what a `search` on this machine needs that comes soon, with `concurrency` trials at once where that
+        is known, of the `models` of these names, see `autoft.interfaces.model.Imports`; it may not come at all. Yields a function that
+        returns once all is ready, or raises what kept it from being so. Left at the end of the run, and then nothing of it is left: what
+        the search leaves behind may end in the background until then."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What the end of a run imports, imported while trials run: they have processes of their own, and this one waits for them."""
+"""What a run imports ahead: what its models need while the tuner comes up, and what its end needs while trials run elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Thread
 
+from autoft.guard import time_limit
 from autoft.interfaces.exporter import Exporter, Preloads
+from autoft.interfaces.model import Imports, Model
+
+
+def import_libraries(models: Sequence[Model]) -> None:
+    """Those of all models that tell of them; what does not end in the time that a plugin has is not waited for."""
+    thread = Thread(target=_import, args=([model for model in models if isinstance(model, Imports)],), name="libraries", daemon=True)
+    thread.start()
+    thread.join(time_limit())
+
+
+def _import(models: Sequence[Imports]) -> None:
+    for model in models:
+        with suppress(Exception):  # a trial raises it again, where it is told
+            model.import_libraries()
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from autoft.steps.clock import Clock
 from autoft.steps.earlier import Points, begun_with
 from autoft.steps.formats import in_order
 from autoft.steps.here import trial_here
-from autoft.steps.preload import preloading
+from autoft.steps.preload import import_libraries, preloading
 from autoft.steps.understand import Understood
 from autoft.trial import trial_seed
 
@@ -115,6 +115,8 @@ def search(
     for event in history:
         if plateau and isinstance(event, TrialFinished):
             plateau.see(event)
+    if not settings.ray_address and _worth_measuring(deadline):
+        import_libraries([catalog.model(name) for name in _models(choice)])
     ready()
     candidates = choice.tried
     if part is not None:
@@ -163,11 +165,11 @@ def search(
 def measured_peaks(choice: Choice, catalog: Catalog, deadline: float | None, journal: Journal) -> dict[str, float]:
     """See `SearchRequest.peaks`: measured before the first trial, since beside one it would be too low; empty where the search is too short
     to spend a second on it."""
-    if deadline is not None and deadline - time.time() < LEAST_SECONDS:
+    if not _worth_measuring(deadline):
         return {}
     threads, gpus = hardware.cores(), min(1, hardware.gpus())
     found: dict[str, float] = {}
-    for name in dict.fromkeys(candidate.model for candidate in choice.tried):
+    for name in _models(choice):
         model = catalog.model(name)
         if isinstance(model, Peaks):
             try:
@@ -178,13 +180,25 @@ def measured_peaks(choice: Choice, catalog: Catalog, deadline: float | None, jou
     return found
 
 
-def preparing(settings: Settings, catalog: Catalog, deadline: float | None, journal: Journal) -> AbstractContextManager[Callable[[], None]]:
-    """What the tuner can do before its search, which is to end at `deadline`, while this lasts."""
+def _worth_measuring(deadline: float | None) -> bool:
+    return deadline is None or deadline - time.time() >= LEAST_SECONDS
+
+
+def _models(choice: Choice) -> list[str]:
+    return list(dict.fromkeys(candidate.model for candidate in choice.tried))
+
+
+def preparing(
+    settings: Settings, catalog: Catalog, choice: Choice, clock: Clock, journal: Journal
+) -> AbstractContextManager[Callable[[], None]]:
+    """What the tuner can do before its search while this lasts."""
+    deadline = clock.searching(choice.tried)
     tuner = catalog.tuner(settings.tuner)
     over = journal.past is not None and journal.past.searched
     soon = deadline is None or deadline - time.time() > LEAST_SEARCH
     if isinstance(tuner, Prepares) and settings.ray_address is None and soon and not over and not journal.stopping:
-        return tuner.prepare(settings.concurrency, verbose=settings.verbose)
+        slots = settings.concurrency or clock.side_by_side(choice.tried, deadline)
+        return tuner.prepare(slots, _models(choice), verbose=settings.verbose)
     return nullcontext(lambda: None)
 
 

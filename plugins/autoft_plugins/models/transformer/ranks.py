@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 
 from autoft.interfaces.model import Candidate, Evidence, FitData
 
 
 class RanksByFeatures:
-    """By the features of the untrained source, whatever is then done with it; `autoft.interfaces.model.Ranks`."""
+    """By the features of the untrained source, whatever is then done with it; `autoft.interfaces.model.Ranks`, and `Imports`."""
+
+    def import_libraries(self) -> None:
+        """torch, and what transformers needs to read a source."""
+        for name in ("autoft_plugins.models.transformer.training", "transformers.modeling_utils"):
+            import_module(name)
 
     def evidence(self, candidate: Candidate, data: FitData, *, threads: int, gpus: float, stop: Callable[[], bool]) -> Evidence | None:
         """See `autoft_plugins.models.transformer.evidence`; None for a candidate without a source."""
