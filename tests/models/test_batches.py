@@ -68,7 +68,7 @@ def test_the_schedule_warms_up_and_decays():
 def test_a_shortened_schedule_keeps_its_rate_and_ends_at_zero():
     schedule = Schedule(100, 0.1)
     before = schedule.rate(30)
-    schedule.shorten(30, 50)
+    schedule.end_at(30, 50)
     assert schedule.rate(30) == pytest.approx(before)
     assert schedule.rate(40) == pytest.approx(before / 2)
     assert schedule.rate(50) == 0
@@ -85,6 +85,38 @@ def test_the_horizon_follows_the_clock(left, total):
         assert 45 <= schedule.total <= 58
     else:
         assert schedule.total == total
+
+
+def test_first_steps_that_were_slow_do_not_cost_the_rest_their_time():
+    schedule = Schedule(100, 0.1)
+    horizon = Horizon(schedule, 3, 2.5)
+    for _ in range(5):
+        horizon.stepped(2.0)
+    assert horizon.check(5, 110.0)
+    short, rate = schedule.total, schedule.rate(15)
+    assert short < 60
+    for _ in range(50):
+        horizon.stepped(0.9)
+    assert horizon.check(15, 90.0), "they were the exception"
+    assert short < schedule.total < 100
+    assert schedule.rate(15) == pytest.approx(rate), "from where it is"
+    assert schedule.rate(schedule.total) == 0
+    assert horizon.check(30, 1_000.0)
+    assert schedule.total == 100, "and no longer than was planned"
+
+
+def test_what_was_told_of_is_not_put_off():
+    schedule = Schedule(100, 0.1)
+    horizon = Horizon(schedule, 3, 2.5)
+    for _ in range(5):
+        horizon.stepped(2.0)
+    horizon.check(5, 110.0)
+    short = schedule.total
+    horizon.paused(1.0)
+    for _ in range(50):
+        horizon.stepped(0.5)
+    assert not horizon.check(30, 1_000.0), "a trial does not fall behind what it said"
+    assert schedule.total == short
 
 
 def test_long_texts_among_the_first_steps_do_not_make_the_rest_seem_slow():

@@ -1,10 +1,10 @@
-"""The learning rate over a horizon that may be shortened on the way."""
+"""The learning rate over a horizon that is fitted to the time there is on the way."""
 
 from __future__ import annotations
 
 
 class Schedule:
-    """Linear warm-up to 1, then linear decay to 0 at `total` steps. `shorten` keeps the rate as it is and decays from there."""
+    """Linear warm-up to 1, then linear decay to 0 at `total` steps. `end_at` keeps the rate as it is and decays from there."""
 
     def __init__(self, total: int, warmup: float) -> None:
         self.total = total
@@ -17,7 +17,7 @@ class Schedule:
             return (step + 1) / (self._anchor + 1)
         return self._peak * max(0.0, (self.total - step) / max(1, self.total - self._anchor))
 
-    def shorten(self, step: int, total: int) -> None:
+    def end_at(self, step: int, total: int) -> None:
         """End at `total` steps instead; called before step `step`."""
         if step < self._anchor:
             # Not at once to the full rate, which may be a long way yet.
@@ -28,7 +28,8 @@ class Schedule:
 
 
 class Horizon:
-    """Keeps a schedule within the time there is: measures steps and pauses (evaluations), and shortens when they do not fit.
+    """Keeps a schedule within the time there is: measures steps and pauses (evaluations), and shortens when they do not fit. The first steps
+    are the slowest: until the first pause, when nobody has been told how far the trial is, it may become longer again.
 
     At least `LEAST` of the planned steps are kept, or `ENOUGH` where that is fewer: a trial that is shorter still is better cut than
     rushed. Of many rows it may so see a part, once, by a schedule that ends.
@@ -63,7 +64,7 @@ class Horizon:
         self._pauses.append(seconds)
 
     def check(self, step: int, left: float | None) -> bool:
-        """Before step `step` with `left` seconds to go: whether the schedule was shortened."""
+        """Before step `step` with `left` seconds to go: whether the schedule was changed."""
         if left is None or step < self._next:
             return False
         self._next = step + max(5, self.schedule.total // 10)
@@ -73,10 +74,8 @@ class Horizon:
         a_pause = max(self._pauses[-2:], default=a_step * self._evaluation)
         pauses = self._reports - len(self._pauses)
         fits = step + int((left * self.MARGIN - pauses * a_pause) / max(a_step, 1e-9))
-        if fits >= total:
+        fitted = min(self._planned, max(fits, step + 1, min(round(self.LEAST * self._planned), self.ENOUGH)))
+        if fitted == total or (fitted > total and self._pauses):
             return False
-        shorter = max(fits, step + 1, min(round(self.LEAST * self._planned), self.ENOUGH))
-        if shorter >= total:
-            return False
-        self.schedule.shorten(step, shorter)
+        self.schedule.end_at(step, fitted)
         return True
