@@ -60,6 +60,18 @@ def test_a_refit_that_fits_but_for_a_quarter_of_its_steps_has_its_time(clock: Cl
     assert clock.searching([dear]) == pytest.approx(closing - (kept * room - FIRST), abs=1.0)
 
 
+@pytest.mark.parametrize(("share", "kept"), [(0.4, 0.4), (0.55, 0.45), (0.8, 0.0)])
+def test_what_is_known_to_do_better_is_refitted_before_others_are_tried(clock: Clock, share: float, kept: float) -> None:
+    """Its trial takes `share` of the room, that of another one all of it."""
+    closing = clock.closing([CHEAP])
+    assert closing is not None
+    room = closing - time.time() - START
+    known, other = (Candidate(name, flops=part * room * clock.limits.flops / OVERHEAD) for name, part in (("known", share), ("dear", 1.0)))
+    assert clock.searching([known, other]) == pytest.approx(closing - CHEAP_REFIT, abs=1.0)
+    least = max(CHEAP_REFIT, kept * room - (FIRST if share + kept == 1 else 0.0))
+    assert clock.searching([replace(known, preferred=True), other]) == pytest.approx(closing - least, abs=1.0)
+
+
 @pytest.mark.parametrize(("share", "slots"), [(0.97, None), (1.03, 1)])
 def test_a_trial_that_one_core_would_hardly_end_gets_all(clock: Clock, share: float, slots: int | None) -> None:
     threads = clock.limits.threads

@@ -28,8 +28,8 @@ class Schedule:
 
 
 class Horizon:
-    """Keeps a schedule within the time there is: measures steps and pauses (evaluations), and shortens when they do not fit. The first steps
-    are the slowest: until the first pause, when nobody has been told how far the trial is, it may become longer again.
+    """Keeps a schedule within the time there is: measures steps and pauses (evaluations), and shortens when they do not fit. The first
+    steps are the slowest: until the first pause, when nobody has been told how far the trial is, it may become longer again.
 
     At least `LEAST` of the planned steps are kept, or `ENOUGH` where that is fewer: a trial that is shorter still is better cut than
     rushed. Of many rows it may so see a part, once, by a schedule that ends.
