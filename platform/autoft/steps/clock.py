@@ -220,11 +220,11 @@ class Clock:
         return closing - max(min(kept, spare), min(CHEAP_REFIT, CHEAP_SHARE * room), self._preferred(candidates, room))
 
     def _preferred(self, candidates: Sequence[Candidate], room: float) -> float:
-        """Seconds of `room` for the refit of what is known to do better: 0 where they do not carry `LEAST_REFIT` of it behind its first
-        trials, which come before those of others."""
-        trials = [OVERHEAD * candidate.flops / self.limits.flops for candidate in candidates if candidate.preferred]
-        refit = max(trials, default=0.0) * self.refit
-        spare = room - sum(trials) - FIRST * len(trials)
+        """Seconds of `room` for the refit of what is known to do better, which evaluates nothing: 0 where they do not carry `LEAST_REFIT`
+        of it behind its first trials, which come before those of others."""
+        steps = [candidate.flops / self.limits.flops for candidate in candidates if candidate.preferred]
+        refit = max(steps, default=0.0) * self.refit
+        spare = room - OVERHEAD * sum(steps) - FIRST * len(steps)
         return min(refit, spare) if spare >= LEAST_REFIT * refit else 0.0
 
     def of_part(self, candidates: Sequence[Candidate], share: float) -> Clock | None:
