@@ -27,7 +27,7 @@ from autoft.steps.bundle import Chosen
 from autoft.steps.choose import Choice, choose, in_time
 from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
-from autoft.steps.confirm import Bench, Confirmation, confirm, contenders, in_reach, refit, refit_cost, round_cost
+from autoft.steps.confirm import Bench, Confirmation, confirm, contenders, in_reach, refit, refit_cost, refit_fits, round_cost
 from autoft.steps.distill import distil
 from autoft.steps.earlier import Points, earlier_points
 from autoft.steps.export import export
@@ -266,7 +266,11 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
         further = f"{max(map(len, confirmation.figures.values())) - 1} further {'seeds' if bench.fixed_validation else 'folds'}"
         journal.say(f"mean over the search's own split and {further}: {', '.join(shown)}")
     journal.stage("refit", winner.candidate)
-    fitted = refit(bench, winner, clock.closing([bench.candidates[winner.candidate]]))
+    served = [bench.candidates[winner.candidate]]
+    closing = clock.closing(served)
+    if not refit_fits(bench, winner, closing):
+        closing = clock.with_short_proof().closing(served)
+    fitted = refit(bench, winner, closing)
     if fitted is not None:
         return confirmation, Chosen(winner, fitted, refitted=True)
     soup = average_best(bench, winner, clock)

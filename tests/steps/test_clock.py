@@ -25,6 +25,7 @@ from autoft.steps.clock import (
     OVERHEAD,
     REST,
     ROUNDED,
+    SHORT_PROOF,
     SLOWEST,
     START,
     STOPPED,
@@ -141,6 +142,15 @@ def test_the_test_rows_get_what_they_need_and_the_proof_what_is_left_of_its_shar
     fixed = clock.closing_seconds(CHEAP)
     assert clock.closing_seconds(dear(test)) == pytest.approx(fixed + kept)
     assert replace(clock, budget=None).closing_seconds(dear(test)) == pytest.approx(fixed + 3 * test)
+
+
+@pytest.mark.usefixtures("slow")
+def test_rows_of_the_proof_give_way_to_a_refit(clock: Clock) -> None:
+    many = replace(clock, validation=5 * SHORT_PROOF, test=10)
+    one = Candidate("one", forward=ANSWERING * 1e9 / 100)  # 100 rows a second
+    assert many.closing_seconds(one) - many.with_short_proof().closing_seconds(one) == pytest.approx(2 * 4 * SHORT_PROOF / 100)
+    few = replace(clock, validation=SHORT_PROOF // 2)
+    assert few.with_short_proof() == few
 
 
 @pytest.mark.usefixtures("slow")

@@ -62,6 +62,8 @@ ROUNDED = 3
 """Exports of a format that rounds: full precision, itself, and both of other weights in about the time of one."""
 STUDYING = 0.35
 """The most of a budget that is kept for a smaller model to learn from the winner."""
+SHORT_PROOF = 200
+"""Rows that a proof compares at least, where the others give way to a refit."""
 PART_TRIALS = 4
 """Trials on a part of the rows that a search must have time for; with less time its trials learn from all rows, shortened."""
 LARGE = 110e6
@@ -227,6 +229,10 @@ class Clock:
         spare = room - OVERHEAD * sum(steps) - FIRST * len(steps)
         return min(refit, spare) if spare >= LEAST_REFIT * refit else 0.0
 
+    def with_short_proof(self) -> Clock:
+        """The same where all rows of the proof but `SHORT_PROOF` give way."""
+        return replace(self, validation=min(self.validation, SHORT_PROOF))
+
     def of_part(self, candidates: Sequence[Candidate], share: float) -> Clock | None:
         """The same for a search whose trials learn from this share of the training rows; None where the time is too short for it."""
         clock = replace(self, share=share)
@@ -251,12 +257,16 @@ class Clock:
     def put_off(self, winners: Sequence[Candidate], refit: float, confirming: float, deadline: float) -> float | None:
         """An end of the search no earlier than `deadline`, now that those are known which may win, the seconds in which the first so far is
         refitted, and the seconds in which the best two learn again once: before the refit and as many of these rounds as fit behind
-        `deadline`, `ROUNDS` at most; where the refit does not fit there either, before `LEAST_REFIT` of it, or else when export must begin;
-        but at `deadline` where the trials learn from a part of the rows."""
+        `deadline`, `ROUNDS` at most; where the refit does not fit there either, before `LEAST_REFIT` of it, for which rows of the proof may
+        have to give way, or else when export must begin; but at `deadline` where the trials learn from a part of the rows."""
         closing = self.closing(winners)
-        if closing is None:
+        short = self.with_short_proof().closing(winners)
+        if closing is None or short is None:
             return None
-        ends = [*(closing - refit - rounds * confirming for rounds in range(ROUNDS, -1, -1)), closing - LEAST_REFIT * refit]
+        ends = [
+            *(closing - refit - rounds * confirming for rounds in range(ROUNDS, -1, -1)),
+            *(c - LEAST_REFIT * refit for c in (closing, short)),
+        ]
         return next((end for end in ends if end >= deadline), closing if self.share == 1 else deadline)
 
     def side_by_side(self, candidates: Sequence[Candidate], deadline: float | None) -> int | None:

@@ -229,12 +229,17 @@ def refit_cost(bench: Bench, row: TrialFinished) -> float:
     return WITHOUT_EVALUATION * bench.cost(row, len(bench.understood.learnable))
 
 
+def refit_fits(bench: Bench, row: TrialFinished, deadline: float | None) -> bool:
+    """Whether the time carries `LEAST_REFIT` of its steps."""
+    return deadline is None or time.time() + LEAST_REFIT * refit_cost(bench, row) <= deadline
+
+
 def refit(bench: Bench, row: TrialFinished, deadline: float | None) -> Fitted | None:
     """The winner's recipe on all rows that are not test, or `LEAST_REFIT` of its steps; None where the time does not carry these. A trial
     that was cross-validated learned from all of them last."""
     if bench.data.folds and row.status == "done":
         return bench.load(row)
-    if bench.journal.stopping or (deadline is not None and time.time() + LEAST_REFIT * refit_cost(bench, row) > deadline):
+    if bench.journal.stopping or not refit_fits(bench, row, deadline):
         return None
     data = replace(bench.data, train=bench.understood.learnable, validation=np.empty(0, dtype=np.int64), folds=())
     seed = trial_seed(bench.understood.problem.seed, row.trial)
