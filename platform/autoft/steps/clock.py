@@ -154,7 +154,7 @@ class Clock:
         size = self.exports * EXPORTING * candidate.source.parameters / LARGE + LIBRARIES if candidate.source else 0.0
         answers = self.pace * self._answers(candidate, 2 * self.exports * min(self.validation, MOST_ROWS) + self.test)
         most = answers if self.budget is None else max(ANSWERS * self.budget, self.testing(candidate))
-        return self.pace * (6.0 + size) + min(answers, most)
+        return self.pace * (4.0 + size) + min(answers, most)
 
     def _many(self, candidate: Candidate) -> bool:
         """Whether the test rows take more than is kept for answers anyway."""
