@@ -124,8 +124,9 @@ def ray_session(plan: Plan, *, verbose: bool) -> Iterator[None]:
 @contextlib.contextmanager
 def _own_ray(concurrency: int | None, models: Sequence[str], *, verbose: bool) -> Iterator[None]:
     folder = own_folder()
-    own = {IDLE: str(_processors(concurrency)), **ahead.variables(folder, models, concurrency or cores())}
-    with environment({**_variables(), **own}):
+    # Which GPU a worker may use it is told with its first trial: before that nothing may look for one, as libraries do.
+    early = ahead.variables(folder, () if gpus() else models, concurrency or cores())
+    with environment({**_variables(), IDLE: str(_processors(concurrency)), **early}):
         import ray
 
         try:

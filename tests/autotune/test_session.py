@@ -17,6 +17,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from autoft.errors import AutoftError
+from autoft.guard import TIMEOUT_VARIABLE
 from autoft.store.liveness import process_identity, this_host
 from autoft_autotune import RayTuner, session
 
@@ -104,6 +105,17 @@ def test_a_gpu_is_free_once_the_search_has_ended(early, monkeypatch):
     with tuner.prepare(None, [], verbose=False):
         tuner.search(SimpleNamespace(candidates=["one"]), lambda event: None)
         assert early[-1] == ("down", "ray")
+
+
+@pytest.mark.parametrize(("found", "imports"), [(0, True), (1, False)])
+def test_workers_that_are_to_be_told_of_a_gpu_import_nothing_before(early, monkeypatch, found, imports):
+    asked = []
+    monkeypatch.setattr(session, "gpus", lambda: found)
+    monkeypatch.setattr("ray.init", lambda **_: asked.append("RAY_preload_python_modules" in os.environ))
+    monkeypatch.setenv(TIMEOUT_VARIABLE, "0.1")  # workers that never come are not waited for
+    with RayTuner().prepare(2, ["full"], verbose=False) as ready:
+        ready()
+    assert asked == [imports]
 
 
 def test_a_ray_that_does_not_come_up_early_is_the_error_of_the_search(early, monkeypatch):
