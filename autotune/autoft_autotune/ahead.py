@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 from autoft.guard import guarded, time_limit
@@ -69,10 +70,10 @@ def _taken(folder: Path) -> Path | None:
 
 
 def _import(models: Sequence[str]) -> None:
-    import autoft_autotune.trainable  # noqa: F401
     from autoft.catalog import Catalog
     from autoft.interfaces.model import Imports
 
+    import_module(f"{__package__}.trainable")
     known = Catalog.build(kinds=("models",)).models  # those of a --plugin file are not there yet
     for name in models:
         model = known.get(name)
