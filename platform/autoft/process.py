@@ -86,12 +86,15 @@ class _Presses:
 
     def again(self) -> None:
         """As if the user had pressed once more, soon."""
-        if self._timer is None or not self._timer.is_alive():
-            self._timer = threading.Timer(_AGAIN, _thread.interrupt_main)
-            self._timer.start()
+        self._cancel()
+        self._timer = threading.Timer(_AGAIN, _thread.interrupt_main)
+        self._timer.start()
 
     def forget(self) -> None:
         self.leaving = False
+        self._cancel()
+
+    def _cancel(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
