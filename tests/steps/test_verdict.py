@@ -79,7 +79,9 @@ def test_what_it_learned_from() -> None:
     assert "learned from 20 of the training rows only" in said(refitted=False, part=20)
     assert "the mean of those of 2 trials, which learned from 20 of the training rows only" in said(refitted=False, averaged=2, part=20)
     assert "fitted anew on all 100 rows" in said(part=20)
-    assert "judged by cross-validation" in said(crossed=True)
+    assert "judged by cross-validation." in said(crossed=True)
+    fewer = "judged by 2 of 5 folds: the time was short"
+    assert f"judged by cross-validation. The winner's was {fewer}." in said(crossed=True, fewer=fewer)
     assert "confirmed over 3 further folds" in said(folds=3)
     assert "confirmed over 2 further seeds" in said(seeds=2)
     assert "not confirmed" in said()

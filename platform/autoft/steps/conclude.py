@@ -89,6 +89,7 @@ def conclude(
             seeds=confirmation.seeds,
             averaged=len(chosen.averaged),
             crossed=bool(bench.data.folds),
+            fewer=winner.reason if bench.data.folds and winner.status == "done" else "",
             part=winner.rows or 0,
             rivalry=rivalry,
             outlook=outlook,

@@ -20,9 +20,9 @@ class Findings:
     """What the verdict is of. `baseline` is the name of what the winner is held against by `judgement`; `itself`: they are the same;
     `alone`: nothing else was asked for; `all_right`: no test row was answered wrongly; `rows` are test rows, `learned` those that the model
     learned from; `folds` and `seeds` confirmed the choice; `averaged` trials' weights were averaged (0: none); `crossed`: trials were
-    cross-validated; `part`: how many training rows the winner's trial learned from, where these were not all (0: all); `limits` says
-    whether those of the user are kept, `taught` from whom it learned, `unnamed` what does as well and was not named, `failed`
-    which candidates gave no model."""
+    cross-validated; `fewer` says by how few folds the winner was, where the time was short; `part`: how many training rows the winner's
+    trial learned from, where these were not all (0: all); `limits` says whether those of the user are kept, `taught` from whom it learned,
+    `unnamed` what does as well and was not named, `failed` which candidates gave no model."""
 
     problem: Problem
     winner: str
@@ -38,6 +38,7 @@ class Findings:
     seeds: int = 0
     averaged: int = 0
     crossed: bool = False
+    fewer: str = ""
     part: int = 0
     rivalry: Rivalry | None = None
     outlook: Outlook | None = None
@@ -143,7 +144,8 @@ def _confirmed(found: Findings) -> str:
 
 def _learned(found: Findings) -> str:
     if found.crossed and found.refitted:
-        return f"The model learned from all {found.learned} rows that are not test; the trials were judged by cross-validation."
+        own = f" The winner's was {found.fewer}." if found.fewer else ""
+        return f"The model learned from all {found.learned} rows that are not test; the trials were judged by cross-validation.{own}"
     if found.refitted:
         return f"The model was fitted anew on all {found.learned} rows that are not test."
     if found.averaged:
