@@ -27,7 +27,7 @@ from autoft.steps.bundle import Chosen
 from autoft.steps.choose import Choice, choose, in_time
 from autoft.steps.clock import Clock, budget_of
 from autoft.steps.conclude import conclude, report_data
-from autoft.steps.confirm import Bench, Confirmation, confirm, contenders, in_reach, refit, refit_cost, refit_fits, round_cost
+from autoft.steps.confirm import Bench, Confirmation, confirm, contenders, in_reach, learned_all, refit, refit_cost, refit_fits, round_cost
 from autoft.steps.distill import distil
 from autoft.steps.earlier import Points, earlier_points
 from autoft.steps.export import export
@@ -265,7 +265,7 @@ def _confirm(bench: Bench, ranked: Sequence[TrialFinished], clock: Clock) -> tup
         shown = [f"{names[trial]} {sum(v) / len(v):.3f}{alone if len(v) == 1 else ''}" for trial, v in confirmation.figures.items()]
         further = f"{max(map(len, confirmation.figures.values())) - 1} further {'seeds' if bench.fixed_validation else 'folds'}"
         journal.say(f"mean over the search's own split and {further}: {', '.join(shown)}")
-    journal.stage("refit", winner.candidate)
+    journal.stage("refit", f"{winner.candidate} did so in its trial" if learned_all(bench, winner) else winner.candidate)
     served = [bench.candidates[winner.candidate]]
     closing = clock.closing(served)
     if not refit_fits(bench, winner, closing):

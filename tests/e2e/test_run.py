@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from autoft.history import read_events
-from autoft.interfaces.events import EVENTS, Event, Remark, TrialFinished, TrialReported, TrialStarted
+from autoft.interfaces.events import EVENTS, Event, Remark, StageStarted, TrialFinished, TrialReported, TrialStarted
 from autoft.interfaces.result import Result
 from autoft.leaderboard import COLUMNS
 from autoft.runtime.bundle import open_bundle
@@ -128,6 +128,11 @@ def test_leaderboard_and_events_agree(finished: Path) -> None:
         assert float(row["value"]) == ended[int(row["trial"])].value
         assert (finished / "trials" / row["trial"] / "curve.jsonl").exists()
     assert len(list((finished / "trials").glob("*/model"))) <= 3
+
+
+def test_what_learned_from_all_rows_in_its_trial_is_not_said_to_learn_again(finished: Path, told: list[Event]) -> None:
+    (note,) = [event.note for event in told if isinstance(event, StageStarted) and event.stage == "refit"]
+    assert note == f"{result_of(finished)['best']['candidate']} did so in its trial"
 
 
 def test_parts_do_not_overlap(finished: Path) -> None:

@@ -234,10 +234,14 @@ def refit_fits(bench: Bench, row: TrialFinished, deadline: float | None) -> bool
     return deadline is None or time.time() + LEAST_REFIT * refit_cost(bench, row) <= deadline
 
 
+def learned_all(bench: Bench, row: TrialFinished) -> bool:
+    """Whether its trial learned from all rows that are not test: one that was cross-validated does so last."""
+    return bool(bench.data.folds) and row.status == "done"
+
+
 def refit(bench: Bench, row: TrialFinished, deadline: float | None) -> Fitted | None:
-    """The winner's recipe on all rows that are not test, or `LEAST_REFIT` of its steps; None where the time does not carry these. A trial
-    that was cross-validated learned from all of them last."""
-    if bench.data.folds and row.status == "done":
+    """The winner's recipe on all rows that are not test, or `LEAST_REFIT` of its steps; None where the time does not carry these."""
+    if learned_all(bench, row):
         return bench.load(row)
     if bench.journal.stopping or not refit_fits(bench, row, deadline):
         return None
