@@ -50,6 +50,8 @@ REST = 3.0
 """Seconds of the budget that are left for the report by what comes before it and could as well be shorter."""
 STOPPED = 3.0
 """Seconds for a proof that a user waits for who has stopped the run: the shapes, and as many rows as are compared then."""
+CLOSING = 4.0
+"""Seconds that the end of a run takes beside the rows that it asks about, of a model without a source: the graph, the report."""
 LIBRARIES = 2.0
 """Seconds until a pretrained source can be exported, beside those for its size: runs of 100 s ended after 84 to 97 s."""
 TELLING = 20
@@ -154,7 +156,7 @@ class Clock:
         size = self.exports * EXPORTING * candidate.source.parameters / LARGE + LIBRARIES if candidate.source else 0.0
         answers = self.pace * self._answers(candidate, 2 * self.exports * min(self.validation, MOST_ROWS) + self.test)
         most = answers if self.budget is None else max(ANSWERS * self.budget, self.testing(candidate))
-        return self.pace * (4.0 + size) + min(answers, most)
+        return self.pace * (CLOSING + size) + min(answers, most)
 
     def _many(self, candidate: Candidate) -> bool:
         """Whether the test rows take more than is kept for answers anyway."""
