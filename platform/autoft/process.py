@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import signal
 import socket
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ def interrupts(journal: Journal) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    around = _imports(sys._getframe())  # whoever starts a run may be imported itself
     with _Presses() as presses:
 
         def hear(_: int, frame: FrameType | None) -> None:
@@ -38,7 +40,7 @@ def interrupts(journal: Journal) -> Iterator[None]:
                 journal.emit(StopRequested(reason=BY_USER))
                 journal.say("finishing with the best so far; once more to leave at once", "warning")
             # An extension that is being initialised may end the whole process where what it calls raises: nanobind's do, as onnx's.
-            if presses.leaving and _imports(frame):
+            if presses.leaving and _imports(frame) > around:
                 presses.again()
             elif presses.leaving:
                 presses.forget()
@@ -99,10 +101,13 @@ class _Presses:
             self._timer.cancel()
 
 
-def _imports(frame: FrameType | None) -> bool:
-    while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+def _imports(frame: FrameType | None) -> int:
+    """How many of the frames on the way to it are those of imports."""
+    found = 0
+    while frame is not None:
+        found += frame.f_code.co_filename == "<frozen importlib._bootstrap>"
         frame = frame.f_back
-    return frame is not None
+    return found
 
 
 @contextmanager

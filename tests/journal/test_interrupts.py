@@ -87,6 +87,18 @@ def test_an_import_is_not_left_in_the_middle(journal: Journal, tmp_path: Path, m
         time.sleep(0.2)
 
 
+def test_what_is_imported_itself_is_left_at_once(journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "starts_a_run.py").write_text(
+        "import os, signal, sys, time\nfrom autoft.process import interrupts\n"
+        "with interrupts(sys.journal):\n"
+        "    for _ in range(2):\n        os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(10)\n"
+    )
+    monkeypatch.setattr(sys, "journal", journal, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        importlib.import_module("starts_a_run")
+
+
 def test_what_a_library_listens_to_is_no_press_less(journal: Journal) -> None:
     with interrupts(journal):
         for _ in range(2):
